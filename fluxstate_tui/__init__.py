@@ -1,0 +1,3 @@
+"""The terminal dashboard for the state of Flux MiniClusters on Kubernetes."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Frozen dataclasses and pure rules: what Flux and Kubernetes objects are, without any client."""
