@@ -1,0 +1,1 @@
+"""Reading and judging `flux dump` archives without Flux; the catalogue of archives."""

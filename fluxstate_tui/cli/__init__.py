@@ -1,0 +1,1 @@
+"""The command line: the dashboard and its headless twins."""

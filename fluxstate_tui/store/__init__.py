@@ -1,0 +1,1 @@
+"""The live state: plain timestamped events in, one consistent picture out."""
