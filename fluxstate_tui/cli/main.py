@@ -1,0 +1,124 @@
+"""The program `fluxstate-tui`: parse, dispatch, and turn every error into one clear message.
+
+Nothing heavy is imported here: `--help` and `--version` must not pay for textual or kubernetes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from fluxstate_tui import __version__
+from fluxstate_tui.cli.options import add_cluster_options
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+
+COMMAND_MODULES = ("get", "submit", "operate", "archive", "sim")
+
+EPILOG = """\
+Without a command the dashboard opens. Try it without a cluster: fluxstate-tui --demo
+
+exit codes: 0 ok, 1 failure, 2 usage, 3 cannot connect or authenticate, 4 not found,
+5 refused by a safety rule, 6 verification failed, 7 locked by another operator,
+8 outcome unknown, 130 interrupted
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line. Each module of COMMAND_MODULES adds its own commands."""
+    parser = argparse.ArgumentParser(
+        prog="fluxstate-tui",
+        description="The state of Flux MiniClusters: watch, pause, save, delete, restore.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=_versions())
+    parser.add_argument(
+        "--demo", action="store_true", help="start a simulated cluster and use that"
+    )
+    parser.add_argument(
+        "--demo-speed", type=float, default=None, metavar="X", help="seconds per second in the demo"
+    )
+    parser.add_argument("--theme", metavar="NAME", help="a theme (default flux-dark)")
+    add_cluster_options(parser)
+    parser.set_defaults(run=_run_dashboard)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for name in COMMAND_MODULES:
+        importlib.import_module(f"fluxstate_tui.cli.{name}").add_parser(subparsers)
+    return parser
+
+
+def entry() -> None:
+    """Console script: run and exit with the documented code."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit code. No traceback ever reaches a user."""
+    args = build_parser().parse_args(_with_files_as_archives(argv))
+    try:
+        return int(args.run(args))
+    except FluxstateError as error:
+        report(error)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): that is its right, not our failure.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.OK)
+    except Exception as error:  # the last line of defence: a bug must not look like a data loss
+        return _report_bug(error)
+
+
+def report(error: FluxstateError) -> None:
+    """Say on stderr what happened, what is safe, and what to do."""
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.safe:
+        print(f" safe: {error.safe}", file=sys.stderr)
+    if error.advice:
+        print(f"   do: {error.advice}", file=sys.stderr)
+
+
+def _report_bug(error: Exception) -> int:
+    if os.environ.get("FLUXSTATE_DEBUG"):
+        raise error
+    report(
+        FluxstateError(
+            f"a bug in fluxstate-tui: {type(error).__name__}: {error}",
+            safe="archives and MiniClusters are only changed in steps that are read back; "
+            "nothing was changed by this message",
+            advice="run it again with FLUXSTATE_DEBUG=1 and report the traceback",
+        )
+    )
+    return int(ExitCode.FAILURE)
+
+
+def _with_files_as_archives(argv: Sequence[str]) -> list[str]:
+    """`fluxstate-tui FILE.tar.gz` opens the dashboard on that archive."""
+    arguments = list(argv)
+    if arguments and not arguments[0].startswith("-") and os.path.isfile(arguments[0]):
+        return ["open", *arguments]
+    return arguments
+
+
+def _run_dashboard(args: argparse.Namespace) -> int:
+    from fluxstate_tui.cli.dashboard import run_dashboard
+
+    return run_dashboard(args)
+
+
+def _versions() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for package in ("textual", "kubernetes", "aiohttp"):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"{package} missing")
+    return f"fluxstate-tui {__version__} ({', '.join(found)})"
