@@ -16,7 +16,7 @@ from fluxstate_tui.cli.options import add_cluster_options
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 
-COMMAND_MODULES = ("get", "submit", "operate", "archive", "sim")
+COMMAND_MODULES = ("get", "submit", "operate", "archive", "dashboard", "sim")
 
 EPILOG = """\
 Without a command the dashboard opens. Try it without a cluster: fluxstate-tui --demo
@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=_versions())
+    parser.add_argument("--version", action=_Version, help="versions of it and of what it uses")
     parser.add_argument(
         "--demo", action="store_true", help="start a simulated cluster and use that"
     )
@@ -110,6 +110,17 @@ def _run_dashboard(args: argparse.Namespace) -> int:
     from fluxstate_tui.cli.dashboard import run_dashboard
 
     return run_dashboard(args)
+
+
+class _Version(argparse.Action):
+    """Looks the versions up only when asked: reading package metadata costs 20 ms."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(_versions())
+        parser.exit()
 
 
 def _versions() -> str:
