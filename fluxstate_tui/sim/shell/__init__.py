@@ -1,0 +1,1 @@
+"""What runs inside a simulated container: a small POSIX shell and the usual programs."""
