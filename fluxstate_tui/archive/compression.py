@@ -1,0 +1,162 @@
+"""From the bytes of a file to the plain tar stream: formats by content, bounded output, no trust.
+
+flux-dump picks the format by suffix and flux-restore by content (libarchive); so do we.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from typing import Protocol
+
+from fluxstate_tui.archive.findings import BrokenArchiveError, Kind
+
+
+class Format(Enum):
+    """What a file is by its first bytes."""
+
+    TAR = "tar"
+    GZIP = "gzip"
+    BZIP2 = "bzip2"
+    XZ = "xz"
+    ZIP = "zip"
+    CPIO = "cpio"
+    ISO = "iso"
+    ZSTD = "zstd"
+    LZ4 = "lz4"
+    UNKNOWN = "unknown"
+
+
+_MAGIC: tuple[tuple[int, bytes, Format], ...] = (
+    (0, b"\x1f\x8b", Format.GZIP),
+    (0, b"BZh", Format.BZIP2),
+    (0, b"\xfd7zXZ\x00", Format.XZ),
+    (0, b"PK\x03\x04", Format.ZIP),
+    (0, b"PK\x05\x06", Format.ZIP),
+    (0, b"070707", Format.CPIO),
+    (0, b"070701", Format.CPIO),
+    (0, b"070702", Format.CPIO),
+    (0, b"\xc7\x71", Format.CPIO),
+    (0, b"\x28\xb5\x2f\xfd", Format.ZSTD),
+    (0, b"\x04\x22\x4d\x18", Format.LZ4),
+    (257, b"ustar", Format.TAR),
+    (32769, b"CD001", Format.ISO),
+)
+HEAD_BYTES = 32774
+_BLOCK = 512
+
+# The largest piece of plain data that is made at once.
+WINDOW = 1 << 22
+
+# Flux archives shrink 30 to 60 times. Beyond both of these it is a bomb.
+FREE_BYTES = 1 << 29
+MAX_RATIO = 250
+
+
+def detect(head: bytes) -> Format:
+    """The format by the first `HEAD_BYTES` bytes of a file."""
+    for offset, magic, kind in _MAGIC:
+        if head[offset : offset + len(magic)] == magic:
+            return kind
+    if len(head) >= _BLOCK and not any(head[:_BLOCK]):
+        return Format.TAR
+    return Format.UNKNOWN
+
+
+class Decompressor(Protocol):
+    """What zlib, bz2 and lzma objects have in common."""
+
+    @property
+    def eof(self) -> bool:
+        """The end of one member was reached and its checksum is right."""
+        ...
+
+    @property
+    def unused_data(self) -> bytes:
+        """What follows that member."""
+        ...
+
+
+class Inflater:
+    """One compressed file as plain chunks of at most `WINDOW` bytes; members follow on seamlessly.
+
+    `consumed` counts compressed bytes, `produced` plain ones, `members` finished members.
+    Raises BrokenArchiveError with the compressed offset when the data is damaged or cut.
+    """
+
+    def __init__(self, kind: Format) -> None:
+        self._fresh = _FACTORIES[kind]
+        self._object = self._fresh()
+        self._started = False
+        self.consumed = 0
+        self.produced = 0
+        self.members = 0
+
+    def chunks(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        """The plain data. Zeros after the last member are padding; anything else is damage."""
+        for block in blocks:
+            rest, more = block, False
+            while rest or more:
+                if not self._started and not rest.strip(b"\x00"):
+                    self.consumed += len(rest)
+                    break
+                self._started = True
+                out, left = self._step(rest)
+                self.consumed += len(rest) - len(left)
+                rest = left
+                more = len(out) == WINDOW and self._started
+                if out:
+                    self.produced += len(out)
+                    self._refuse_bomb()
+                    yield out
+        self._finish()
+
+    def _step(self, data: bytes) -> tuple[bytes, bytes]:
+        try:
+            out, left = _decompress(self._object, data)
+        except (zlib.error, OSError, lzma.LZMAError, EOFError) as error:
+            raise BrokenArchiveError(
+                Kind.DAMAGED, self._place(), f"the compressed data is damaged ({error})"
+            ) from error
+        if self._object.eof:
+            left = self._object.unused_data
+            self.members += 1
+            self._object = self._fresh()
+            self._started = False
+        return out, left
+
+    def _finish(self) -> None:
+        if self._started or self.members == 0:
+            raise BrokenArchiveError(
+                Kind.TRUNCATED, self._place(), "the file ends in the middle of the compressed data"
+            )
+
+    def _refuse_bomb(self) -> None:
+        if self.produced > FREE_BYTES and self.produced > MAX_RATIO * max(self.consumed, 1):
+            raise BrokenArchiveError(
+                Kind.HOSTILE,
+                self._place(),
+                f"it unpacks to more than {self.produced} bytes: a decompression bomb",
+            )
+
+    def _place(self) -> str:
+        return f"byte {self.consumed} of the file"
+
+
+def _decompress(decompressor: Decompressor, data: bytes) -> tuple[bytes, bytes]:
+    """At most WINDOW plain bytes, and the input that was not used yet."""
+    if isinstance(decompressor, bz2.BZ2Decompressor | lzma.LZMADecompressor):
+        return decompressor.decompress(data, WINDOW), b""
+    out: bytes = decompressor.decompress(data, WINDOW)  # type: ignore[attr-defined]
+    left: bytes = decompressor.unconsumed_tail  # type: ignore[attr-defined]
+    return out, left
+
+
+_FACTORIES: dict[Format, Callable[[], Decompressor]] = {
+    Format.GZIP: lambda: zlib.decompressobj(wbits=31),
+    Format.BZIP2: bz2.BZ2Decompressor,
+    Format.XZ: lambda: lzma.LZMADecompressor(memlimit=1 << 27),
+}

@@ -1,0 +1,81 @@
+"""What is wrong with an archive: a kind, the place, and one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+
+
+class Kind(Enum):
+    """The verdict on an archive. Findings use the bad ones; the worst finding decides."""
+
+    COMPLETE = "complete"
+    EMPTY = "empty"
+    ZERO_BYTES = "zero-bytes"
+    TRUNCATED = "truncated"
+    DAMAGED = "damaged"
+    NOT_AN_ARCHIVE = "not-an-archive"
+    HOSTILE = "hostile"
+
+    @property
+    def good(self) -> bool:
+        """Nothing is wrong with it."""
+        return self in (Kind.COMPLETE, Kind.EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem. `place` is a member's name, a job and line, or a byte offset."""
+
+    kind: Kind
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+class BrokenArchiveError(FluxstateError):
+    """The bytes cannot be read any further as an archive."""
+
+    exit_code = ExitCode.VERIFICATION
+
+    def __init__(self, kind: Kind, place: str, message: str) -> None:
+        super().__init__(
+            f"{place}: {message}" if place else message,
+            safe="The file was only read.",
+            advice="Use another version of this archive; Flux cannot restore this one.",
+        )
+        self.finding = Finding(kind, place, message)
+
+
+class Findings:
+    """Collects findings: the first hundred are kept, all are counted, so memory is bounded."""
+
+    KEPT = 100
+
+    def __init__(self) -> None:
+        self._kept: list[Finding] = []
+        self._counts: dict[Kind, int] = {}
+
+    def add(self, kind: Kind, place: str, message: str) -> None:
+        """Note one problem."""
+        self.note(Finding(kind, place, message))
+
+    def note(self, finding: Finding) -> None:
+        """Note one problem that exists already."""
+        known = self._counts.get(finding.kind, 0)
+        self._counts[finding.kind] = known + 1
+        if len(self._kept) < self.KEPT or known == 0:
+            self._kept.append(finding)
+
+    def all(self) -> tuple[Finding, ...]:
+        """What was kept, with one last line for what was not."""
+        missing = sum(self._counts.values()) - len(self._kept)
+        if missing <= 0:
+            return tuple(self._kept)
+        more = Finding(self._kept[0].kind, "", f"and {missing} more problems like these")
+        return (*self._kept, more)
