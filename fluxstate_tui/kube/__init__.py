@@ -1,0 +1,1 @@
+"""The async Kubernetes client layer: session, list+watch, exec, access review, typed errors."""

@@ -1,0 +1,70 @@
+"""A failed connection -> one typed error that says what to look at."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from fluxstate_tui.kube.errors import (
+    NOTHING_CHANGED,
+    NOTHING_SENT,
+    CannotConnect,
+    KubeError,
+    OutcomeUnknown,
+)
+
+# Python 3.11's asyncio.TimeoutError is TimeoutError.
+CONNECTION_ERRORS = (aiohttp.ClientError, OSError, TimeoutError)
+
+
+class BrokenAfterSending(Exception):
+    """A change was sent, and then the connection broke. aiohttp must not send it again."""
+
+
+def explain(error: BaseException, server: str, *, changing: bool) -> KubeError:
+    """The typed error for a connection that failed. `changing`: the request was a change."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return _tls(server, str(error.certificate_error))
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return _tls(server, str(error.os_error.strerror or error.os_error))
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return _cannot(server, f"the name {error.host} is not known")
+    if isinstance(error, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)):
+        return _cannot(server, f"the proxy failed ({_reason(error)})")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return _cannot(server, _reason(error))
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return _cannot(server, "it does not answer in time")
+    if changing:
+        return OutcomeUnknown(
+            f"The connection to {server} broke after the change was sent.",
+            safe="It may have been carried out or not.",
+            advice="Look at the object again before you repeat anything.",
+        )
+    if isinstance(error, TimeoutError):
+        return _cannot(server, "it does not answer in time")
+    return _cannot(server, f"the connection broke ({_reason(error)})")
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return (error.os_error.strerror or str(error.os_error)).lower()
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"HTTP {error.status} {error.message}"
+    return str(error) or type(error).__name__
+
+
+def _cannot(server: str, why: str) -> CannotConnect:
+    return CannotConnect(
+        f"No connection to the API server {server}: {why}.",
+        safe=NOTHING_CHANGED,
+        advice="Is the cluster up, and is this the right context? Try `kubectl cluster-info`.",
+    )
+
+
+def _tls(server: str, why: str) -> CannotConnect:
+    return CannotConnect(
+        f"The TLS connection to {server} was refused: {why}.",
+        safe=NOTHING_SENT,
+        advice="Check certificate-authority-data and tls-server-name of this cluster in the "
+        "kubeconfig; never trust a certificate that you cannot explain.",
+    )

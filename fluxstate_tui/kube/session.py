@@ -1,0 +1,297 @@
+"""One open cluster: the API that everything above the client layer uses.
+
+This module is cheap to import; aiohttp and `kubernetes` are imported by `Cluster.open`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from fluxstate_tui.clock import Clock, SystemClock
+from fluxstate_tui.kube.access import Access
+from fluxstate_tui.kube.discovery import find_minicluster_resource
+from fluxstate_tui.kube.errors import NOTHING_CHANGED, BadAnswer
+from fluxstate_tui.kube.listing import PAGE, list_all
+from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.resources import Resource
+from fluxstate_tui.kube.status_errors import shorten
+
+if TYPE_CHECKING:
+    from fluxstate_tui.kube.exec import ExecResult, ExecStream
+    from fluxstate_tui.kube.transport import ByteStream, Transport
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+
+Object = dict[str, Any]
+
+
+class Cluster:
+    """A cluster under one identity. Every method raises KubeError (kube/errors.py)."""
+
+    def __init__(self, transport: Transport, options: KubeOptions, clock: Clock) -> None:
+        self._transport = transport
+        self._options = options
+        self._minicluster_resource: Resource | None = None
+        self.clock = clock
+        self.access = Access(self, clock)
+
+    @classmethod
+    async def open(cls, options: KubeOptions, clock: Clock | None = None) -> Self:
+        """Read the kubeconfig and make ready. Nothing is sent yet.
+
+        Raises NoConfig, BadConfig, UnknownContext.
+        """
+        # In a thread, for it takes half a second and the screen must not stand still.
+        await asyncio.to_thread(import_module, "fluxstate_tui.kube.opening")
+        from fluxstate_tui.kube.opening import open_transport
+
+        clock = clock or SystemClock()
+        return cls(await open_transport(options, clock), options, clock)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._transport.close()
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of `-n`, of the context, or 'default'."""
+        return self._transport.route.target.namespace
+
+    @property
+    def scope(self) -> str | None:
+        """The namespace to list: None for all of them (`-A`)."""
+        return None if self._options.all_namespaces else self.namespace
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return self._transport.route.target.server
+
+    @property
+    def context(self) -> str:
+        """The context's name."""
+        return self._transport.route.target.context
+
+    @property
+    def user(self) -> str:
+        """Who we are: the kubeconfig's name of the user, or whom we impersonate."""
+        acting = dict(self._transport.route.impersonation).get("Impersonate-User")
+        return acting or self._transport.route.target.user.name
+
+    @property
+    def read_only(self) -> bool:
+        """True if nothing that changes anything can leave."""
+        return self._transport.route.read_only
+
+    @property
+    def clock_offset(self) -> float:
+        """The API server's clock minus ours, in seconds (0.0 before the first answer)."""
+        return self._transport.server_clock.offset
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Object | list[Any] | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> Object:
+        """One request, one JSON object."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Accept": accept}
+        if data is not None:
+            headers["Content-Type"] = content_type
+        query = list((params or {}).items())
+        answer = await self._transport.request(method, path, query, data, headers)
+        try:
+            document = json.loads(answer)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise BadAnswer(
+                f"{self.server} did not answer as a Kubernetes API server: {shorten(answer)}",
+                safe=NOTHING_CHANGED if method == "GET" else "",
+                advice="Check the server address of this context (perhaps a login page answers).",
+            )
+        return document
+
+    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
+        """One object. Raises NotFound."""
+        return await self.request("GET", resource.path(namespace, name))
+
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = PAGE,
+    ) -> list[Object]:
+        """All objects, paged. `namespace=None` means all namespaces."""
+        listing = await list_all(
+            self,
+            resource,
+            namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            limit=limit,
+        )
+        return listing.items
+
+    async def create(
+        self,
+        resource: Resource,
+        body: Object,
+        namespace: str | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> Object:
+        """Create an object. Raises Conflict (`already_exists`), Invalid."""
+        return await self.request("POST", resource.path(namespace), params=_dry(dry_run), body=body)
+
+    async def replace(
+        self, resource: Resource, name: str, body: Object, namespace: str | None = None
+    ) -> Object:
+        """Replace an object (PUT). Raises Conflict if `resourceVersion` in it is not the newest."""
+        return await self.request("PUT", resource.path(namespace, name), body=body)
+
+    async def patch_merge(
+        self,
+        resource: Resource,
+        name: str,
+        patch: Object,
+        namespace: str | None = None,
+        *,
+        subresource: str | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        """Merge into an object (RFC 7396)."""
+        return await self.request(
+            "PATCH",
+            resource.path(namespace, name, subresource),
+            params=_dry(dry_run),
+            body=patch,
+            content_type=MERGE_PATCH,
+        )
+
+    async def patch_json(
+        self,
+        resource: Resource,
+        name: str,
+        operations: Sequence[Object],
+        namespace: str | None = None,
+        *,
+        subresource: str | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        """Apply JSON Patch operations (RFC 6902); a `test` that fails raises Invalid."""
+        return await self.request(
+            "PATCH",
+            resource.path(namespace, name, subresource),
+            params=_dry(dry_run),
+            body=[*operations],
+            content_type=JSON_PATCH,
+        )
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str = "",
+        resource_version: str = "",
+        dry_run: bool = False,
+    ) -> Object:
+        """Delete an object in the background. With `uid`, only this very one: else Conflict.
+
+        Never in the foreground: the Flux Operator would create the Job again meanwhile.
+        """
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        body: Object = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+        }
+        if uid or resource_version:
+            body["preconditions"] = {key: value for key, value in preconditions.items() if value}
+        return await self.request(
+            "DELETE", resource.path(namespace, name), params=_dry(dry_run), body=body
+        )
+
+    async def minicluster_resource(self) -> Resource:
+        """MiniClusters in the version that this cluster serves. Raises CrdMissing."""
+        if self._minicluster_resource is None:
+            self._minicluster_resource = await find_minicluster_resource(self)
+        return self._minicluster_resource
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, params: Mapping[str, str] | None = None
+    ) -> AsyncIterator[ByteStream]:
+        """An answer without an end (watch, log), as bytes."""
+        async with self._transport.stream(path, list((params or {}).items())) as stream:
+            yield stream
+
+    async def exec(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        timeout: float | None = None,
+        only_reads: bool = False,
+    ) -> ExecResult:
+        """Run a command to its end; see kube/exec.py. Under --read-only it needs `only_reads`.
+
+        Raises CommandNotFound, ContainerNotFound, ContainerNotRunning, ExecUnknown.
+        """
+        from fluxstate_tui.kube.exec import ExecCall, run_exec
+
+        call = ExecCall(namespace, pod, container, tuple(argv), only_reads)
+        return await run_exec(self._transport, call, stdin, timeout)
+
+    @asynccontextmanager
+    async def exec_stream(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        argv: Sequence[str],
+        *,
+        only_reads: bool = False,
+    ) -> AsyncIterator[ExecStream]:
+        """Run a command and talk to it; see ExecStream in kube/exec.py."""
+        from fluxstate_tui.kube.exec import ExecCall, open_exec
+
+        call = ExecCall(namespace, pod, container, tuple(argv), only_reads)
+        async with open_exec(self._transport, call) as stream:
+            yield stream
+
+
+def _dry(dry_run: bool) -> dict[str, str] | None:
+    return {"dryRun": "All"} if dry_run else None

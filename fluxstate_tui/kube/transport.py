@@ -1,0 +1,318 @@
+"""The one door through which requests leave: authentication, TLS, proxy, read-only, errors.
+
+Only imported once a cluster is opened: aiohttp costs a quarter of a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ssl import SSLContext
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from fluxstate_tui import __version__
+from fluxstate_tui.clock import Clock
+from fluxstate_tui.kube.connection_errors import CONNECTION_ERRORS, BrokenAfterSending, explain
+from fluxstate_tui.kube.credentials import Credential, Credentials
+from fluxstate_tui.kube.errors import NOTHING_CHANGED, BadAnswer, TooManyRequests
+from fluxstate_tui.kube.kubeconfig import Target
+from fluxstate_tui.kube.read_only import changes_something, refuse_changes
+from fluxstate_tui.kube.server_clock import ServerClock
+from fluxstate_tui.kube.status_errors import error_from_response
+from fluxstate_tui.kube.tls import build_ssl
+
+CONNECT_SECONDS = 10.0
+_BUSY_TRIES = 4
+_BUSY_SECONDS = 1.0
+_BUSY_LONGEST = 30.0
+_HEARTBEAT = 10.0
+
+Params = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How the target is reached and as whom: what does not change while a cluster is open."""
+
+    target: Target
+    proxy: str | None
+    impersonation: tuple[tuple[str, str], ...]
+    read_only: bool
+    request_timeout: float
+
+    @property
+    def server_name(self) -> str | None:
+        """`tls-server-name`: what the server's certificate must be made out for."""
+        name = self.target.cluster.data.get("tls-server-name")
+        return str(name) if name else None
+
+
+class HandshakeRefused(Exception):
+    """A websocket was refused by an ordinary HTTP answer."""
+
+    def __init__(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+
+class ByteStream:
+    """The body of an answer that goes on and on (watch, log)."""
+
+    def __init__(self, response: aiohttp.ClientResponse, server: str) -> None:
+        self._response = response
+        self._server = server
+
+    async def read_some(self) -> bytes:
+        """What has arrived, b'' at the end. Raises CannotConnect when the connection breaks."""
+        try:
+            return await self._response.content.readany()
+        except CONNECTION_ERRORS as error:
+            raise explain(error, self._server, changing=False) from error
+
+
+class Transport:
+    """Sends requests to one target. Create it, `async with` it, and it is closed again."""
+
+    def __init__(self, route: Route, credentials: Credentials, clock: Clock) -> None:
+        self.route = route
+        self.server_clock = ServerClock()
+        self._credentials = credentials
+        self._clock = clock
+        self._ssl: dict[tuple[str, str], SSLContext | None] = {}
+        self._reading = _session(force_close=False)
+        # Changes never travel on a connection that may just have gone stale, and are never sent
+        # a second time by aiohttp: a lost answer to a change is reported as "unknown".
+        self._changing = _session(force_close=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._reading.close()
+        await self._changing.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        params: Params = (),
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """One answer's body. 401 renews credentials once, 429 waits; else raises KubeError."""
+        wait = _BUSY_SECONDS
+        for tries_left in reversed(range(_BUSY_TRIES)):
+            try:
+                return await self._request_once(method, path, params, body, headers)
+            except TooManyRequests as error:
+                if not tries_left:
+                    raise
+                seconds = wait if error.retry_after is None else error.retry_after
+            await self._clock.sleep(min(seconds, _BUSY_LONGEST))
+            wait *= 2
+        raise AssertionError("the last try returns or raises")
+
+    async def _request_once(
+        self,
+        method: str,
+        path: str,
+        params: Params,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+    ) -> bytes:
+        changing = changes_something(method, path)
+        try:
+            async with asyncio.timeout(self.route.request_timeout):
+                response = await self._send(method, path, params, body, headers)
+                async with response:
+                    data = await response.read()
+        except (*CONNECTION_ERRORS, BrokenAfterSending) as error:
+            raise explain(error, self.route.target.server, changing=changing) from error
+        self._raise_for(method, path, params, response, data)
+        return data
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, params: Params = (), headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[ByteStream]:
+        """GET an answer without an end. Only its beginning is bounded in time."""
+        try:
+            async with asyncio.timeout(self.route.request_timeout):
+                response = await self._send("GET", path, params, None, headers)
+                data = b"" if response.status == 200 else await response.read()
+        except CONNECTION_ERRORS as error:
+            raise explain(error, self.route.target.server, changing=False) from error
+        try:
+            self._raise_for("GET", path, params, response, data)
+            yield ByteStream(response, self.route.target.server)
+        finally:
+            # Not released into the pool: there may be more to come on it.
+            response.close()
+
+    async def websocket(
+        self, path: str, params: Params, protocols: tuple[str, ...], *, only_reads: bool
+    ) -> aiohttp.ClientWebSocketResponse[bool]:
+        """Open a websocket. Raises HandshakeRefused, or KubeError for connection trouble."""
+        if self.route.read_only and not only_reads:
+            refuse_changes("GET", path)
+        credential = await self._credentials.current()
+        try:
+            return await self._handshake(path, params, protocols, credential)
+        except HandshakeRefused as refusal:
+            renewed = await self._renewed(refusal.status, credential)
+            if renewed is None:
+                raise
+        return await self._handshake(path, params, protocols, renewed)
+
+    async def _handshake(
+        self, path: str, params: Params, protocols: tuple[str, ...], credential: Credential
+    ) -> aiohttp.ClientWebSocketResponse[bool]:
+        try:
+            async with asyncio.timeout(self.route.request_timeout):
+                return await self._changing.ws_connect(
+                    self._url(path, params),
+                    protocols=protocols,
+                    heartbeat=_HEARTBEAT,
+                    max_msg_size=0,
+                    headers=self._headers(credential, None),
+                    proxy=self.route.proxy,
+                    ssl=self._ssl_for(credential) or True,
+                    server_hostname=self.route.server_name,
+                )
+        except (*CONNECTION_ERRORS, BrokenAfterSending) as error:
+            raise explain(error, self.route.target.server, changing=True) from error
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        params: Params,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+    ) -> aiohttp.ClientResponse:
+        if self.route.read_only:
+            refuse_changes(method, path)
+        credential = await self._credentials.current()
+        response = await self._send_as(credential, method, path, params, body, headers)
+        renewed = await self._renewed(response.status, credential)
+        if renewed is None:
+            return response
+        response.release()
+        return await self._send_as(renewed, method, path, params, body, headers)
+
+    async def _renewed(self, status: int, used: Credential) -> Credential | None:
+        """Another credential to try after a 401, None if there is none."""
+        if status != 401:
+            return None
+        renewed = await self._credentials.renew(used)
+        return None if renewed == used else renewed
+
+    async def _send_as(
+        self,
+        credential: Credential,
+        method: str,
+        path: str,
+        params: Params,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+    ) -> aiohttp.ClientResponse:
+        session = self._changing if changes_something(method, path) else self._reading
+        sent = self._clock.now()
+        response = await session.request(
+            method,
+            self._url(path, params),
+            data=body,
+            headers=self._headers(credential, headers),
+            allow_redirects=False,
+            proxy=self.route.proxy,
+            ssl=self._ssl_for(credential) or True,
+            server_hostname=self.route.server_name,
+        )
+        self.server_clock.observe(response.headers.get("Date"), sent, self._clock.now())
+        return response
+
+    def _ssl_for(self, credential: Credential) -> SSLContext | None:
+        certificate = (credential.certificate, credential.key)
+        if certificate not in self._ssl:
+            self._ssl = {certificate: build_ssl(self.route.target, credential)}
+        return self._ssl[certificate]
+
+    def _url(self, path: str, params: Params) -> URL:
+        query = "?" + urlencode(params, quote_via=quote) if params else ""
+        return URL(self.route.target.server + path + query, encoded=True)
+
+    def _headers(
+        self, credential: Credential, headers: Mapping[str, str] | None
+    ) -> CIMultiDict[str]:
+        sent: CIMultiDict[str] = CIMultiDict({"Accept": "application/json", **(headers or {})})
+        if credential.authorization:
+            sent["Authorization"] = credential.authorization
+        for name, value in self.route.impersonation:
+            sent.add(name, value)
+        return sent
+
+    def _raise_for(
+        self, method: str, path: str, params: Params, answer: aiohttp.ClientResponse, body: bytes
+    ) -> None:
+        if answer.status < 300:
+            return
+        if answer.status < 400:
+            raise BadAnswer(
+                f"{self.route.target.server} sends us elsewhere: {answer.headers.get('Location')}.",
+                safe=NOTHING_CHANGED,
+                advice="Is this address really a Kubernetes API server? Check the context.",
+                status=answer.status,
+            )
+        raise error_from_response(
+            method, path, answer.status, body, headers=answer.headers, params=dict(params)
+        )
+
+
+def _session(*, force_close: bool) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, force_close=force_close),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": f"fluxstate-tui/{__version__}"},
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+        middlewares=(_never_twice,) if force_close else (),
+        raise_for_status=_refuse_handshake if force_close else False,
+    )
+
+
+async def _never_twice(
+    request: aiohttp.ClientRequest,
+    handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
+) -> aiohttp.ClientResponse:
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise BrokenAfterSending from error
+
+
+async def _refuse_handshake(response: aiohttp.ClientResponse) -> None:
+    """aiohttp drops the body of a refused handshake, and the reason stands in it."""
+    asked: Any = response.request_info.headers.get("Upgrade", "")
+    if asked.lower() == "websocket" and response.status != 101:
+        async with response:
+            raise HandshakeRefused(response.status, await response.read(), response.headers)
