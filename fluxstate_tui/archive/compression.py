@@ -114,6 +114,17 @@ class Inflater:
                     yield out
         self._finish()
 
+    def snapshot(self) -> Inflater | None:
+        """A copy to go on from here later, at compressed offset `consumed`; only gzip has that."""
+        if not hasattr(self._object, "copy"):
+            return None
+        twin = Inflater.__new__(Inflater)
+        twin._fresh = self._fresh
+        twin._object = self._object.copy()
+        twin._started = self._started
+        twin.consumed, twin.produced, twin.members = self.consumed, self.produced, self.members
+        return twin
+
     def _step(self, data: bytes) -> tuple[bytes, bytes]:
         try:
             out, left = _decompress(self._object, data)

@@ -72,9 +72,14 @@ class Findings:
         if len(self._kept) < self.KEPT or known == 0:
             self._kept.append(finding)
 
+    @property
+    def total(self) -> int:
+        """How many there were, kept or not."""
+        return sum(self._counts.values())
+
     def all(self) -> tuple[Finding, ...]:
         """What was kept, with one last line for what was not."""
-        missing = sum(self._counts.values()) - len(self._kept)
+        missing = self.total - len(self._kept)
         if missing <= 0:
             return tuple(self._kept)
         more = Finding(self._kept[0].kind, "", f"and {missing} more problems like these")

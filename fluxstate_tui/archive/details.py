@@ -1,0 +1,123 @@
+"""Everything about one job that is not kept in memory: read again from the archive when asked."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from array import array
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from fluxstate_tui.archive import names
+from fluxstate_tui.archive.findings import BrokenArchiveError
+from fluxstate_tui.archive.members import Members
+from fluxstate_tui.model import eventlog as eventlogs
+from fluxstate_tui.model.event import Event
+
+_CACHED_JOBS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChunk:
+    """One piece of a job's output. `stream` is stdout or stderr; `rank` is a task or `0-3`.
+
+    `redirected` is the path of a file where the output went; it is not in the archive then.
+    """
+
+    timestamp: float
+    stream: str
+    rank: str
+    text: str
+    redirected: str = ""
+
+
+class DetailReader:
+    """Finds a job's files again. A run is a stretch of members that belong to one job."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+        self._ids = array("Q")
+        self._offsets = array("Q")
+        self._cache: OrderedDict[int, dict[str, bytes]] = OrderedDict()
+
+    def add_run(self, job_id: int, offset: int) -> None:
+        """A stretch of this job's members begins there."""
+        self._ids.append(job_id)
+        self._offsets.append(offset)
+
+    def files(self, job_id: int) -> dict[str, bytes]:
+        """The job's files by their name below its directory; the signed jobspec is never read."""
+        if job_id in self._cache:
+            self._cache.move_to_end(job_id)
+            return self._cache[job_id]
+        found: dict[str, bytes] = {}
+        at = 0
+        while True:
+            try:
+                at = self._ids.index(job_id, at)
+            except ValueError:
+                break
+            self._read_run(job_id, self._offsets[at], found)
+            at += 1
+        self._cache[job_id] = found
+        if len(self._cache) > _CACHED_JOBS:
+            self._cache.popitem(last=False)
+        return found
+
+    def _read_run(self, job_id: int, offset: int, found: dict[str, bytes]) -> None:
+        try:
+            for member in self._members.again(offset, names.everything_but_secrets):
+                if names.job_id(member.name[: names.JOB_PREFIX]) != job_id:
+                    return
+                if member.data is not None:
+                    found[member.name[names.JOB_PREFIX + 1 :]] = member.data
+        except BrokenArchiveError:
+            return
+
+
+def events(data: bytes | None) -> tuple[Event, ...]:
+    """The entries of an eventlog that can be read; broken lines are left out."""
+    found = []
+    for line in (data or b"").splitlines():
+        try:
+            found.append(eventlogs.parse_line(line))
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+def decoded(data: bytes | None) -> dict[str, Any] | None:
+    """A JSON object, or None when there is none."""
+    if data is None:
+        return None
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def output(data: bytes | None) -> list[OutputChunk]:
+    """The pieces of `guest/output` (RFC 24) in order, without those that only mark an end."""
+    chunks = []
+    for event in events(data):
+        context = event.context
+        stream, rank = str(context.get("stream", "")), str(context.get("rank", ""))
+        if event.name == "redirect":
+            path = str(context.get("path", ""))
+            chunks.append(OutputChunk(event.timestamp, stream, rank, "", redirected=path))
+        elif event.name == "data" and isinstance(context.get("data"), str):
+            text = _text(context["data"], context.get("encoding"))
+            chunks.append(OutputChunk(event.timestamp, stream, rank, text))
+    return chunks
+
+
+def _text(data: str, encoding: object) -> str:
+    if encoding != "base64":
+        return data
+    try:
+        return base64.b64decode(data, validate=True).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return data

@@ -1,0 +1,65 @@
+"""What an archive says about the instance itself: starts, resources, queues (facts/flux.md, c)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fluxstate_tui.archive import names
+from fluxstate_tui.archive.findings import Findings, Kind
+from fluxstate_tui.model import eventlog as eventlogs
+from fluxstate_tui.model.event import Event
+from fluxstate_tui.model.queue import Queue
+from fluxstate_tui.model.resources import ResourceSet
+
+
+class Instance:
+    """Filled from the instance's own members; broken ones give findings."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self.starts: tuple[Event, ...] = ()
+        self.core_version = ""
+        self.resources: ResourceSet | None = None
+        self.queues: tuple[Queue, ...] | None = None
+        self.max_jobid: int | None = None
+
+    def take(self, name: str, data: bytes) -> None:
+        """Read one of `names.INSTANCE_FILES`."""
+        try:
+            if name == names.ADMIN_EVENTLOG:
+                self._take_starts(data)
+            elif name == names.INSTANCE_R:
+                self.resources = ResourceSet.parse(json.loads(data))
+            elif name == names.CHECKPOINT:
+                self._take_checkpoint(json.loads(data))
+        except (ValueError, RecursionError, TypeError, AttributeError) as error:
+            self._findings.add(Kind.DAMAGED, name, f"it cannot be read ({error})")
+
+    def _take_starts(self, data: bytes) -> None:
+        self.starts = tuple(eventlogs.parse(data))
+        for event in self.starts:
+            version = event.context.get("core_version")
+            if event.name == "start" and isinstance(version, str):
+                self.core_version = version
+
+    def _take_checkpoint(self, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise ValueError("not an object")
+        max_jobid = value.get("max_jobid")
+        if isinstance(max_jobid, int) and 0 <= max_jobid < 1 << 64:
+            self.max_jobid = max_jobid
+        queues = value.get("queue")
+        if queues is None:
+            return
+        self.queues = tuple(_queue(one) for one in queues)
+
+
+def _queue(value: Any) -> Queue:
+    return Queue(
+        name=str(value.get("name", "")),
+        enabled=bool(value.get("enable", True)),
+        started=bool(value.get("start", True)),
+        disable_reason=str(value.get("disable_reason", "")),
+        stop_reason=str(value.get("stop_reason", "")),
+    )

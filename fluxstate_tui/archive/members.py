@@ -1,0 +1,169 @@
+"""All members of an archive in order, and again from any of them, whatever the format."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from fluxstate_tui.archive import compression, tar
+from fluxstate_tui.archive.container import refuse_unreadable
+from fluxstate_tui.archive.findings import BrokenArchiveError, Findings, Kind
+from fluxstate_tui.archive.source import Source
+from fluxstate_tui.archive.tar import Member
+
+Wanted = Callable[[str], bool]
+
+# A point to go on from costs 40 KB and is set this often in the plain stream (gzip only).
+_POINT_EVERY = 1 << 24
+_ZIP_LINK = 0o120000
+
+
+class Members(Protocol):
+    """An archive's members. Offsets come from `Member.offset` and have no meaning of their own."""
+
+    def scan(self, wanted: Wanted, findings: Findings) -> Iterator[Member]:
+        """All members, once, for the first time. Raises BrokenArchiveError where it must stop."""
+        ...
+
+    def again(self, offset: int, wanted: Wanted) -> Iterator[Member]:
+        """The members from a known offset on."""
+        ...
+
+
+def open_members(source: Source) -> Members:
+    """The members of a file, whose format is told by its content.
+
+    Raises BrokenArchiveError for garbage and for formats that are not read.
+    """
+    kind = compression.detect(source.head(compression.HEAD_BYTES))
+    refuse_unreadable(kind)
+    if kind is compression.Format.ZIP:
+        return ZipMembers(source)
+    return TarMembers(source, kind)
+
+
+class TarMembers:
+    """A tar stream, compressed or not."""
+
+    def __init__(self, source: Source, kind: compression.Format) -> None:
+        self._source = source
+        self._kind = kind
+        self._points: list[compression.Inflater] = []
+
+    def scan(self, wanted: Wanted, findings: Findings) -> Iterator[Member]:
+        """All members; also reads what follows the end mark, for the checksums at the end."""
+        stream = tar.TarStream(self._first_chunks())
+        yield from stream.members(wanted)
+        count, start = stream.trailing()
+        if count:
+            findings.add(Kind.DAMAGED, "after the end of the archive", _trailing(count, start))
+
+    def again(self, offset: int, wanted: Wanted) -> Iterator[Member]:
+        """The members from a plain offset on."""
+        return tar.TarStream(self._chunks_from(offset), offset).members(wanted)
+
+    def _first_chunks(self) -> Iterator[bytes]:
+        if self._kind is compression.Format.TAR:
+            yield from self._source.blocks(0, compression.WINDOW)
+            return
+        inflater = compression.Inflater(self._kind)
+        following = _POINT_EVERY
+        for chunk in inflater.chunks(self._source.blocks()):
+            yield chunk
+            if inflater.produced >= following:
+                following += _POINT_EVERY
+                point = inflater.snapshot()
+                if point is not None:
+                    self._points.append(point)
+
+    def _chunks_from(self, offset: int) -> Iterator[bytes]:
+        if self._kind is compression.Format.TAR:
+            yield from self._source.blocks(offset)
+            return
+        index = bisect_right(self._points, offset, key=lambda point: point.produced)
+        point = self._points[index - 1].snapshot() if index else None
+        inflater = point or compression.Inflater(self._kind)
+        skip = offset - inflater.produced
+        for chunk in inflater.chunks(self._source.blocks(inflater.consumed)):
+            if skip < len(chunk):
+                yield chunk[skip:] if skip else chunk
+            skip = max(0, skip - len(chunk))
+
+
+class ZipMembers:
+    """A zip file. Offsets are positions in its directory."""
+
+    def __init__(self, source: Source) -> None:
+        self._data = b"".join(source.blocks())
+
+    def scan(self, wanted: Wanted, findings: Findings) -> Iterator[Member]:
+        """All members; every one is unpacked once, for its checksum."""
+        budget = max(compression.FREE_BYTES, compression.MAX_RATIO * len(self._data))
+        with self._open() as archive:
+            for index, info in enumerate(archive.infolist()):
+                budget -= info.file_size
+                if budget < 0:
+                    raise BrokenArchiveError(Kind.HOSTILE, "", "it is a decompression bomb")
+                try:
+                    yield _zip_member(archive, info, index, wanted)
+                except _ZIP_ERRORS as error:
+                    findings.add(Kind.DAMAGED, info.filename, f"it cannot be unpacked ({error})")
+
+    def again(self, offset: int, wanted: Wanted) -> Iterator[Member]:
+        """The members from a position on."""
+        with self._open() as archive:
+            for index, info in enumerate(archive.infolist()[offset:], start=offset):
+                yield _zip_member(archive, info, index, wanted)
+
+    def _open(self) -> zipfile.ZipFile:
+        try:
+            return zipfile.ZipFile(io.BytesIO(self._data))
+        except _ZIP_ERRORS as error:
+            raise BrokenArchiveError(
+                Kind.TRUNCATED, "the end of the file", f"the zip directory is not there ({error})"
+            ) from error
+
+
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    OverflowError,
+)
+
+
+def _zip_member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, index: int, wanted: Wanted
+) -> Member:
+    keep = wanted(info.filename) and info.file_size <= tar.MAX_VALUE
+    link = (info.external_attr >> 16) & 0o170000 == _ZIP_LINK
+    kept: list[bytes] = []
+    with archive.open(info) as file:
+        left = info.file_size + 1
+        while left > 0 and (piece := file.read(min(left, 1 << 20))):
+            left -= len(piece)
+            if keep or link:
+                kept.append(piece)
+    data = b"".join(kept)
+    if link:
+        return Member(
+            info.filename, tar.SYMLINK, None, 0, data.decode("utf-8", "replace"), 0, index
+        )
+    kind = tar.DIRECTORY if info.is_dir() else tar.FILE
+    return Member(info.filename, kind, data if keep else None, info.file_size, "", 0, index)
+
+
+def _trailing(count: int, start: bytes) -> str:
+    if compression.detect(start) is compression.Format.TAR:
+        return (
+            f"{count} more bytes follow, beginning with a second archive. "
+            "Flux restores only the first one's jobs, and only those are shown"
+        )
+    return f"{count} more bytes follow that belong to no member"
