@@ -116,23 +116,39 @@ class Machine:
         """A fresh process id."""
         return next(self._pids)
 
+    def knows(self, name: str, path: str = "") -> bool:
+        """Whether there is such a program in the container."""
+        return find_program(self, name, path or self.env["PATH"]) is not None
+
     async def run(self, argv: list[str], io: ProcessIO, *, tty: bool = False) -> int:
         """Run a program to its end and return its exit code (0-255).
 
         CommandNotFound when there is no such program. Cancelling the caller kills it.
         """
         self.layout.show_socket(self.files, self.broker())
-        program = find_program(self, argv[0], self.env["PATH"])
-        if program is None:
+        if not self.knows(argv[0]):
             raise CommandNotFound(argv[0])
         if self.faults.delay:
             await self.clock.sleep(self.faults.delay)
+        terminal = {"TERM": "xterm"} if tty else {}
+        return await self._execute(argv, io, {**self.env, **terminal}, "/", tty=tty)
+
+    async def run_task(
+        self, argv: list[str], io: ProcessIO, *, env: dict[str, str], cwd: str
+    ) -> int:
+        """Run a job's task: with the job's environment and working directory."""
+        where = cwd if self.files.exists(cwd) else "/"
+        return await self._execute(argv, io, {**self.env, **env}, where)
+
+    async def _execute(
+        self, argv: list[str], io: ProcessIO, env: dict[str, str], cwd: str, *, tty: bool = False
+    ) -> int:
+        program = find_program(self, argv[0], env["PATH"])
+        if program is None:
+            raise CommandNotFound(argv[0])
         streams = Terminal(io, tty=tty, die_after=self.faults.die_after_bytes)
-        env = dict(self.env)
-        if tty:
-            env["TERM"] = "xterm"
         process = Process(
-            self, list(argv), env, "/", streams.stdin, streams.stdout, streams.stderr,
+            self, list(argv), env, cwd, streams.stdin, streams.stdout, streams.stderr,
             self.user, self.uid, self.next_pid(),
         )  # fmt: skip
         return await streams.run(run_program(program, process))

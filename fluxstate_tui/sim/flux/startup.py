@@ -1,0 +1,152 @@
+"""rc1 of the lead broker: what comes up, in what order, and what is restored (flux-core 0.88)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.model.jobid import f58
+from fluxstate_tui.sim.flux.content import Content
+from fluxstate_tui.sim.flux.job import SimJob
+from fluxstate_tui.sim.flux.restore import RestoreError, load_content
+
+if TYPE_CHECKING:
+    from fluxstate_tui.sim.flux.instance import FluxInstance
+
+RC1_SECONDS = 0.5
+RESTORE_SECONDS_PER_JOB = 0.00125
+REPLAY_SECONDS_PER_JOB = 0.0012
+JOB_LIST_SECONDS_PER_JOB = 0.00005
+
+
+class Startup:
+    """One start of an instance."""
+
+    def __init__(self, instance: FluxInstance) -> None:
+        self._instance = instance
+        self._log = instance.log
+
+    async def run(self) -> bool:
+        """Go through the states to quorum. False when rc1 failed."""
+        instance = self._instance
+        instance.started_at = instance.clock.now()
+        instance.set_state("join")
+        await instance.clock.sleep(0.015)
+        self._log.add("builtins-success: load-builtins->join 14.795ms")
+        self._log.add("parent-none: join->config-sync 0.035527ms")
+        self._log.add("sync-none: config-sync->init 0.033482ms")
+        instance.set_state("init")
+        instance.online.add(0)
+        for node in instance.pool.nodes:
+            node.up = node.rank in instance.online
+        try:
+            content = await self._content()
+        except RestoreError as error:
+            await self._fail(str(error))
+            return False
+        return await self._load(content)
+
+    async def _content(self) -> Content:
+        """What the KVS starts with: the archive, the last checkpoint, or nothing."""
+        instance = self._instance
+        statedir = instance.statedir
+        if not instance.restore_path:
+            await instance.clock.sleep(RC1_SECONDS)
+            return statedir.checkpoint or Content()
+        statedir.truncate()
+        await instance.clock.sleep(RC1_SECONDS)
+        if instance.restore is None:
+            return Content()
+        content = load_content(instance.restore)
+        await instance.clock.sleep(len(content.jobs) * RESTORE_SECONDS_PER_JOB)
+        if content.keys or content.jobs:
+            statedir.save(content, instance.clock.now())
+        return content
+
+    async def _fail(self, text: str) -> None:
+        instance = self._instance
+        instance.failed = f"flux-restore: {text}"
+        self._log.add(f"rc1.0: flux-restore: {text}", level="err")
+        self._log.add("rc1.0: restore: bash: exited with exit status 1", level="err")
+        self._log.add(f"rc1.0: restoring content from {instance.restore_path}")
+        rc1 = "flux modprobe rc1" if _minor(instance.version) >= 77 else "/etc/flux/rc1"
+        self._log.add(f"rc1.0: {rc1} Exited (rc=1) 0.4s", level="err")
+        self._log.add("rc1-fail: init->shutdown 0.386944s")
+        instance.set_state("shutdown")
+        await instance.clock.sleep(0.2)
+        self._log.add("children-none: shutdown->finalize 1.47121ms")
+        self._log.add("rc3.0: flux modprobe rc3 Exited (rc=0) 0.2s")
+        self._log.add("rc3-success: finalize->goodbye 0.185664s")
+        self._log.add("goodbye: goodbye->unload-builtins 0.055243ms")
+        self._log.add("builtins-done: unload-builtins->exit 1.76343ms")
+        instance.exit(1)
+
+    async def _load(self, content: Content) -> bool:
+        instance = self._instance
+        instance.kvs.keys.update(content.keys)
+        if content.keys:
+            when = datetime.fromtimestamp(instance.statedir.when, UTC)
+            stamp = when.strftime("%Y-%m-%dT%H:%M:%SZ")
+            self._log.add(f"restored KVS from checkpoint on {stamp}", source="kvs")
+            if b'"finish"' not in content.keys.get("admin.eventlog", b"").rpartition(b"start")[2]:
+                text = "rc1.0: Flux was not shut down properly.  Data may have been lost."
+                self._log.add(text)
+        start = {"version": 1, "core_version": instance.version}
+        instance.append_event("admin.eventlog", "start", start)
+        instance.save_resources()
+        first = Content(dict(instance.kvs.keys), content.jobs)
+        instance.statedir.save(first, instance.clock.now())
+        instance.append_event("resource.eventlog", "resource-define", {"method": "configuration"})
+        await instance.clock.sleep(len(content.jobs) * REPLAY_SECONDS_PER_JOB)
+        if instance.state != "init":
+            return False
+        self._load_jobs(content)
+        self._finish(len(content.jobs))
+        return True
+
+    def _load_jobs(self, content: Content) -> None:
+        jobs = self._instance.jobs
+        for job_id in sorted(content.jobs):
+            jobs.load(SimJob.load(content.jobs[job_id]))
+        running = sum(jobs.jobs[job_id].state.running for job_id in jobs.active)
+        self._log.add(f"restart: {len(content.jobs)} jobs", source="job-manager")
+        self._log.add(f"restart: {running} running jobs", source="job-manager")
+        max_jobid = max(content.jobs, default=0)
+        checkpoint = content.keys.get("checkpoint.job-manager")
+        if checkpoint is None:
+            text = "restart: checkpoint.job-manager not found"
+            self._log.add(text, source="job-manager")
+        else:
+            max_jobid = max(max_jobid, self._instance.queues.restore(checkpoint))
+        text = f"restart: max_jobid={f58(max_jobid)}"
+        self._log.add(text, source="job-manager", level="debug")
+        jobs.begin_ids(self._instance.started_at, max_jobid)
+
+    def _finish(self, count: int) -> None:
+        instance, jobs = self._instance, self._instance.jobs
+        jobs.restarted()
+        for job in jobs.fail_lost_jobs():
+            name = f58(job.id)
+            text = f"could not recover guest namespace for {name}"
+            self._log.add(text, source="job-exec", level="err")
+            text = f"job-exception: id={name}: failed to create guest ns: No such file or directory"
+            self._log.add(text, source="job-exec")
+        if instance.restore_path:
+            self._log.add(f"rc1.0: restoring content from {instance.restore_path}")
+        instance.job_list.ready_at = instance.clock.now() + count * JOB_LIST_SECONDS_PER_JOB
+        jobs.scheduler_online = True
+        jobs.plan_pass()
+        text = (
+            "ready: queue-depth=8 log-level=info pool-class=Rv1Pool Rv1 "
+            f"rank[0-{instance.size - 1}]/core[0-{instance.pool.nodes[0].cores - 1}]"
+        )
+        self._log.add(text, source="sched-simple")
+        self._log.add("rc1.0: flux modprobe rc1 Exited (rc=0) 1.3s")
+        self._log.add("rc1-success: init->quorum 1.26176s")
+        instance.resources.joined(0)
+        instance.set_state("quorum")
+        instance.check_quorum()
+
+
+def _minor(version: str) -> int:
+    return int(version.split(".")[1])

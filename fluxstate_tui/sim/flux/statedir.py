@@ -1,0 +1,28 @@
+"""What survives the death of a broker: the last KVS checkpoint in its statedir."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fluxstate_tui.sim.flux.content import Content
+
+
+@dataclass(slots=True)
+class StateDir:
+    """`statedir` of one lead broker (content.sqlite), kept in the pod's emptyDir.
+
+    `checkpoint` is what a new broker starts from; None = nothing there. `when` is the time of
+    that checkpoint. A restore truncates it first, so a failed restore leaves nothing behind.
+    """
+
+    checkpoint: Content | None = None
+    when: float = 0.0
+
+    def truncate(self) -> None:
+        """As rc1 does before it restores an archive."""
+        self.checkpoint = None
+
+    def save(self, content: Content, when: float) -> None:
+        """Write a checkpoint."""
+        self.checkpoint = content
+        self.when = when
