@@ -1,0 +1,1 @@
+"""Feeds turn what the clients see into events of the store."""

@@ -243,8 +243,11 @@ class Cluster:
 
     async def minicluster_resource(self) -> Resource:
         """MiniClusters in the version that this cluster serves. Raises CrdMissing."""
-        if self._minicluster_resource is None:
-            self._minicluster_resource = await find_minicluster_resource(self)
+        return self._minicluster_resource or await self.discover_miniclusters()
+
+    async def discover_miniclusters(self) -> Resource:
+        """As minicluster_resource, but ask again: the operator may have been replaced."""
+        self._minicluster_resource = await find_minicluster_resource(self)
         return self._minicluster_resource
 
     @asynccontextmanager

@@ -22,8 +22,9 @@ class ContainerState:
 class Pod:
     """One pod. `index` is the completion index (0 = lead broker), None for helper pods.
 
-    `cluster_uid` is the uid of the owning MiniCluster as found over the owning Job, '' if unknown.
-    Times are seconds since the epoch.
+    `owner_uid` and `owner_name` are its controller's: the Job's, or for a services pod the
+    MiniCluster's. `cluster_uid` is the uid of the MiniCluster as found over that Job, '' as long as
+    the Job is not known. Times are seconds since the epoch by the API server's clock.
     """
 
     uid: str
@@ -39,6 +40,7 @@ class Pod:
     init: tuple[ContainerState, ...] = ()
     containers: tuple[ContainerState, ...] = ()
     unschedulable: str = ""
+    cluster_uid: str = ""
 
     @property
     def restarts(self) -> int:

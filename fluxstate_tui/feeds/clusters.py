@@ -1,0 +1,128 @@
+"""Keeps the store's picture of MiniClusters, pods, Jobs and events up to date."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.clock import Clock
+from fluxstate_tui.feeds.sources import (
+    Emit,
+    EventSource,
+    JobSource,
+    Links,
+    MiniClusterSource,
+    PodSource,
+    Source,
+)
+from fluxstate_tui.kube.backoff import Backoff
+from fluxstate_tui.kube.errors import CrdMissing, KubeError
+from fluxstate_tui.kube.listwatch import (
+    Changed,
+    Deleted,
+    Listed,
+    ListWatch,
+    StateChanged,
+    WatchEvent,
+    WatchState,
+    sentence,
+)
+from fluxstate_tui.kube.resources import EVENTS, JOBS, PODS, Resource
+from fluxstate_tui.store.events import Freshness, SourceChanged
+
+if TYPE_CHECKING:
+    from fluxstate_tui.kube.session import Cluster
+
+
+class ClusterFeed:
+    """List+watch of everything around MiniClusters, as events of the store.
+
+    Where all namespaces were asked for but are forbidden, it falls back to the context's namespace
+    and says so. `run()` never ends by itself and never raises because a cluster went away.
+    """
+
+    def __init__(self, cluster: Cluster, emit: Emit, clock: Clock) -> None:
+        self._cluster = cluster
+        self._emit = emit
+        self._clock = clock
+        self._links = Links()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._miniclusters(MiniClusterSource(self._emit)))
+            tasks.create_task(self._scoped(PodSource(self._emit, self._links), PODS))
+            tasks.create_task(self._scoped(JobSource(self._emit, self._links), JOBS))
+            tasks.create_task(self._scoped(EventSource(self._emit), EVENTS))
+
+    async def _miniclusters(self, source: Source) -> None:
+        """MiniClusters, in the version that is served now; asked again when that changes."""
+        backoff = Backoff(self._clock)
+        self._say(source, StateChanged(WatchState.CONNECTING))
+        while True:
+            try:
+                resource = await self._cluster.discover_miniclusters()
+            except KubeError as error:
+                absent = isinstance(error, CrdMissing)
+                state = WatchState.ABSENT if absent else WatchState.STALE
+                if absent:
+                    source.listed((), self._clock.now())
+                self._say(source, StateChanged(state, sentence(error)))
+            else:
+                await self._follow_scope(source, resource, until=WatchState.ABSENT)
+            await self._clock.sleep(backoff.delay())
+
+    async def _scoped(self, source: Source, resource: Resource) -> None:
+        self._say(source, StateChanged(WatchState.CONNECTING))
+        await self._follow_scope(source, resource, until=None)
+
+    async def _follow_scope(
+        self, source: Source, resource: Resource, until: WatchState | None
+    ) -> None:
+        """Watch the scope that was asked for, or the namespace if that is all we may see."""
+        namespace = self._cluster.scope
+        if namespace is None:
+            stopped = await self._follow(source, resource, None, {WatchState.FORBIDDEN, until})
+            if stopped.state is until:
+                return
+            namespace = self._cluster.namespace
+            note = f"Only namespace '{namespace}': {stopped.detail}"
+            await self._follow(source, resource, namespace, {until}, note)
+        else:
+            await self._follow(source, resource, namespace, {until})
+
+    async def _follow(
+        self,
+        source: Source,
+        resource: Resource,
+        namespace: str | None,
+        until: set[WatchState | None],
+        note: str = "",
+    ) -> StateChanged:
+        """Tell the store what happens, until one of these states is reached."""
+        watch = ListWatch(self._cluster, resource, namespace, clock=self._clock)
+        async with aclosing(watch.events()) as events:
+            async for event in events:
+                if isinstance(event, StateChanged):
+                    live = event.state is WatchState.LIVE
+                    self._say(source, StateChanged(event.state, note) if live else event)
+                    if event.state in until:
+                        return event
+                else:
+                    self._tell(source, event)
+        raise AssertionError("a list+watch never ends by itself")
+
+    def _tell(self, source: Source, event: WatchEvent) -> None:
+        at = self._clock.now()
+        match event:
+            case Listed(items=items):
+                source.listed(items, at)
+            case Changed(item=item):
+                source.changed(item, at)
+            case Deleted(item=item):
+                source.deleted(item, at)
+
+    def _say(self, source: Source, event: StateChanged) -> None:
+        freshness = Freshness(event.state.value)
+        self._emit(SourceChanged(source.name, freshness, event.detail, self._clock.now()))

@@ -1,0 +1,297 @@
+"""List, then watch, for ever: whatever happens to the connection, the picture comes back.
+
+The algorithm of client-go's reflector and kopf (facts/client.md, B1): a closed watch is resumed
+from the last resource version, 410 means a fresh list, a silent stream is dead after 70 s, trouble
+is met with jittered back-off. It never ends by itself and never raises KubeError.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from fluxstate_tui.clock import Clock
+from fluxstate_tui.kube.backoff import Backoff
+from fluxstate_tui.kube.errors import (
+    BadAnswer,
+    CrdMissing,
+    Forbidden,
+    Gone,
+    KubeError,
+    TooManyRequests,
+    Unauthorized,
+)
+from fluxstate_tui.kube.listing import PAGE, list_all
+from fluxstate_tui.kube.resources import Resource
+from fluxstate_tui.kube.status_errors import error_from_response
+from fluxstate_tui.kube.watch_lines import Chunks, Lines, decoded
+
+if TYPE_CHECKING:
+    from fluxstate_tui.kube.session import Cluster
+
+SILENCE_SECONDS = 70.0
+WATCH_SECONDS = (300, 600)
+PROBE_SECONDS = 60.0
+# A restarted API server answers 403 for about 1.7 s while its caches fill.
+FORBIDDEN_SECONDS = 3.0
+RELIST_SECONDS = 1800.0
+_SHORT_SECONDS = 1.0
+_ERRORS_UNTIL_RELIST = 3
+
+Object = dict[str, Any]
+
+
+class WatchState(Enum):
+    """What a list+watch is doing; the values are those of store.events.Freshness."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    STALE = "stale"
+    FORBIDDEN = "forbidden"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The complete set: what is not in it is gone. Also after a 410, so take the difference."""
+
+    items: list[Object]
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One object was added or changed."""
+
+    item: Object
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """One object is gone (or no longer matches the selector)."""
+
+    item: Object
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The source became live, stale ... `detail` is one sentence for people, '' when live."""
+
+    state: WatchState
+    detail: str = ""
+
+
+WatchEvent = Listed | Changed | Deleted | StateChanged
+
+
+class ListWatch:
+    """One list+watch of one resource in one namespace (None: in all)."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        clock: Clock,
+        field_selector: str = "",
+        dice: random.Random | None = None,
+    ) -> None:
+        self._cluster = cluster
+        self._resource = resource
+        self._namespace = namespace
+        self._clock = clock
+        self._field_selector = field_selector
+        self._dice = dice or random.Random()
+        self._backoff = Backoff(clock, self._dice)
+        self._version = ""
+        self._listed_at = 0.0
+        self._reported = StateChanged(WatchState.CONNECTING)
+        self._forbidden_since: float | None = None
+        self._may_not_watch = False
+        self._errors = 0
+        self._bookmarks_seen = False
+        self._silences = 0
+
+    async def events(self) -> AsyncGenerator[WatchEvent, None]:
+        """Everything that happens. Close it (`contextlib.aclosing`) or cancel its task."""
+        while True:
+            try:
+                if not self._version:
+                    yield await self._list()
+                    for state in self._report_listed():
+                        yield state
+                async with aclosing(self._watch()) as watched:
+                    async for event in watched:
+                        yield event
+            except KubeError as error:
+                for state in self._trouble(error):
+                    yield state
+                await self._clock.sleep(self._pause(error))
+
+    async def _list(self) -> Listed:
+        listing = await list_all(
+            self._cluster,
+            self._resource,
+            self._namespace,
+            field_selector=self._field_selector,
+            limit=PAGE,
+        )
+        for item in listing.items:
+            slim(item)
+        self._version = listing.resource_version
+        self._listed_at = self._clock.now()
+        return Listed(listing.items, listing.resource_version)
+
+    async def _watch(self) -> AsyncGenerator[WatchEvent, None]:
+        """One watch request, from its opening to its end."""
+        seconds = self._dice.randint(*WATCH_SECONDS)
+        params = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+            "timeoutSeconds": str(seconds),
+        }
+        if self._field_selector:
+            params["fieldSelector"] = self._field_selector
+        opened = self._clock.now()
+        seen = 0
+        async with self._cluster.stream(self._resource.path(self._namespace), params) as stream:
+            chunks = Chunks(stream, self._clock)
+            try:
+                async for event in self._read(chunks, seconds):
+                    seen += 1
+                    if event is not None:
+                        yield event
+            finally:
+                await chunks.close()
+        if not seen and self._clock.now() - opened < _SHORT_SECONDS:
+            raise BadAnswer("The API server closed a watch at once.")
+        if self._clock.now() - self._listed_at > RELIST_SECONDS:
+            self._version = ""  # Cheap insurance against events that were lost on the way.
+
+    async def _read(self, chunks: Chunks, seconds: int) -> AsyncGenerator[WatchEvent | None, None]:
+        """The events of one open watch; None for a bookmark. Returns at its end."""
+        lines = Lines()
+        patience = _SHORT_SECONDS
+        while (data := await chunks.next(patience)) != b"":
+            if data is None and patience > _SHORT_SECONDS:
+                self._silences += 1
+                raise BadAnswer(f"The watch was silent for {patience:g} s.")
+            patience = self._patience(seconds)
+            if data is None:
+                # Open for a second, so it is not one that closes at once.
+                for state in self._healthy():
+                    yield state
+                continue
+            async for document in decoded(lines.feed(data)):
+                event = self._understand(document)
+                for state in self._healthy():
+                    yield state
+                yield event
+
+    def _understand(self, document: Object) -> WatchEvent | None:
+        kind, item = document.get("type"), document.get("object") or {}
+        if kind == "ERROR":
+            raise self._error_event(item)
+        version = (item.get("metadata") or {}).get("resourceVersion")
+        if version:
+            self._version = str(version)
+        if kind == "BOOKMARK":
+            self._bookmarks_seen = True
+            return None
+        slim(item)
+        if kind == "DELETED":
+            return Deleted(item)
+        if kind in ("ADDED", "MODIFIED"):
+            return Changed(item)
+        raise BadAnswer(f"A watch sent an event of the unknown type {kind!r}.")
+
+    def _error_event(self, status: Object) -> KubeError:
+        code = int(status.get("code") or 500)
+        if status.get("reason") in ("Expired", "Gone"):
+            code = 410
+        path = self._resource.path(self._namespace)
+        said = str(status.get("message") or "no reason given")
+        if code == 410:
+            return Gone(said)
+        return error_from_response("GET", path, code, said.encode(), params={"watch": "true"})
+
+    def _healthy(self) -> list[StateChanged]:
+        """The watch works: forget what went wrong before."""
+        self._errors = 0
+        self._forbidden_since = None
+        self._may_not_watch = False
+        return self._report(WatchState.LIVE)
+
+    def _report_listed(self) -> list[StateChanged]:
+        """A list alone is live, unless we know already that no watch will follow it."""
+        return [] if self._may_not_watch else self._report(WatchState.LIVE)
+
+    def _patience(self, seconds: int) -> float:
+        """Servers need not send bookmarks: where none ever came, only the time-out is a sign."""
+        if self._silences >= 2 and not self._bookmarks_seen:
+            return seconds + 30.0
+        return SILENCE_SECONDS
+
+    def _report(self, state: WatchState, detail: str = "") -> list[StateChanged]:
+        event = StateChanged(state, detail)
+        if event == self._reported:
+            return []
+        self._reported = event
+        return [event]
+
+    def _trouble(self, error: KubeError) -> list[StateChanged]:
+        self._errors += 1
+        if isinstance(error, Gone):
+            self._version = ""
+            return []  # The fresh list follows at once; only if it fails is that worth a word.
+        if self._errors >= _ERRORS_UNTIL_RELIST or isinstance(error, Forbidden):
+            self._version = ""
+        if isinstance(error, Forbidden):
+            return self._forbidden(error)
+        self._forbidden_since = None
+        if isinstance(error, CrdMissing):
+            self._version = ""
+            return self._report(WatchState.ABSENT, sentence(error))
+        if isinstance(error, Unauthorized):
+            return self._report(WatchState.FORBIDDEN, sentence(error))
+        return self._report(WatchState.STALE, sentence(error))
+
+    def _forbidden(self, error: Forbidden) -> list[StateChanged]:
+        """A 403 is final only when it lasts. Who may list but not watch is listed now and then."""
+        now = self._clock.now()
+        self._may_not_watch = error.verb == "watch"
+        if self._forbidden_since is None:
+            self._forbidden_since = now
+        if now - self._forbidden_since >= FORBIDDEN_SECONDS:
+            return self._report(WatchState.FORBIDDEN, sentence(error))
+        if self._reported.state is WatchState.LIVE:
+            return self._report(WatchState.STALE, sentence(error))
+        return []
+
+    def _pause(self, error: KubeError) -> float:
+        if isinstance(error, Gone) and self._errors == 1:
+            return 0.0
+        delay = self._backoff.delay()
+        if self._reported.state is WatchState.FORBIDDEN and isinstance(error, Forbidden):
+            return max(delay, PROBE_SECONDS * (1 + 0.1 * self._dice.random()))
+        if isinstance(error, TooManyRequests) and error.retry_after is not None:
+            return max(delay, error.retry_after)
+        return delay
+
+
+def slim(item: Object) -> None:
+    """Drop managedFields: half of every object, and nobody looks at them."""
+    metadata = item.get("metadata")
+    if isinstance(metadata, dict):
+        metadata.pop("managedFields", None)
+
+
+def sentence(error: KubeError) -> str:
+    """The error as one line: what happened, and what to do."""
+    return f"{error.message} {error.advice}".strip()

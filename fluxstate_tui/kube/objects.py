@@ -1,0 +1,168 @@
+"""Objects as the API server sends them -> the dataclasses of the model.
+
+Nothing is guessed from names: a pod belongs to its controller by uid, and its index is what the Job
+controller wrote on it (the operator's own `job-index` label is wrong as soon as two MiniClusters
+share a namespace: facts/operator.md, section 2).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from fluxstate_tui.model.kubernetes import KubeEvent, KubeJob
+from fluxstate_tui.model.minicluster import MiniCluster
+from fluxstate_tui.model.pod import ContainerState, Pod
+from fluxstate_tui.model.reference import ClusterRef
+
+Object = dict[str, Any]
+
+INDEX = "batch.kubernetes.io/job-completion-index"
+
+
+def epoch(text: object) -> float | None:
+    """An RFC 3339 time as seconds since the epoch; None if there is none."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return None
+
+
+def parse_minicluster(raw: Object) -> MiniCluster:
+    """A MiniCluster, v1alpha1 or v1alpha2."""
+    metadata, spec = raw["metadata"], raw.get("spec") or {}
+    conditions = (raw.get("status") or {}).get("conditions") or ()
+    return MiniCluster(
+        ref=ClusterRef(metadata["namespace"], metadata["name"], metadata["uid"]),
+        api_version=str(raw.get("apiVersion") or ""),
+        resource_version=str(metadata.get("resourceVersion") or ""),
+        size=_whole(spec.get("size"), 1),
+        max_size=_whole(spec.get("maxSize"), 0) or None,
+        min_size=_whole(spec.get("minSize"), 0) or None,
+        interactive=bool(spec.get("interactive")),
+        archive_path=str((spec.get("archive") or {}).get("path") or ""),
+        created=epoch(metadata.get("creationTimestamp")) or 0.0,
+        deleting_since=epoch(metadata.get("deletionTimestamp")),
+        conditions={str(c.get("type")): c.get("status") == "True" for c in conditions},
+        raw=raw,
+    )
+
+
+def parse_pod(raw: Object, cluster_uid: str = "") -> Pod:
+    """A pod. `cluster_uid` is what is known about its MiniCluster."""
+    metadata, status = raw["metadata"], raw.get("status") or {}
+    owner = controller(raw)
+    return Pod(
+        uid=metadata["uid"],
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        owner_uid=str(owner.get("uid") or ""),
+        owner_name=str(owner.get("name") or ""),
+        index=_index(metadata),
+        phase=str(status.get("phase") or "Pending"),
+        node=str((raw.get("spec") or {}).get("nodeName") or ""),
+        created=epoch(metadata.get("creationTimestamp")) or 0.0,
+        deleting_since=epoch(metadata.get("deletionTimestamp")),
+        init=_containers(status.get("initContainerStatuses")),
+        containers=_containers(status.get("containerStatuses")),
+        unschedulable=_unschedulable(status),
+        cluster_uid=cluster_uid,
+    )
+
+
+def parse_job(raw: Object) -> KubeJob:
+    """A batch/v1 Job. `owner_uid` is '' if no MiniCluster controls it."""
+    metadata, status = raw["metadata"], raw.get("status") or {}
+    owner = controller(raw)
+    conditions = {c.get("type"): c for c in status.get("conditions") or () if _is_true(c)}
+    failure = conditions.get("Failed") or conditions.get("FailureTarget") or {}
+    told = ": ".join(str(failure[key]) for key in ("reason", "message") if failure.get(key))
+    return KubeJob(
+        uid=metadata["uid"],
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        owner_uid=str(owner["uid"]) if owner.get("kind") == "MiniCluster" else "",
+        parallelism=_whole((raw.get("spec") or {}).get("parallelism"), 1),
+        active=_whole(status.get("active"), 0),
+        succeeded=_whole(status.get("succeeded"), 0),
+        failed=_whole(status.get("failed"), 0),
+        complete="Complete" in conditions,
+        failure=told or ("Failed" if failure else ""),
+    )
+
+
+def parse_event(raw: Object) -> KubeEvent:
+    """A core/v1 Event, in the old form (count, lastTimestamp) or the new one (series)."""
+    metadata, about = raw["metadata"], raw.get("involvedObject") or {}
+    series = raw.get("series") or {}
+    seen = (
+        epoch(series.get("lastObservedTime"))
+        or epoch(raw.get("lastTimestamp"))
+        or epoch(raw.get("eventTime"))
+        or epoch(metadata.get("creationTimestamp"))
+    )
+    return KubeEvent(
+        uid=metadata["uid"],
+        namespace=metadata["namespace"],
+        kind=str(about.get("kind") or ""),
+        name=str(about.get("name") or ""),
+        object_uid=str(about.get("uid") or ""),
+        type=str(raw.get("type") or ""),
+        reason=str(raw.get("reason") or ""),
+        message=str(raw.get("message") or ""),
+        count=_whole(series.get("count") or raw.get("count"), 1),
+        last_seen=seen or 0.0,
+    )
+
+
+def controller(raw: Object) -> Object:
+    """The owner that controls an object; {} if nobody does."""
+    for owner in raw["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            return dict(owner)
+    return {}
+
+
+def _whole(value: object, default: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def _is_true(condition: Object) -> bool:
+    return condition.get("status") == "True"
+
+
+def _index(metadata: Object) -> int | None:
+    """The annotation is there since Kubernetes 1.21, the label since 1.28."""
+    for marks in (metadata.get("annotations") or {}, metadata.get("labels") or {}):
+        text = str(marks.get(INDEX) or "")
+        if text.isdigit():
+            return int(text)
+    return None
+
+
+def _containers(statuses: list[Object] | None) -> tuple[ContainerState, ...]:
+    return tuple(_container(status) for status in statuses or ())
+
+
+def _container(status: Object) -> ContainerState:
+    state = status.get("state") or {}
+    name = next((key for key in ("running", "terminated", "waiting") if key in state), "waiting")
+    details = state.get(name) or {}
+    return ContainerState(
+        name=str(status.get("name") or ""),
+        state=name,
+        ready=bool(status.get("ready")),
+        restarts=_whole(status.get("restartCount"), 0),
+        reason=str(details.get("reason") or ""),
+        message=str(details.get("message") or ""),
+        exit_code=details.get("exitCode"),
+    )
+
+
+def _unschedulable(status: Object) -> str:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            return str(condition.get("message") or "no node fits")
+    return ""
