@@ -1,0 +1,159 @@
+"""From the words of the remote program to events for the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from fluxstate_tui.feeds.cluster_clock import ClusterClock
+from fluxstate_tui.flux import protocol
+from fluxstate_tui.flux.facts import counts_of, nodes_of, queues_of
+from fluxstate_tui.flux.live import LiveJobs, Snapshot
+from fluxstate_tui.store.events import (
+    BrokerSeen,
+    JobsChanged,
+    JobsListed,
+    QueuesSeen,
+    StoreEvent,
+)
+
+if TYPE_CHECKING:
+    from fluxstate_tui.clock import Clock
+    from fluxstate_tui.flux.fallback import Look
+    from fluxstate_tui.model.queue import Node, Queue
+    from fluxstate_tui.model.reference import ClusterRef
+
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
+
+
+class QueueStory:
+    """What is known of one queue, over all conversations with it."""
+
+    def __init__(self, ref: ClusterRef, emit: Callable[[StoreEvent], None], clock: Clock) -> None:
+        self._ref = ref
+        self._emit = emit
+        self._clock = clock
+        self._time = ClusterClock()
+        self._jobs = LiveJobs()
+        self._version = ""
+        self._started = 0.0
+        self._queues: tuple[Queue, ...] | None = None
+        self._nodes: tuple[Node, ...] | None = None
+        self._seen: tuple[tuple[Queue, ...], tuple[Node, ...]] | None = None
+        self._status: dict[str, Any] = {}
+        self._overlay: list[dict[str, Any]] = []
+        self._doubts = 0
+        self._why_polling = ""
+        self._warnings: dict[str, str] = {}
+        self.mode = ""
+        """`journal` or `poll` as soon as the job list is coming, '' before."""
+
+    def met(self, hello: protocol.Hello) -> None:
+        """A conversation begins."""
+        self.mode = ""
+        self._doubts = 0
+        self._jobs.forget_piece()
+        if hello.started != self._started:
+            self._time = ClusterClock()
+            self._started = hello.started
+        self._version = hello.version
+        self._beat(hello.now, hello.state)
+
+    def interrupted(self) -> None:
+        """The conversation broke off."""
+        self.mode = ""
+        self._jobs.forget_piece()
+
+    def take(self, message: protocol.Message) -> None:
+        """One message. What cannot be understood becomes part of the detail, never an error."""
+        if isinstance(message, protocol.JobEvents):
+            self._jobs.events(message)
+            self._doubts = 0
+        elif isinstance(message, protocol.JobsPiece):
+            self._piece(message)
+        elif isinstance(message, protocol.Beat):
+            self._beat(message.now, message.state)
+        elif isinstance(message, protocol.Mode):
+            self.mode, self._why_polling = message.mode, message.why
+        elif isinstance(message, protocol.Fact):
+            try:
+                self._fact(message)
+            except _MALFORMED as error:
+                self._warnings["fact"] = f"'{message.kind}' cannot be understood ({error})."
+        elif isinstance(message, protocol.Rubbish):
+            self._warnings["rubbish"] = f"The container printed: {message.text[:60]}"
+
+    def tell(self) -> None:
+        """Hand what changed to the store."""
+        now = self._clock.now()
+        changed = self._jobs.changes()
+        if changed:
+            self._emit(JobsChanged(self._ref, changed, now))
+        if self._queues is not None and self._nodes is not None:
+            seen = (self._queues, self._nodes)
+            if seen != self._seen:
+                self._seen = seen
+                self._emit(QueuesSeen(self._ref, *seen, now))
+
+    def detail(self) -> str:
+        """One line for people: the fall-back in use, and what is strange."""
+        polling = f"Polling, because of: {self._why_polling}." if self.mode == "poll" else ""
+        unreadable = self._jobs.unreadable
+        strange = f"{unreadable} job records cannot be understood." if unreadable else ""
+        return " ".join(text for text in (polling, *self._warnings.values(), strange) if text)
+
+    def wants_list(self) -> bool:
+        """Whether the job list must be read again: it is not what the broker counts."""
+        if self.mode != "journal" or not (self._jobs.gaps or self._doubts >= 2):
+            return False
+        self._jobs.gaps = False
+        self._doubts = 0
+        return True
+
+    def seen(self, look: Look) -> None:
+        """The fall-back by commands looked at everything."""
+        now = self._clock.now()
+        self._version = look.version
+        self._emit(BrokerSeen(self._ref, look.state, look.version, 0.0, 1.0, now))
+        self._emit(QueuesSeen(self._ref, look.queues, look.nodes, now))
+        self._listed(self._jobs.replace(look.jobs))
+
+    def _beat(self, theirs: float, state: str) -> None:
+        now = self._clock.now()
+        offset, rate = self._time.heard(theirs, now)
+        self._emit(BrokerSeen(self._ref, state, self._version, offset, rate, now))
+
+    def _piece(self, piece: protocol.JobsPiece) -> None:
+        try:
+            snapshot = self._jobs.piece(piece)
+        except ValueError as error:
+            self._warnings["list"] = f"The job list cannot be read: {error}."
+            return
+        if snapshot is not None:
+            self._warnings.pop("list", None)
+            self._listed(snapshot)
+
+    def _listed(self, snapshot: Snapshot) -> None:
+        event = JobsListed if snapshot.complete else JobsChanged
+        if snapshot.complete or snapshot.jobs:
+            self._emit(event(self._ref, snapshot.jobs, self._clock.now()))
+        if snapshot.went_back:
+            self._warnings["back"] = snapshot.went_back
+
+    def _fact(self, message: protocol.Fact) -> None:
+        if message.kind == "queues":
+            self._queues = queues_of(message.fact)
+        elif message.kind == "stats":
+            matches = counts_of(message.fact) == self._jobs.counts()
+            self._doubts = 0 if matches else self._doubts + 1
+        elif message.kind == "trouble":
+            topic, error = message.fact["topic"], message.fact["error"]
+            self._warnings[topic] = f"{topic}: {error}."
+        else:
+            if message.kind == "resources":
+                self._status = message.fact
+            else:
+                self._overlay = message.fact
+            with suppress(KeyError):  # the overlay may come before the resources
+                self._nodes = nodes_of(self._status, self._overlay)

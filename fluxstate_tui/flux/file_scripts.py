@@ -1,0 +1,114 @@
+"""The shell scripts of flux/files.py: POSIX sh, and what coreutils and busybox have in common.
+
+`$1` ... are paths and numbers, never pasted into the text. Their own exit codes:
+"""
+
+MISSING, TAKEN, DAMAGED, SOURCE_MISSING = 44, 45, 46, 47
+
+_C = "export LC_ALL=C\n"
+
+# $1 folder. For each regular file "SIZE MTIME\nNAME\0".
+LIST = (
+    _C
+    + """\
+if [ ! -d "$1" ]; then exit 44; fi
+cd "$1" || exit 1
+for name in * .[!.]*; do
+  if [ -f "./$name" ]; then
+    stat -c '%s %Y' "./$name" && printf '%s\\0' "$name"
+  fi
+done
+exit 0
+"""
+)
+
+# $1 file. "SIZE MTIME", checksum, and "SIZE MTIME" again.
+STAT = (
+    _C
+    + """\
+if [ ! -f "$1" ]; then exit 44; fi
+stat -c '%s %Y' "$1" && sha256sum < "$1" | cut -d ' ' -f 1 && stat -c '%s %Y' "$1"
+"""
+)
+
+# $1 file, $2 number of the first byte, from 1.
+READ = (
+    _C
+    + """\
+if [ ! -f "$1" ]; then exit 44; fi
+exec tail -c "+$2" "$1"
+"""
+)
+
+# A complete temporary file $1 becomes $2 in folder $3, if nothing is there. Some volumes have no
+# hard links: then mv -n, which leaves its source when it did nothing.
+_ENTER = """\
+sync "$1" 2>/dev/null || sync
+if [ ! -e "$2" ] && ln "$1" "$2" 2>/dev/null; then
+  rm -f "$1"
+elif [ -e "$2" ]; then
+  rm -f "$1"
+  exit 45
+else
+  mv -n "$1" "$2" || exit 1
+  if [ -e "$1" ]; then rm -f "$1"; exit 45; fi
+fi
+sync "$3" 2>/dev/null || sync
+"""
+
+# $1 temporary, $2 final, $3 folder, $4 size, $5 sha256; the content comes on stdin, and because
+# of `head` its end need not come (exec v4 cannot close it).
+WRITE_NEW = (
+    _C
+    + """\
+if [ -e "$2" ]; then exit 45; fi
+head -c "$4" > "$1" || { rm -f "$1"; exit 1; }
+if [ "$(sha256sum < "$1" | cut -d ' ' -f 1)" != "$5" ]; then
+  stat -c '%s bytes' "$1" >&2
+  rm -f "$1"
+  exit 46
+fi
+"""
+    + _ENTER
+)
+
+# $1 temporary, $2 final, $3 folder, $4 source.
+COPY_NEW = (
+    _C
+    + """\
+if [ ! -f "$4" ]; then exit 47; fi
+if [ -e "$2" ]; then exit 45; fi
+cp "$4" "$1" || { rm -f "$1"; exit 1; }
+"""
+    + _ENTER
+)
+
+# $1 source, $2 final, $3 folder, $4 temporary, for where there are no links.
+LINK_NEW = (
+    _C
+    + """\
+if [ ! -f "$1" ]; then exit 44; fi
+if [ -e "$2" ]; then exit 45; fi
+sync "$1" 2>/dev/null || sync
+if ln "$1" "$2" 2>/dev/null; then
+  sync "$3" 2>/dev/null || sync
+  exit 0
+fi
+if [ -e "$2" ]; then exit 45; fi
+cp "$1" "$4" || { rm -f "$4"; exit 1; }
+set -- "$4" "$2" "$3"
+"""
+    + _ENTER
+)
+
+REMOVE = _C + 'rm -f "$1"\n'
+MKDIR = _C + 'mkdir -p "$1"\n'
+
+# $1 folder. The fourth column of the last line is the room in KiB.
+FREE = (
+    _C
+    + """\
+if [ ! -d "$1" ]; then exit 44; fi
+df -Pk "$1"
+"""
+)

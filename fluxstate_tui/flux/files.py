@@ -1,0 +1,238 @@
+"""Work on files of a container with nothing but a POSIX shell and coreutils or busybox.
+
+It needs no Python and no Flux there, so it works in helper pods too. All scripts are constants
+(flux/file_scripts.py); paths travel as arguments. A file gets its final name only when it is
+complete, and an existing one is never overwritten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import posixpath
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.flux import file_scripts as scripts
+from fluxstate_tui.flux.command import Executor
+from fluxstate_tui.flux.session import StreamExecutor
+
+_TIMEOUT = 60.0
+_LONG_TIMEOUT = 900.0
+_READ_TRIES = 5
+_STDOUT_CHANNEL = 1
+
+
+class FileExecutor(Executor, StreamExecutor, Protocol):
+    """kube.session.Cluster, or anything that runs commands as it does."""
+
+
+class RemoteFileError(FluxstateError):
+    """The container's own words about a file."""
+
+
+class RemoteFileMissing(RemoteFileError, FileNotFoundError):
+    """There is no such file or folder."""
+
+    exit_code = ExitCode.NOT_FOUND
+
+
+class RemoteFileTaken(RemoteFileError, FileExistsError):
+    """The name is taken; what has it was not touched."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class RemoteFileDamaged(RemoteFileError):
+    """What was read or written is not what it should be."""
+
+    exit_code = ExitCode.VERIFICATION
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteEntry:
+    """A regular file in a folder: name, size in bytes, modification time (whole seconds)."""
+
+    name: str
+    size: int
+    mtime: float
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStat:
+    """A file's size in bytes, its sha256 (hex), and its modification time (whole seconds)."""
+
+    size: int
+    sha256: str
+    mtime: float
+
+
+class RemoteFiles:
+    """The files of one container. Paths are absolute."""
+
+    def __init__(self, executor: FileExecutor, namespace: str, pod: str, container: str) -> None:
+        self._executor = executor
+        self._place = (namespace, pod, container)
+
+    async def list(self, folder: str) -> list[RemoteEntry]:
+        """Its regular files, hidden ones too, by name. Raises RemoteFileMissing."""
+        output = await self._run("list", scripts.LIST, folder, only_reads=True)
+        entries = []
+        for record in output.split(b"\0")[:-1]:
+            facts, _, name = record.partition(b"\n")
+            size, mtime = facts.split()
+            text = name.decode("utf-8", "surrogateescape")
+            entries.append(RemoteEntry(text, int(size), float(mtime)))
+        return sorted(entries, key=lambda entry: entry.name)
+
+    async def stat(self, path: str) -> RemoteStat:
+        """Size, sha256 and time, read twice around the checksum, so that they belong together.
+
+        Raises RemoteFileMissing, RemoteFileDamaged when somebody is writing to it.
+        """
+        output = await self._run("stat", scripts.STAT, path, only_reads=True, timeout=_LONG_TIMEOUT)
+        words = output.decode("ascii", "replace").split()
+        if len(words) < 5 or len(words[2]) != 64:
+            raise RemoteFileDamaged(f"{path}: no size and checksum, but {output[:80]!r}.")
+        if words[:2] != words[3:5]:
+            raise RemoteFileDamaged(
+                f"{path} is being written to.", safe="It was only read.", advice="Try again."
+            )
+        return RemoteStat(int(words[0]), words[2], float(words[1]))
+
+    async def read(self, path: str, offset: int = 0) -> AsyncIterator[bytes]:
+        """Its bytes from `offset` on, as they come. A broken stream is taken up where it broke.
+
+        After the last one size and (from offset 0) sha256 are compared with the container's own:
+        raises RemoteFileDamaged when they differ, RemoteFileMissing, or a KubeError.
+        """
+        before = await self.stat(path)
+        digest = hashlib.sha256()
+        done, tries = offset, 0
+        while done < before.size:
+            start = done
+            async for data in self._tail(path, done):
+                done += len(data)
+                digest.update(data)
+                yield data
+            tries = 0 if done > start else tries + 1
+            if tries >= _READ_TRIES:
+                break
+        if done != before.size or (offset == 0 and digest.hexdigest() != before.sha256):
+            raise RemoteFileDamaged(
+                f"{path} reads as {done} bytes, and not as the {before.size} bytes with the"
+                " checksum that the container has.",
+                safe="The file was only read.",
+                advice="Try again; if it repeats, somebody may be writing to it.",
+            )
+
+    async def write_new(self, path: str, data: bytes) -> RemoteStat:
+        """A new file with this content: complete and flushed before it gets its name.
+
+        Raises RemoteFileTaken, RemoteFileDamaged when it arrived otherwise.
+        """
+        checksum = hashlib.sha256(data).hexdigest()
+        arguments = (_beside(path), path, posixpath.dirname(path), str(len(data)), checksum)
+        code, said = await self._feed(_argv(scripts.WRITE_NEW, *arguments), data)
+        if code != 0:
+            raise _error("write", arguments, code, said)
+        return await self.stat(path)
+
+    async def link_new(self, source: str, path: str) -> None:
+        """A second name for a file (a copy where the volume has no links), never overwriting."""
+        await self._run(
+            "link", scripts.LINK_NEW, source, path, posixpath.dirname(path), _beside(path),
+            timeout=_LONG_TIMEOUT,
+        )  # fmt: skip
+
+    async def copy(self, source: str, path: str) -> RemoteStat:
+        """A new file with the same content, never overwriting; its checksum as read back."""
+        arguments = (_beside(path), path, posixpath.dirname(path), source)
+        await self._run("copy", scripts.COPY_NEW, *arguments, timeout=_LONG_TIMEOUT)
+        return await self.stat(path)
+
+    async def remove(self, path: str) -> None:
+        """Remove a file; one that is not there is fine."""
+        await self._run("remove", scripts.REMOVE, path)
+
+    async def mkdir(self, path: str) -> None:
+        """Make a folder, and those above it; one that is there is fine."""
+        await self._run("mkdir", scripts.MKDIR, path)
+
+    async def free_bytes(self, folder: str) -> int:
+        """Room on the volume of a folder, for the container's user. Raises RemoteFileMissing."""
+        output = await self._run("df", scripts.FREE, folder, only_reads=True)
+        lines = output.decode("utf-8", "replace").splitlines()
+        try:
+            return int(lines[-1].split()[3]) * 1024
+        except (IndexError, ValueError):
+            raise RemoteFileDamaged(f"df of {folder} says {lines[-1:]!r}.") from None
+
+    async def _tail(self, path: str, offset: int) -> AsyncIterator[bytes]:
+        argv = _argv(scripts.READ, path, str(offset + 1))
+        try:
+            async with self._executor.exec_stream(*self._place, argv, only_reads=True) as stream:
+                while (chunk := await stream.read()) is not None:
+                    if chunk[0] == _STDOUT_CHANNEL:
+                        yield chunk[1]
+        except FluxstateError as error:
+            if error.exit_code is not ExitCode.UNKNOWN:
+                raise
+            await asyncio.sleep(0)  # the connection broke: the caller goes on where it broke
+
+    async def _feed(self, argv: Sequence[str], data: bytes) -> tuple[int | None, bytes]:
+        """Run with input whose end is not told (exec v4 cannot): exit code and stderr."""
+        said = b""
+        async with self._executor.exec_stream(*self._place, argv) as stream:
+            await stream.write(data)
+            while (chunk := await stream.read()) is not None:
+                said += chunk[1] if chunk[0] != _STDOUT_CHANNEL else b""
+            return stream.exit_code, said
+
+    async def _run(
+        self,
+        what: str,
+        script: str,
+        *arguments: str,
+        only_reads: bool = False,
+        timeout: float = _TIMEOUT,
+    ) -> bytes:
+        result = await self._executor.exec(
+            *self._place,
+            _argv(script, *arguments),
+            timeout=timeout,
+            only_reads=only_reads,
+        )
+        if result.code != 0:
+            raise _error(what, arguments, result.code, result.stderr)
+        return result.stdout
+
+
+def _argv(script: str, *arguments: str) -> list[str]:
+    return ["/bin/sh", "-c", script, "sh", *arguments]
+
+
+def _beside(path: str) -> str:
+    """A name in the same folder that nobody else has."""
+    return posixpath.join(posixpath.dirname(path), f".part-{secrets.token_hex(8)}")
+
+
+def _error(
+    what: str, arguments: tuple[str, ...], code: int | None, stderr: bytes
+) -> RemoteFileError:
+    said = stderr.decode("utf-8", "replace").strip()
+    if code in (scripts.MISSING, scripts.SOURCE_MISSING):
+        path = arguments[0] if code == scripts.MISSING else arguments[-1]
+        return RemoteFileMissing(f"{path} does not exist.", safe="Nothing was changed.")
+    if code == scripts.TAKEN:
+        return RemoteFileTaken(f"{arguments[1]} exists.", safe="It was not touched.")
+    if code == scripts.DAMAGED:
+        return RemoteFileDamaged(
+            f"{arguments[1]} was not written: what arrived is not what was sent ({said}).",
+            safe="No file of that name was made.",
+        )
+    return RemoteFileError(f"'{what}' of {arguments[0]} failed: {said or f'exit code {code}'}.")
