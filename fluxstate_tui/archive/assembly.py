@@ -6,36 +6,22 @@ comes much later. Any order is read; only an unnatural one needs more memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fluxstate_tui.archive import names
 from fluxstate_tui.archive.details import DetailReader
 from fluxstate_tui.archive.findings import Findings, Kind
 from fluxstate_tui.archive.fold import JobFolder
 from fluxstate_tui.archive.instance import Instance
 from fluxstate_tui.archive.members import Members
-from fluxstate_tui.archive.tar import FILE, SYMLINK, Member
+from fluxstate_tui.archive.tar import FILE, Member
 from fluxstate_tui.archive.thorough import check_value
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58
 
 _MAX_LOST = 1000
+_CORE = frozenset((names.EVENTLOG, names.JOBSPEC, names.R, names.SIGNED_JOBSPEC))
 
 
-@dataclass(slots=True)
-class _Files:
-    """The files of a job that is not complete yet."""
-
-    eventlog: bytes | None = None
-    jobspec: bytes | None = None
-    r: bytes | None = None
-    other: bool = False
-
-    def ready(self) -> bool:
-        """Eventlog and jobspec are there, and R if the job ever got an allocation."""
-        if self.eventlog is None or self.jobspec is None:
-            return False
-        return self.r is not None or b'"alloc"' not in self.eventlog
+_Files = dict[str, bytes]
 
 
 class Assembly:
@@ -50,6 +36,8 @@ class Assembly:
         self._done: dict[int, Job] = {}
         self._prefix = ""
         self._job_id = -1
+        self._files: _Files | None = None
+        self._missing = Kind.DAMAGED
         self.details = DetailReader(members)
         self.instance = Instance(findings)
         self.jobs: list[Job] = []
@@ -65,20 +53,31 @@ class Assembly:
             self.entries += 1
             if member.mtime > self.newest:
                 self.newest = member.mtime
-            finding = names.hostile(member)
-            if finding is not None:
+            name = member.name
+            known = name[: names.JOB_PREFIX] == self._prefix
+            if known and member.kind == FILE and name[names.JOB_PREFIX + 1 :] in _CORE:
+                self._take_core_file(member)
+            elif (finding := names.hostile(member)) is not None:
                 self._findings.note(finding)
-            elif member.name[: names.JOB_PREFIX] == self._prefix:
-                self._take_job_file(member)
-            elif member.kind in (FILE, SYMLINK):
+            elif not known:
                 self._take_first(member)
+            elif self._thorough and member.data is not None:
+                check_value(name, member.data, self._findings)
+
+    def cut_short(self, kind: Kind) -> None:
+        """Reading ended too early: what is missing is missing because of that."""
+        self._missing = kind
 
     def finish(self) -> None:
         """Make what jobs can be made of files that stayed incomplete, and put all in order."""
         self._close()
         for job_id, files in self._pending.items():
-            self._complain_about(job_id, files)
-            if files.eventlog is not None:
+            for name in (names.EVENTLOG, names.JOBSPEC):
+                if name not in files:
+                    self._findings.add(
+                        self._missing, f"job {f58(job_id)}", f"its {name} is missing"
+                    )
+            if names.EVENTLOG in files:
                 self._make(job_id, files)
                 self.partial.add(job_id)
         self._pending.clear()
@@ -94,63 +93,53 @@ class Assembly:
         if job_id is not None:
             self._prefix, self._job_id = prefix, job_id
             self.details.add_run(job_id, member.offset)
-            self._take_job_file(member)
+            if member.name[names.JOB_PREFIX + 1 :] in _CORE:
+                self._take_core_file(member)
+            elif self._thorough and member.data is not None:
+                check_value(member.name, member.data, self._findings)
         elif member.name in names.INSTANCE_FILES and member.data is not None:
             self.instance.take(member.name, member.data)
         elif member.name.startswith(names.LOST_AND_FOUND) and len(self.lost) < _MAX_LOST:
             self.lost.add("/".join(member.name.split("/")[:3]))
 
-    def _take_job_file(self, member: Member) -> None:
+    def _take_core_file(self, member: Member) -> None:
+        """A file of the job whose run this is; the signed jobspec has no data here, ever."""
         name = member.name[names.JOB_PREFIX + 1 :]
-        if name.startswith("guest"):
-            if self._thorough and member.data is not None:
-                check_value(member.name, member.data, self._findings)
-            return
         if self._job_id in self._done:
-            self._findings.add(Kind.DAMAGED, member.name, "it is there twice")
+            self._findings.add(Kind.DAMAGED, member.name, "it is there twice, or far from its job")
             return
-        files = self._pending.setdefault(self._job_id, _Files())
-        if name == names.EVENTLOG:
-            self._once(member, files.eventlog)
-            files.eventlog = member.data
-        elif name == names.JOBSPEC:
-            self._once(member, files.jobspec)
-            files.jobspec = member.data
-        elif name == names.R:
-            self._once(member, files.r)
-            files.r = member.data
-        else:
-            files.other = True
-
-    def _once(self, member: Member, before: bytes | None) -> None:
-        if before is not None:
+        files = self._files
+        if files is None:
+            files = self._files = self._pending.setdefault(self._job_id, {})
+        if name in files:
             self._findings.add(Kind.DAMAGED, member.name, "it is there twice")
+        if member.data is not None:
+            files[name] = member.data
+        elif name != names.SIGNED_JOBSPEC:
+            self._findings.add(Kind.DAMAGED, member.name, "it is far too large")
 
     def _close(self) -> None:
         """The run of a job's files ended: make the job if nothing is missing."""
-        if not self._prefix:
-            return
-        files = self._pending.get(self._job_id)
-        if files is not None and files.ready():
-            self._make(self._job_id, files)
+        if self._files is not None and _ready(self._files):
+            self._make(self._job_id, self._files)
             del self._pending[self._job_id]
-        self._prefix, self._job_id = "", -1
+        self._prefix, self._job_id, self._files = "", -1, None
 
     def _make(self, job_id: int, files: _Files) -> None:
         before = self._findings.total
         self._done[job_id] = self._folder.fold(
-            job_id, files.eventlog or b"", files.jobspec, files.r
+            job_id, files[names.EVENTLOG], files.get(names.JOBSPEC), files.get(names.R)
         )
         if self._findings.total != before:
             self.partial.add(job_id)
 
-    def _complain_about(self, job_id: int, files: _Files) -> None:
-        place = f"job {f58(job_id)}"
-        if files.eventlog is None:
-            self._findings.add(Kind.DAMAGED, place, "its eventlog is missing")
-        if files.jobspec is None:
-            self._findings.add(Kind.DAMAGED, place, "its jobspec is missing")
-
     def _refuse_foreign(self) -> None:
         message = "it is an archive, but flux dump did not write it: no jobs and no admin/eventlog"
         self._findings.add(Kind.NOT_AN_ARCHIVE, "", message)
+
+
+def _ready(files: _Files) -> bool:
+    """Eventlog and jobspec are there, and R if the job ever got an allocation."""
+    if names.EVENTLOG not in files or names.JOBSPEC not in files:
+        return False
+    return names.R in files or b'"alloc"' not in files[names.EVENTLOG]

@@ -49,7 +49,7 @@ HEAD_BYTES = 32774
 _BLOCK = 512
 
 # The largest piece of plain data that is made at once.
-WINDOW = 1 << 22
+WINDOW = 1 << 18
 
 # Flux archives shrink 30 to 60 times. Beyond both of these it is a bomb.
 FREE_BYTES = 1 << 29

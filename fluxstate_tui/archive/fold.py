@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
+from fluxstate_tui.archive.decoders import Decoders, UnusualError
 from fluxstate_tui.archive.findings import Findings, Kind
 from fluxstate_tui.model import eventlog as eventlogs
 from fluxstate_tui.model.job import Job, JobState
@@ -32,13 +33,12 @@ class JobFolder:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._shared: dict[str, str] = {}
+        self._decoders = Decoders()
 
     def fold(self, job_id: int, eventlog: bytes, jobspec: bytes | None, r: bytes | None) -> Job:
         """The job as these files tell it. Whatever is wrong with them is a finding."""
         draft = JobDraft(job_id)
-        self._use_jobspec(draft, jobspec)
-        entries = _all_at_once(eventlog)
-        if entries is None or not self._fold_quickly(draft, entries, r):
+        if jobspec is None or not self._fold_quickly(draft, eventlog, jobspec, r):
             draft = JobDraft(job_id)
             self._use_jobspec(draft, jobspec)
             self._fold_slowly(draft, eventlog, r)
@@ -46,25 +46,29 @@ class JobFolder:
         draft.name = share(draft.name, draft.name)
         draft.cwd = share(draft.cwd, draft.cwd)
         draft.queue = share(draft.queue, draft.queue)
-        draft.ranks = share(draft.ranks, draft.ranks)
-        draft.nodelist = share(draft.nodelist, draft.nodelist)
         return draft.freeze()
 
-    def _fold_quickly(self, draft: JobDraft, entries: list[Any], r: bytes | None) -> bool:
-        """The whole eventlog if nothing is unusual; False = begin again, slowly."""
+    def _fold_quickly(
+        self, draft: JobDraft, eventlog: bytes, jobspec: bytes, r: bytes | None
+    ) -> bool:
+        """The whole job if everything is as flux-core writes it; False = begin again, slowly."""
+        if not eventlog.endswith(b"\n"):
+            return False
         fold = draft.fold
         try:
-            for entry in entries:
-                timestamp, name = entry["timestamp"], entry["name"]
-                if name == "alloc":
+            draft.use_asked(self._decoders.asked(jobspec))
+            for entry in self._decoders.events(eventlog):
+                if entry.name == "alloc":
                     if r is None:
                         return False
-                    draft.use_resources(ResourceSet.parse(json.loads(r)))
-                if type(timestamp) is not float or not 0.0 <= timestamp < eventlogs.MAX_TIMESTAMP:
+                    draft.use_resources(self._decoders.resources(r))
+                elif entry.name == "jobspec-update":
                     return False
-                if not fold(timestamp, name, entry.get("context") or {}):
+                if not 0.0 <= entry.timestamp < eventlogs.MAX_TIMESTAMP:
                     return False
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                if not fold(entry.timestamp, entry.name, entry.context or {}):
+                    return False
+        except (UnusualError, ValueError, TypeError, AttributeError, RecursionError):
             return False
         return draft.state is not JobState.NEW
 
@@ -114,14 +118,3 @@ class JobFolder:
             draft.use_resources(ResourceSet.parse(json.loads(r)))
         except (ValueError, RecursionError, TypeError, AttributeError) as error:
             self._findings.add(Kind.DAMAGED, place, f"not a resource set ({error})")
-
-
-def _all_at_once(eventlog: bytes) -> list[Any] | None:
-    """All entries in one call of the JSON parser; None when the lines do not fit that."""
-    if not eventlog.endswith(b"\n"):
-        return None
-    try:
-        entries = json.loads(b"[%b]" % eventlog[:-1].replace(b"\n", b","))
-    except (ValueError, RecursionError):
-        return None
-    return entries if len(entries) == eventlog.count(b"\n") else None

@@ -130,6 +130,8 @@ def read_archive(
             assembly.run()
         except BrokenArchiveError as error:
             findings.note(error.finding)
+            if assembly is not None:
+                assembly.cut_short(error.finding.kind)
         if assembly is not None:
             assembly.finish()
     return _archive(opened, assembly, findings)

@@ -20,7 +20,9 @@ _MAX_EXTENSION = 1 << 20
 
 FILE, SYMLINK, DIRECTORY = b"0", b"2", b"5"
 _PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
-_EXTENSIONS = (_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK)
+_EXTENSIONS = frozenset((_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK))
+_BODILESS = frozenset((SYMLINK, DIRECTORY, b"1"))
+_NAMES = ("utf-8", "surrogateescape")
 
 
 class Member(NamedTuple):
@@ -58,30 +60,32 @@ class TarStream:
         Raises BrokenArchiveError for a cut or damaged stream, after all members before it.
         """
         extra: dict[str, str] = {}
+        tail, stamp, mtime = _Tail(bytes(BLOCK - 156)), b"", 0
         first = self.position
-        while True:
-            header = self._header()
-            if header is None:
-                return
-            kind = header[156:157]
-            size = _number(header[124:136], self.position)
-            if kind in _EXTENSIONS:
-                self._at += BLOCK
-                extra.update(self._extension(kind, size))
-                continue
-            name, link, mtime = _names(header, self.position)
-            if extra:
-                name, link = extra.get("path", name), extra.get("linkpath", link)
-                size, mtime = _overruled(extra, size, mtime, self.position)
-                kind = b"S" if any(key.startswith("GNU.sparse") for key in extra) else kind
-                extra = {}
-            if kind in (b"\x00", b"7"):
-                kind = FILE
+        while (header := self._header()) is not None:
+            if header[156:] != tail.raw:
+                tail = _Tail(header[156:])
+            if header[136:148] != stamp:
+                stamp = header[136:148]
+                mtime = self._number(stamp)
+            if not tail.fits(header):
+                raise self._damaged("a member's header is damaged")
+            size = self._number(header[124:136])
             self._at += BLOCK
-            body = size if kind not in (SYMLINK, b"1", DIRECTORY) else 0
-            data = self._body(body, keep=body <= MAX_VALUE and wanted(name), name=name)
-            yield Member(name, kind, data, body, link, mtime, first)
-            first = self.position
+            if tail.kind in _EXTENSIONS:
+                extra.update(self._extension(tail.kind, size))
+                continue
+            name = tail.prefix + header[:100].rstrip(b"\x00").decode(*_NAMES)
+            if extra:
+                yield self._overruled(
+                    Member(name, tail.kind, None, size, tail.link, mtime, first), extra, wanted
+                )
+                extra = {}
+            else:
+                body = 0 if tail.kind in _BODILESS else size
+                data = self._body(body, wanted(name), name)
+                yield Member(name, tail.kind, data, body, tail.link, mtime, first)
+            first = self._base + self._at
 
     def trailing(self) -> tuple[int, bytes]:
         """Read to the end: how many bytes follow the padding after the end mark, and their start.
@@ -101,38 +105,74 @@ class TarStream:
 
     def _header(self) -> bytes | None:
         """The next header block, or None at the end mark."""
-        buffer, at = self._buffer, self._at
-        if len(buffer) - at < BLOCK:
+        header = self._buffer[self._at : self._at + BLOCK]
+        if len(header) < BLOCK:
             if not self._fill(BLOCK):
                 raise self._cut("the archive ends without its end mark")
-            buffer, at = self._buffer, self._at
-        header = buffer[at : at + BLOCK]
+            header = self._buffer[:BLOCK]
         if header[0] == 0 and not header.strip(b"\x00"):
             self._at += BLOCK
             return None
-        if not _checksum_fits(header):
-            place = f"byte {self.position} of the unpacked archive"
-            raise BrokenArchiveError(Kind.DAMAGED, place, "a member's header is damaged")
         return header
+
+    def _number(self, field: bytes) -> int:
+        """An octal field, or GNU's base-256 form for large numbers."""
+        try:
+            if field[0] < 0x80:
+                return int(field.rstrip(b"\x00 ") or b"0", 8)
+        except ValueError:
+            raise self._damaged("a member's header has an impossible number") from None
+        value = int.from_bytes(field, "big") & ((1 << 95) - 1)
+        if field[0] & 0x40 or value >= 1 << 63:
+            raise self._damaged("a member's header has an impossible number")
+        return value
+
+    def _overruled(
+        self, member: Member, extra: dict[str, str], wanted: Callable[[str], bool]
+    ) -> Member:
+        """A member with what extended headers said about it."""
+        try:
+            size = int(extra.get("size", member.size))
+            mtime = int(float(extra.get("mtime", member.mtime)))
+        except (ValueError, OverflowError):
+            raise self._damaged("an extended header has an impossible number") from None
+        if not 0 <= size < 1 << 63:
+            raise self._damaged("an extended header has an impossible number")
+        name = extra.get("path", member.name)
+        sparse = any(key.startswith("GNU.sparse") for key in extra)
+        body = 0 if member.kind in _BODILESS else size
+        return Member(
+            name,
+            b"S" if sparse else member.kind,
+            self._body(body, wanted(name), name),
+            body,
+            extra.get("linkpath", member.link),
+            mtime,
+            member.offset,
+        )
 
     def _extension(self, kind: bytes, size: int) -> dict[str, str]:
         if size > _MAX_EXTENSION:
             place = f"byte {self.position} of the unpacked archive"
             raise BrokenArchiveError(Kind.HOSTILE, place, "an extended header is far too large")
-        data = self._body(size, keep=True, name="an extended header") or b""
+        data = self._body(size, True, "an extended header") or b""
         if kind == _PAX:
             return dict(_pax_records(data))
-        text = data.rstrip(b"\x00").decode("utf-8", "surrogateescape")
+        text = data.rstrip(b"\x00").decode(*_NAMES)
         return {_LONG_NAME: {"path": text}, _LONG_LINK: {"linkpath": text}}.get(kind, {})
 
-    def _body(self, size: int, *, keep: bool, name: str) -> bytes | None:
-        padded = size + -size % BLOCK
-        if keep:
-            if len(self._buffer) - self._at < padded and not self._fill(padded):
+    def _body(self, size: int, keep: bool, name: str) -> bytes | None:
+        """Go behind a member's data; the data itself if it is to be kept and not too large."""
+        padded = (size + BLOCK - 1) & -BLOCK
+        at = self._at
+        if at + padded <= len(self._buffer):
+            self._at = at + padded
+            return self._buffer[at : at + size] if keep else None
+        if keep and size <= MAX_VALUE:
+            if not self._fill(padded):
                 raise self._cut("the archive ends inside this member", name)
-            data = self._buffer[self._at : self._at + size]
-            self._at += padded
-            return data
+            self._at = padded
+            return self._buffer[:size]
         while len(self._buffer) - self._at < padded:
             padded -= len(self._buffer) - self._at
             self._base += len(self._buffer)
@@ -160,54 +200,35 @@ class TarStream:
         place = f"byte {self.position} of the unpacked archive"
         return BrokenArchiveError(Kind.TRUNCATED, f"{name} ({place})" if name else place, message)
 
-
-def _checksum_fits(header: bytes) -> bool:
-    """The sum of all bytes, the checksum's own field as spaces (adler32 gives sums mod 65521)."""
-    field = header[148:156]
-    try:
-        stored = int(field.strip(b"\x00 ") or b"0", 8)
-    except ValueError:
-        return False
-    total = (zlib.adler32(header) - 1) & 0xFFFF
-    return (total - sum(field) + 8 * 32 - stored) % 65521 == 0
+    def _damaged(self, message: str) -> BrokenArchiveError:
+        place = f"byte {self.position} of the unpacked archive"
+        return BrokenArchiveError(Kind.DAMAGED, place, message)
 
 
-def _number(field: bytes, position: int) -> int:
-    """An octal field, or GNU's base-256 form for large numbers."""
-    if field[0] & 0x80:
-        value = int.from_bytes(field, "big") & ((1 << 95) - 1)
-        if field[0] & 0x40 or value >= 1 << 63:
-            value = -1
-    else:
+class _Tail:
+    """A header from the type flag on. It is the same for nearly all members: parsed once."""
+
+    __slots__ = ("kind", "link", "prefix", "raw", "total")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.total = sum(raw)
+        kind = raw[:1]
+        self.kind = FILE if kind in (b"\x00", b"7") else kind
+        self.link = raw[1:101].partition(b"\x00")[0].decode(*_NAMES)
+        directory = raw[189:344].partition(b"\x00")[0].decode(*_NAMES)
+        self.prefix = f"{directory}/" if directory and raw[101:106] == b"ustar" else ""
+
+    def fits(self, header: bytes) -> bool:
+        """The checksum: the sum of all bytes with its own field as spaces.
+
+        The fast way to sum 148 bytes is adler32, whose lower half is 1 + the sum (below 65521).
+        """
         try:
-            value = int(field.strip(b"\x00 ") or b"0", 8)
+            stored = int(header[148:156].strip(b"\x00 ") or b"0", 8)
         except ValueError:
-            value = -1
-    if value < 0:
-        place = f"byte {position} of the unpacked archive"
-        raise BrokenArchiveError(Kind.DAMAGED, place, "a member's header has an impossible number")
-    return value
-
-
-def _names(header: bytes, position: int) -> tuple[str, str, int]:
-    name = header[:100].partition(b"\x00")[0]
-    if header[345] and header[257:262] == b"ustar":
-        name = header[345:500].partition(b"\x00")[0] + b"/" + name
-    link = header[157:257].partition(b"\x00")[0] if header[157] else b""
-    mtime = _number(header[136:148], position)
-    return name.decode("utf-8", "surrogateescape"), link.decode("utf-8", "surrogateescape"), mtime
-
-
-def _overruled(extra: dict[str, str], size: int, mtime: int, position: int) -> tuple[int, int]:
-    try:
-        size = int(extra.get("size", size))
-        mtime = int(float(extra.get("mtime", mtime)))
-    except (ValueError, OverflowError):
-        size = -1
-    if not 0 <= size < 1 << 63:
-        place = f"byte {position} of the unpacked archive"
-        raise BrokenArchiveError(Kind.DAMAGED, place, "an extended header has an impossible number")
-    return size, mtime
+            return False
+        return (zlib.adler32(header[:148]) & 0xFFFF) - 1 + self.total + 8 * 32 == stored
 
 
 def _pax_records(data: bytes) -> Iterator[tuple[str, str]]:
@@ -219,5 +240,5 @@ def _pax_records(data: bytes) -> Iterator[tuple[str, str]]:
             return
         record = data[at + len(digits) + 1 : at + int(digits) - 1]
         key, _, value = record.partition(b"=")
-        yield key.decode("utf-8", "replace"), value.decode("utf-8", "surrogateescape")
+        yield key.decode("utf-8", "replace"), value.decode(*_NAMES)
         at += int(digits)

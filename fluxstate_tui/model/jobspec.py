@@ -32,6 +32,34 @@ class Counts:
     ntasks_per: tuple[str, int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All that a Job shows of its jobspec. `duration` is in seconds, 0 = no limit."""
+
+    name: str
+    cwd: str
+    queue: str
+    project: str
+    bank: str
+    duration: float
+    counts: Counts
+
+
+def asked(jobspec: Jobspec) -> Asked:
+    """Everything at once."""
+    system = attribute(jobspec)
+    texts = system if isinstance(system, dict) else {}
+    return Asked(
+        name=job_name(jobspec),
+        cwd=_text(texts.get("cwd")),
+        queue=_text(texts.get("queue")),
+        project=_text(texts.get("project")),
+        bank=_text(texts.get("bank")),
+        duration=duration(jobspec),
+        counts=counts(jobspec),
+    )
+
+
 def attribute(jobspec: Jobspec, *path: str) -> Any:
     """A value below `attributes.system`, or None."""
     value: Any = jobspec
@@ -44,8 +72,7 @@ def attribute(jobspec: Jobspec, *path: str) -> Any:
 
 def text_attribute(jobspec: Jobspec, *path: str) -> str:
     """A text below `attributes.system`, '' if there is none."""
-    value = attribute(jobspec, *path)
-    return value if isinstance(value, str) else ""
+    return _text(attribute(jobspec, *path))
 
 
 def command(jobspec: Jobspec) -> list[str]:
@@ -63,10 +90,12 @@ def job_name(jobspec: Jobspec) -> str:
     name = attribute(jobspec, "job", "name")
     if isinstance(name, str):
         return name
-    words = command(jobspec)
-    if not words:
-        return ""
-    return words[0].rpartition("/")[2] or words[0]
+    return program_name(command(jobspec))
+
+
+def program_name(words: list[str]) -> str:
+    """What flux-core calls a job without a name: the last part of its program's path."""
+    return words[0].rpartition("/")[2] or words[0] if words else ""
 
 
 def duration(jobspec: Jobspec) -> float:
@@ -103,6 +132,10 @@ def counts(jobspec: Jobspec) -> Counts:
         exclusive=exclusive,
         ntasks_per=ntasks_per,
     )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _walk(level: Any, shape: dict[str, int], factor: int, depth: int) -> bool:

@@ -134,17 +134,15 @@ class JobDraft:
 
     def use_jobspec(self, jobspec: dict[str, Any]) -> None:
         """Take name, counts and attributes from a jobspec."""
-        system = jobspecs.attribute(jobspec)
         self._jobspec = jobspec
-        self.name = jobspecs.job_name(jobspec)
-        self.duration = jobspecs.duration(jobspec)
-        if isinstance(system, dict):
-            for field in ("cwd", "queue", "project", "bank"):
-                value = system.get(field)
-                if isinstance(value, str):
-                    setattr(self, field, value)
+        self.use_asked(jobspecs.asked(jobspec))
+
+    def use_asked(self, asked: jobspecs.Asked) -> None:
+        """Take name, counts and attributes as already read from a jobspec."""
+        self.name, self.cwd, self.queue = asked.name, asked.cwd, asked.queue
+        self.project, self.bank, self.duration = asked.project, asked.bank, asked.duration
         if not self.ranks:
-            self._use_counts(jobspecs.counts(jobspec))
+            self._use_counts(asked.counts)
 
     def use_resources(self, resources: ResourceSet) -> None:
         """Take what was allocated: it decides over what was asked for."""
