@@ -1,0 +1,256 @@
+"""Rules for a MiniCluster's manifest that nobody else tells: the operator fails silently.
+
+Validation errors of the operator go to its own stdout only; the API server drops fields that it
+does not know without a word (facts/operator.md, sections 1.1, 1.3, 2; facts/kubernetes-live.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from fluxstate_tui.model.volume_check import check_volumes
+
+GROUP = "flux-framework.org"
+VERSIONS = (f"{GROUP}/v1alpha2", f"{GROUP}/v1alpha1")
+_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_LABEL = 63
+_ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".cpio")
+
+
+class Effect(Enum):
+    """What happens to a manifest with this problem."""
+
+    API_REFUSES = "the API server refuses it"
+    IGNORED = "the operator ignores it and says so nowhere but in its own log"
+    JOB_REFUSED = "its Job is refused, and only the operator's log says so"
+    NO_PODS = "its Job cannot make pods"
+    DROPPED = "the API server drops this without a word"
+    SURPRISE = "it does not do what it seems to say"
+
+
+@dataclass(frozen=True, slots=True)
+class SpecProblem:
+    """One problem: where, what happens, and how to correct it (a sentence each)."""
+
+    path: str
+    effect: Effect
+    message: str
+    fix: str
+
+    @property
+    def fatal(self) -> bool:
+        """True if no working MiniCluster comes out of it."""
+        return self.effect not in (Effect.DROPPED, Effect.SURPRISE)
+
+
+def check_spec(raw: Mapping[str, Any]) -> tuple[SpecProblem, ...]:
+    """All problems of a manifest, the fatal ones first."""
+    spec = raw.get("spec")
+    found = [*_identity(raw)]
+    if not isinstance(spec, Mapping):
+        found.append(_refused("spec", "There is no spec.", "Give at least spec.containers."))
+        return tuple(found)
+    version = str(raw.get("apiVersion") or "")
+    metadata = raw.get("metadata")
+    name = str(metadata.get("name") or "") if isinstance(metadata, Mapping) else ""
+    found += _name(name, spec)
+    found += _sizes(spec)
+    found += _containers(spec)
+    found += _pod(spec)
+    if version.endswith("/v1alpha2"):
+        found += _old_fields(spec)
+    for path, problem, message, fix in check_volumes(spec, version):
+        found.append(SpecProblem(path, Effect[problem], message, fix))
+    found += _archive(spec)
+    return tuple(sorted(found, key=lambda problem: not problem.fatal))
+
+
+def _refused(path: str, message: str, fix: str) -> SpecProblem:
+    return SpecProblem(path, Effect.API_REFUSES, message, fix)
+
+
+def _ignored(path: str, message: str, fix: str) -> SpecProblem:
+    return SpecProblem(path, Effect.IGNORED, message, fix)
+
+
+def _identity(raw: Mapping[str, Any]) -> Iterator[SpecProblem]:
+    if raw.get("kind") != "MiniCluster":
+        kind = raw.get("kind") or "nothing"
+        yield _refused("kind", f"This is a {kind}, not a MiniCluster.", "Set kind: MiniCluster.")
+    if raw.get("apiVersion") not in VERSIONS:
+        yield _refused(
+            "apiVersion",
+            f"The apiVersion {raw.get('apiVersion')!r} is not one of the Flux Operator's.",
+            f"Set apiVersion: {VERSIONS[0]}.",
+        )
+
+
+def _name(name: str, spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
+    """The name becomes a Service, a label and `<name>-<index>` host names."""
+    if not name:
+        yield _refused("metadata.name", "It has no name.", "Give metadata.name.")
+        return
+    most = max(_whole(spec.get("maxSize")) or 0, _whole(spec.get("size")) or 1, 1)
+    longest = _LABEL - len(f"-{most - 1}")
+    if len(name) > longest:
+        yield _ignored(
+            "metadata.name",
+            f"The name has {len(name)} characters; host names are made of it.",
+            f"Use at most {longest}.",
+        )
+    elif not _NAME.fullmatch(name):
+        yield SpecProblem(
+            "metadata.name",
+            Effect.IGNORED,
+            f"The name {name!r} cannot be a host name.",
+            "Use lower-case letters, digits and '-', beginning with a letter.",
+        )
+
+
+def _sizes(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
+    for field in ("size", "maxSize", "minSize", "tasks", "backoffLimit"):
+        value = spec.get(field)
+        if value is not None and _whole(value) is None:
+            yield _refused(f"spec.{field}", f"{field} is {value!r}.", "Give a whole number.")
+    size = _whole(spec.get("size", 1))
+    most, least = _whole(spec.get("maxSize")), _whole(spec.get("minSize"))
+    if size is not None and size <= 0:
+        yield _ignored("spec.size", f"size is {size}.", "Give a size of 1 or more.")
+    if size is not None and most and size > most:
+        yield _ignored(
+            "spec.size", f"size {size} is larger than maxSize {most}.", "Raise maxSize, or drop it."
+        )
+    if size is not None and least and least > size:
+        yield _ignored(
+            "spec.minSize", f"minSize {least} is larger than size {size}.", "Lower minSize."
+        )
+    if least and most and least > most:
+        yield _ignored(
+            "spec.minSize", f"minSize {least} is larger than maxSize {most}.", "Lower minSize."
+        )
+    if (_whole(spec.get("backoffLimit")) or 0) < 0:
+        yield _ignored("spec.backoffLimit", "backoffLimit is negative.", "Give 0 or more.")
+
+
+def _containers(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
+    containers = _list(spec.get("containers"))
+    if not containers:
+        yield _refused("spec.containers", "There are no containers.", "Give at least one.")
+        return
+    runners = [c for c in containers if c.get("runFlux")]
+    if len(containers) > 1 and len(runners) != 1:
+        yield _ignored(
+            "spec.containers",
+            f"{len(runners)} of {len(containers)} containers have runFlux.",
+            "Set runFlux: true on exactly one.",
+        )
+    for index, container in enumerate(containers):
+        runs_flux = bool(container.get("runFlux")) or len(containers) == 1
+        yield from _container(f"spec.containers[{index}]", container, runs_flux, spec)
+    for index, service in enumerate(_list(spec.get("services"))):
+        yield from _service(f"spec.services[{index}]", service)
+
+
+def _container(
+    path: str, container: Mapping[str, Any], runs_flux: bool, spec: Mapping[str, Any]
+) -> Iterator[SpecProblem]:
+    if not runs_flux and not container.get("name"):
+        yield _ignored(f"{path}.name", "A sidecar has no name.", "Give it one.")
+    if container.get("launcher") and container.get("batch"):
+        yield _ignored(path, "It has both launcher and batch.", "Choose one of them.")
+    script = (container.get("commands") or {}).get("script")
+    if runs_flux and container.get("command") and script:
+        yield _ignored(path, "It has both command and commands.script.", "Choose one of them.")
+    if runs_flux and container.get("command") and spec.get("interactive"):
+        yield SpecProblem(
+            f"{path}.command",
+            Effect.SURPRISE,
+            "With interactive: true the command is not run.",
+            "Drop one of them.",
+        )
+
+
+def _service(path: str, service: Mapping[str, Any]) -> Iterator[SpecProblem]:
+    if not service.get("name"):
+        yield _ignored(f"{path}.name", "A service has no name.", "Give it one.")
+    refused = {"pre", "brokerPre", "workerPre"} & set(service.get("commands") or {})
+    if refused:
+        words = ", ".join(sorted(refused))
+        yield _ignored(f"{path}.commands", f"A service may not have {words}.", "Use servicePre.")
+
+
+def _pod(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
+    pod = spec.get("pod")
+    if isinstance(pod, Mapping) and pod.get("resources") and not pod.get("runtimeClassName"):
+        yield SpecProblem(
+            "spec.pod.resources",
+            Effect.NO_PODS,
+            "pod.resources becomes the pod's overhead, which needs a RuntimeClass.",
+            "Put resources on the containers instead.",
+        )
+
+
+def _old_fields(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
+    """v1alpha1 fields under v1alpha2."""
+    if spec.get("volumes"):
+        yield SpecProblem(
+            "spec.volumes",
+            Effect.DROPPED,
+            "spec.volumes is of v1alpha1; v1alpha2 makes no volumes.",
+            "Create the PVC yourself and name it in containers[].volumes.<name>.claimName.",
+        )
+    for field in ("users", "fluxRestful"):
+        if spec.get(field):
+            message = f"spec.{field} is of v1alpha1."
+            yield SpecProblem(f"spec.{field}", Effect.DROPPED, message, "Remove it.")
+    for index, container in enumerate(_list(spec.get("containers"))):
+        if container.get("existingVolumes"):
+            yield SpecProblem(
+                f"spec.containers[{index}].existingVolumes",
+                Effect.DROPPED,
+                "existingVolumes is of v1alpha1.",
+                "Move them to volumes.<name>.claimName.",
+            )
+
+
+def _archive(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
+    archive = spec.get("archive")
+    path = str(archive.get("path") or "") if isinstance(archive, Mapping) else ""
+    if not path:
+        return
+    if not path.startswith("/"):
+        yield SpecProblem(
+            "spec.archive.path", Effect.SURPRISE, f"{path} is relative.", "Give a full path."
+        )
+    if not path.endswith(_ARCHIVE_SUFFIXES):
+        yield SpecProblem(
+            "spec.archive.path",
+            Effect.SURPRISE,
+            f"flux dump makes no archives like {path}.",
+            f"Let it end in one of {', '.join(_ARCHIVE_SUFFIXES)}.",
+        )
+    mounts = [
+        str(volume.get("path") or "")
+        for container in _list(spec.get("containers"))
+        for volume in (container.get("volumes") or {}).values()
+        if isinstance(volume, Mapping) and not volume.get("emptyDir")
+    ]
+    if not any(path.startswith(mount.rstrip("/") + "/") for mount in mounts if mount):
+        yield SpecProblem(
+            "spec.archive.path",
+            Effect.SURPRISE,
+            f"{path} is on no volume, so an archive dies with its pod.",
+            "Mount a volume there (containers[].volumes).",
+        )
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _list(value: object) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
