@@ -1,0 +1,80 @@
+"""The dashboard: on a cluster, on a simulated one (`--demo`), or on an archive file (`open`)."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from fluxstate_tui.cli.options import add_cluster_options, kube_options
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+
+DEMO_WORLD = "demo"
+# Fast enough that nobody waits long for a pod, slow enough to watch jobs run.
+DEMO_SPEED = 4.0
+TUTORIAL_SPEED = 20.0
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`open FILE`: the dashboard on an archive, without a cluster."""
+    parser = subparsers.add_parser("open", help="look into an archive file on the screen")
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--theme", metavar="NAME", help="a theme (default flux-dark)")
+    add_cluster_options(parser)
+    parser.set_defaults(run=_open, demo=False)
+
+
+def run_dashboard(args: argparse.Namespace) -> int:
+    """Open the dashboard; without a terminal, `--demo` plays the tutorial instead."""
+    if not sys.stdout.isatty():
+        if args.demo:
+            from fluxstate_tui.demo.tutorial import play
+
+            return play(speed=args.demo_speed or TUTORIAL_SPEED)
+        raise FluxstateError(
+            "the dashboard needs a terminal, and standard output is none",
+            advice="use `fluxstate-tui get miniclusters --json` and the other commands (--help)",
+            exit_code=ExitCode.USAGE,
+        )
+    with _kubeconfig(args):
+        return _show(args, archive=None)
+
+
+def _open(args: argparse.Namespace) -> int:
+    if not sys.stdout.isatty():
+        raise FluxstateError(
+            "the dashboard needs a terminal, and standard output is none",
+            advice=f"use `fluxstate-tui archive show {args.file}`",
+            exit_code=ExitCode.USAGE,
+        )
+    if not args.file.is_file():
+        raise FluxstateError(
+            f"there is no file {args.file}",
+            advice="name an archive made by `flux dump`",
+            exit_code=ExitCode.NOT_FOUND,
+        )
+    return _show(args, archive=args.file)
+
+
+@contextlib.contextmanager
+def _kubeconfig(args: argparse.Namespace) -> Iterator[None]:
+    """With --demo, serve a simulated cluster as long as the dashboard is open."""
+    if not args.demo:
+        yield
+        return
+    from fluxstate_tui.demo.cluster import simulated_cluster
+
+    speed = args.demo_speed or DEMO_SPEED
+    with simulated_cluster(DEMO_WORLD, speed) as kubeconfig:
+        args.kubeconfig = str(kubeconfig)
+        yield
+
+
+def _show(args: argparse.Namespace, archive: Path | None) -> int:
+    from fluxstate_tui.dashboard.run import run
+
+    options = kube_options(args)
+    return run(options, theme=args.theme, archive=archive, demo=args.demo)

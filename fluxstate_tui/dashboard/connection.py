@@ -1,0 +1,179 @@
+"""One connection to a cluster for as long as the dashboard shows it: it feeds the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.clock import Clock
+from fluxstate_tui.dashboard.rights import Rights
+from fluxstate_tui.dashboard.watched import Watched
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.context import OperationContext, default_state_dir, default_who
+from fluxstate_tui.store.events import (
+    MiniClusterChanged,
+    MiniClusterGone,
+    MiniClustersListed,
+    PodChanged,
+    PodGone,
+    StoreEvent,
+)
+from fluxstate_tui.store.store import Store
+
+if TYPE_CHECKING:
+    from fluxstate_tui.archive.manifest import CatalogueEntry
+    from fluxstate_tui.flux.files import RemoteFiles
+    from fluxstate_tui.kube.options import KubeOptions
+    from fluxstate_tui.kube.session import Cluster
+    from fluxstate_tui.model.minicluster import MiniCluster
+
+
+class Connection:
+    """Opens the cluster, watches it, and keeps one set of feeds for each MiniCluster.
+
+    `run` goes on until it is cancelled; only what nobody can wait out (a broken kubeconfig) ends
+    it with a FluxstateError.
+    """
+
+    def __init__(self, options: KubeOptions, store: Store, clock: Clock) -> None:
+        self._options = options
+        self._store = store
+        self._clock = clock
+        self._cluster: Cluster | None = None
+        self._watched: dict[str, Watched] = {}
+        self._asking: set[asyncio.Task[None]] = set()
+        self.rights = Rights()
+
+    async def run(self) -> None:
+        """Connect and feed the store. Heavy imports happen here, after the first paint."""
+        from fluxstate_tui.feeds.clusters import ClusterFeed
+        from fluxstate_tui.kube.session import Cluster
+
+        async with await Cluster.open(self._options, self._clock) as cluster:
+            self._cluster = cluster
+            self.rights.forget()
+            try:
+                await ClusterFeed(cluster, self._take, self._clock).run()
+            finally:
+                self._cluster = None
+                watched = list(self._watched.values())
+                self._watched.clear()
+                for task in self._asking:
+                    task.cancel()
+                await asyncio.gather(*(one.stop() for one in watched))
+
+    @property
+    def cluster(self) -> Cluster:
+        """The open cluster. Raises FluxstateError while there is none."""
+        if self._cluster is None:
+            raise FluxstateError(
+                "there is no connection to a cluster",
+                safe="Nothing was sent.",
+                advice="Wait until the header says live, or press ctrl+r to connect again.",
+            )
+        return self._cluster
+
+    @property
+    def context(self) -> OperationContext:
+        """What operations are given. Raises FluxstateError while there is no connection."""
+        return OperationContext(self.cluster, self._clock, default_state_dir(), default_who())
+
+    def catalogue_entry(self, ref: ClusterRef, archive: str) -> CatalogueEntry:
+        """An archive by its id, as last seen. Raises FluxstateError when it is not there."""
+        picture = self._store.clusters.get(ref.uid)
+        for entry in picture.catalogue if picture is not None else ():
+            if entry.id == archive:
+                return entry
+        raise FluxstateError(
+            f"there is no archive {archive!r} in the catalogue of {ref}",
+            safe="Nothing was changed.",
+            advice="Read the catalogue again and choose another.",
+            exit_code=ExitCode.NOT_FOUND,
+        )
+
+    @asynccontextmanager
+    async def files(self, ref: ClusterRef) -> AsyncIterator[RemoteFiles]:
+        """The volume of its archives: over its lead, else over a short-lived helper pod."""
+        from fluxstate_tui.operations import last_seen
+        from fluxstate_tui.operations.helper_pod import HelperPod
+
+        watched = self._watched.get(ref.uid)
+        files = watched.files() if watched is not None else None
+        if files is not None:
+            yield files
+            return
+        context = self.context
+        manifest = last_seen.recall(
+            context.state_dir, context.cluster.server, ref.namespace, ref.name
+        )
+        if manifest is None:
+            raise FluxstateError(
+                f"MiniCluster {ref} is not there any more, and its manifest is not known here",
+                safe="Its archives stay on their volume.",
+                advice="Create a MiniCluster with the same volume, or use restore with --file.",
+                exit_code=ExitCode.NOT_FOUND,
+            )
+        helper = await HelperPod.start(context, manifest)
+        try:
+            yield helper.files
+        finally:
+            await helper.remove()
+
+    def watched(self, ref: ClusterRef) -> Watched:
+        """The feeds of one MiniCluster. Raises FluxstateError when it is not watched."""
+        found = self._watched.get(ref.uid)
+        if found is None:
+            raise FluxstateError(
+                f"MiniCluster {ref} is not there any more",
+                safe="Nothing was sent.",
+                advice="Go back to the list; its archives stay on their volume.",
+            )
+        return found
+
+    def _take(self, event: StoreEvent) -> None:
+        """Every event goes to the store first; then the feeds follow what it says."""
+        self._store.take(event)
+        match event:
+            case MiniClustersListed(items=items):
+                for uid in self._watched.keys() - {item.ref.uid for item in items}:
+                    self._forget(uid)
+                for item in items:
+                    self._follow(item)
+            case MiniClusterChanged(item=item):
+                self._follow(item)
+            case MiniClusterGone(uid=uid):
+                self._forget(uid)
+            case PodChanged() | PodGone():
+                self._pods_moved(event)
+
+    def _follow(self, item: MiniCluster) -> None:
+        known = self._watched.get(item.ref.uid)
+        if known is not None:
+            known.minicluster = item
+        elif self._cluster is not None:
+            watched = Watched(self._cluster, self._store.take, self._clock, item)
+            self._watched[item.ref.uid] = watched
+            watched.start()
+            self._learn_rights(item.ref.namespace)
+
+    def _learn_rights(self, namespace: str) -> None:
+        if self._cluster is not None and not self.rights.knows(namespace):
+            task = asyncio.create_task(self.rights.learn(self._cluster, namespace))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    def _forget(self, uid: str) -> None:
+        gone = self._watched.pop(uid, None)
+        if gone is not None:
+            gone.stop_soon()
+
+    def _pods_moved(self, event: PodChanged | PodGone) -> None:
+        """A lead may have come or gone: feeds that wait for one should look now."""
+        if isinstance(event, PodChanged) and event.item.index == 0:
+            watched = self._watched.get(event.item.cluster_uid)
+            if watched is not None:
+                watched.wake()

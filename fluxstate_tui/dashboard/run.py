@@ -1,0 +1,71 @@
+"""Put store, connection and app together and run them until the user quits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.app import FluxstateApp
+from fluxstate_tui.clock import SystemClock
+from fluxstate_tui.model.phase import derive
+from fluxstate_tui.store import Store
+from fluxstate_tui.widgets.theme import DEFAULT_THEME
+
+if TYPE_CHECKING:
+    from fluxstate_tui.kube.options import KubeOptions
+
+
+def build(
+    options: KubeOptions,
+    *,
+    theme: str | None = None,
+    archive: Path | None = None,
+    demo: bool = False,
+) -> FluxstateApp:
+    """The app, wired: it connects by itself after the first paint (unless it shows a file)."""
+    from fluxstate_tui.dashboard.actions import LiveActions
+    from fluxstate_tui.dashboard.connection import Connection
+
+    clock = SystemClock()
+    store = Store(derive)
+    connection = Connection(options, store, clock)
+    actions = LiveActions(connection, options.read_only)
+
+    async def start() -> None:
+        try:
+            await connection.run()
+        finally:
+            await actions.close()
+
+    return FluxstateApp(
+        store,
+        actions,
+        start=start if archive is None else None,
+        clock=clock,
+        place=_place(options, demo),
+        read_only=options.read_only,
+        all_namespaces=options.all_namespaces,
+        archive=archive,
+        theme=theme or DEFAULT_THEME,
+    )
+
+
+def run(
+    options: KubeOptions,
+    *,
+    theme: str | None = None,
+    archive: Path | None = None,
+    demo: bool = False,
+) -> int:
+    """Show the dashboard and return its exit code."""
+    app = build(options, theme=theme, archive=archive, demo=demo)
+    return app.run() or 0
+
+
+def _place(options: KubeOptions, demo: bool) -> str:
+    """Where it looks, in words: `kind-kind / flux-operator`."""
+    if demo:
+        return "demo (simulated)"
+    context = options.context or "current context"
+    namespace = "all namespaces" if options.all_namespaces else options.namespace or ""
+    return f"{context} / {namespace}" if namespace else context

@@ -1,0 +1,144 @@
+"""The tutorial, played headless on a simulated cluster: one line per step, with its read-back.
+
+It does what the tutorials do by hand (create, submit 5 x (`sleep i`, `whoami`), pause, wait, dump,
+delete, restore with one node more, look), but with the operations that the keys and commands use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fluxstate_tui.clock import SystemClock
+from fluxstate_tui.demo.cluster import simulated_cluster
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.model.jobid import f58
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.plan import OutcomeKind, Plan, StepEvent, StepState
+
+if TYPE_CHECKING:
+    from fluxstate_tui.operations.choices import Choices
+    from fluxstate_tui.operations.context import OperationContext
+
+START_SECONDS = 120.0
+ROUNDS = 5
+# Enough for some jobs to be done, and some to wait, when the queue is paused.
+BEFORE_THE_PAUSE = 3
+
+MINICLUSTER: dict[str, Any] = {
+    "apiVersion": "flux-framework.org/v1alpha2",
+    "kind": "MiniCluster",
+    "metadata": {"name": "flux-sample", "namespace": "default"},
+    "spec": {
+        "size": 2,
+        "interactive": True,
+        "archive": {"path": "/state/archive.tar.gz"},
+        "containers": [
+            {
+                "image": "rockylinux:9",
+                "volumes": {"data": {"hostPath": "/data", "path": "/state"}},
+            }
+        ],
+    },
+}
+
+
+def play(speed: float) -> int:
+    """Play it; returns 0 only if every job is accounted for. `speed`: its seconds in one of ours."""
+    began = time.monotonic()
+    with simulated_cluster("empty", speed) as kubeconfig:
+        code = asyncio.run(_play(kubeconfig, speed))
+    _say("", f"took {time.monotonic() - began:.1f} s, simulated time ran {speed:g} x as fast")
+    return code
+
+
+async def _play(kubeconfig: Path, speed: float) -> int:
+    from fluxstate_tui.kube.options import KubeOptions
+    from fluxstate_tui.kube.session import Cluster
+    from fluxstate_tui.operations.choices import Choices
+    from fluxstate_tui.operations.context import OperationContext
+
+    with tempfile.TemporaryDirectory(prefix="fluxstate-tutorial-") as state_dir:
+        clock = SystemClock()
+        options = KubeOptions(kubeconfig=str(kubeconfig))
+        async with await Cluster.open(options, clock) as cluster:
+            context = OperationContext(cluster, clock, Path(state_dir), "tutorial")
+            ref = await _create(context)
+            await _submit(context, ref)
+            for kind, choices in (
+                ("pause", Choices()),
+                ("save", Choices(keep_paused=True)),
+                ("delete", Choices()),
+                ("restore", Choices(size=MINICLUSTER["spec"]["size"] + 1)),
+            ):
+                code = await _operate(context, kind, ref, choices)
+                if code:
+                    return code
+    return int(ExitCode.OK)
+
+
+async def _create(context: OperationContext) -> ClusterRef:
+    from fluxstate_tui.operations.bring_up import bring_up
+
+    resource = await context.cluster.minicluster_resource()
+    made = await context.cluster.create(resource, MINICLUSTER, "default")
+    ref = ClusterRef("default", "flux-sample", made["metadata"]["uid"])
+    world = await bring_up(context, ref, START_SECONDS, lambda _: None)
+    await world.close()
+    _say("create", f"{ref.name}: {MINICLUSTER['spec']['size']} nodes, broker state run")
+    return ref
+
+
+async def _submit(context: OperationContext, ref: ClusterRef) -> None:
+    """Submit the tutorial's jobs and let some of them end."""
+    from fluxstate_tui.flux.submit import submit, tutorial_loop
+    from fluxstate_tui.operations.world import World
+
+    world = await World.open(context, ref)
+    try:
+        session = await world.connect()
+        for options in tutorial_loop(ROUNDS):
+            submitted = await submit(session, options)
+            _say("submit", f"{' '.join(map(f58, submitted.ids))}  {' '.join(options.command)}")
+        while True:
+            jobs = await world.jobs()
+            done = sum(job.t_inactive is not None for job in jobs)
+            if done >= BEFORE_THE_PAUSE:
+                break
+            await context.clock.sleep(0.05)
+        _say("jobs", f"{len(jobs)} known to the broker, {done} of them done")
+    finally:
+        await world.close()
+
+
+async def _operate(context: OperationContext, kind: str, ref: ClusterRef, choices: Choices) -> int:
+    from fluxstate_tui.operations.prepare import prepare
+
+    operation = await prepare(kind, context, ref, choices)
+    titles = _titles(operation.plan)
+
+    def progress(event: StepEvent) -> None:
+        if event.state is not StepState.RUNNING:
+            _say(
+                kind,
+                f"{titles.get(event.step, event.step)}: {event.read_back or event.state.value}",
+            )
+
+    outcome = await operation.run(progress, typed=operation.plan.consent.word)
+    _say(kind, f"{outcome.kind.value}: {outcome.reason}")
+    if outcome.kind is OutcomeKind.COMPLETED:
+        return int(ExitCode.OK)
+    for line in filter(None, (outcome.safe, outcome.advice)):
+        _say(kind, line)
+    return outcome.exit_code or int(ExitCode.FAILURE)
+
+
+def _titles(plan: Plan) -> dict[str, str]:
+    return {step.id: step.title for step in plan.steps}
+
+
+def _say(what: str, text: str) -> None:
+    print(f"{what:>8}  {text}", flush=True)  # noqa: T201 - it is the demo's output
