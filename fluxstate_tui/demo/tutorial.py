@@ -47,7 +47,7 @@ MINICLUSTER: dict[str, Any] = {
 
 
 def play(speed: float) -> int:
-    """Play it; returns 0 only if every job is accounted for. `speed`: its seconds in one of ours."""
+    """Play it at `speed` seconds in one; returns 0 only if every job is accounted for."""
     began = time.monotonic()
     with simulated_cluster("empty", speed) as kubeconfig:
         code = asyncio.run(_play(kubeconfig, speed))
