@@ -1,0 +1,204 @@
+"""What `get` prints: each kind read from the cluster once, nothing cached."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from dataclasses import asdict
+from typing import Any
+
+from fluxstate_tui.cli.options import kube_options
+from fluxstate_tui.cli.tables import age, size, table
+from fluxstate_tui.cli.target import find_minicluster, open_context
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.objects import parse_minicluster
+from fluxstate_tui.model.flux_json import job_to_json
+from fluxstate_tui.model.job import Job, JobState
+from fluxstate_tui.model.jobid import f58_ascii
+from fluxstate_tui.model.minicluster import MiniCluster
+from fluxstate_tui.model.pod import Pod
+from fluxstate_tui.operations.catalogue_access import CatalogueView, view_catalogue
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.read_cluster import read_objects
+from fluxstate_tui.operations.running_jobs import duration
+from fluxstate_tui.operations.survey import Survey, survey
+from fluxstate_tui.operations.world import World
+
+_AT_ONCE = 4
+
+
+async def get(args: argparse.Namespace, what: str) -> int:
+    """Print one kind. Raises FluxstateError."""
+    async with open_context(kube_options(args)) as context:
+        if what == "miniclusters":
+            print(await _miniclusters(context, args))
+        elif what == "archives":
+            print(await _archives(context, args))
+        else:
+            found = await find_minicluster(context.cluster, args.name)
+            listing = _pods if what == "pods" else _jobs
+            print(await listing(context, found, args))
+    return ExitCode.OK
+
+
+async def _miniclusters(context: OperationContext, args: argparse.Namespace) -> str:
+    if args.name:
+        found = [await find_minicluster(context.cluster, args.name)]
+    else:
+        resource = await context.cluster.minicluster_resource()
+        items = await context.cluster.list(resource, context.cluster.scope)
+        found = [parse_minicluster(item) for item in items]
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(minicluster: MiniCluster) -> Survey:
+        async with limit:
+            return await survey(context, minicluster)
+
+    surveys = await asyncio.gather(*(one(minicluster) for minicluster in found))
+    if args.output == "json":
+        return json.dumps({"miniclusters": [_survey_json(item) for item in surveys]}, indent=2)
+    now = context.clock.now() + context.cluster.clock_offset
+    header = ("NAMESPACE", "NAME", "PHASE", "PODS", "QUEUE", "RUN", "PENDING", "DONE", "AGE", "WHY")
+    return table(header, [_survey_row(item, now) for item in surveys])
+
+
+def _survey_row(found: Survey, now: float) -> tuple[object, ...]:
+    ref = found.minicluster.ref
+    return (
+        ref.namespace,
+        ref.name,
+        found.derived.phase.value,
+        f"{found.pods_running}/{found.minicluster.size}",
+        found.queue_word,
+        *("-" if found.counts is None else found.counts[key] for key in ("run", "wait", "done")),
+        age(now - found.minicluster.created),
+        found.derived.reason,
+    )
+
+
+def _survey_json(found: Survey) -> dict[str, Any]:
+    minicluster = found.minicluster
+    return {
+        "namespace": minicluster.ref.namespace,
+        "name": minicluster.ref.name,
+        "uid": minicluster.ref.uid,
+        "size": minicluster.size,
+        "created": minicluster.created,
+        "archivePath": minicluster.archive_path,
+        "phase": found.derived.phase.value,
+        "reason": found.derived.reason,
+        "evidence": list(found.derived.evidence),
+        "podsRunning": found.pods_running,
+        "queues": None if found.queues is None else [asdict(queue) for queue in found.queues],
+        "jobs": found.counts,
+        "unreachable": found.unreachable,
+    }
+
+
+async def _pods(
+    context: OperationContext, minicluster: MiniCluster, args: argparse.Namespace
+) -> str:
+    _, pods = await read_objects(context, minicluster)
+    ordered = sorted(pods, key=lambda pod: (pod.index is None, pod.index or 0, pod.created))
+    if args.output == "json":
+        return json.dumps({"pods": [asdict(pod) for pod in ordered]}, indent=2)
+    now = context.clock.now() + context.cluster.clock_offset
+    rows = [
+        (
+            pod.name,
+            "-" if pod.index is None else pod.index,
+            pod_word(pod),
+            pod.restarts,
+            pod.node or "-",
+            age(now - pod.created),
+        )
+        for pod in ordered
+    ]
+    return table(("NAME", "INDEX", "STATUS", "RESTARTS", "NODE", "AGE"), rows)
+
+
+def pod_word(pod: Pod) -> str:
+    """What kubectl shows as STATUS: the most telling word."""
+    if pod.deleting_since is not None:
+        return "Terminating"
+    for number, container in enumerate(pod.init):
+        if container.state == "waiting" and container.reason not in ("", "PodInitializing"):
+            return f"Init:{container.reason}"
+        if not (container.state == "terminated" and container.exit_code == 0):
+            return f"Init:{number}/{len(pod.init)}"
+    reasons = [item.reason for item in pod.containers if item.state != "running" and item.reason]
+    if reasons:
+        return reasons[0]
+    return "Unschedulable" if pod.unschedulable else pod.phase
+
+
+async def _jobs(
+    context: OperationContext, minicluster: MiniCluster, args: argparse.Namespace
+) -> str:
+    world = await World.open(context, minicluster.ref)
+    try:
+        now = await world.cluster_now()
+        jobs = await world.jobs()
+    finally:
+        await world.close()
+    wanted = [
+        job for job in jobs if args.all or args.output == "json" or job.state != JobState.INACTIVE
+    ]
+    if args.output == "json":
+        return json.dumps({"jobs": [job_to_json(job, now) for job in wanted]}, indent=2)
+    header = ("JOBID", "NAME", "STATE", "URGENCY", "NTASKS", "NNODES", "TIME", "NODELIST")
+    return table(header, [_job_row(job, now) for job in wanted])
+
+
+def _job_row(job: Job, now: float) -> tuple[object, ...]:
+    runtime = job.runtime(now)
+    return (
+        f58_ascii(job.id),
+        job.name,
+        job.status,
+        job.urgency,
+        "-" if job.ntasks is None else job.ntasks,
+        "-" if job.nnodes is None else job.nnodes,
+        "-" if runtime is None else duration(runtime),
+        job.nodelist or "-",
+    )
+
+
+async def _archives(context: OperationContext, args: argparse.Namespace) -> str:
+    try:
+        minicluster: MiniCluster | None = await find_minicluster(context.cluster, args.name)
+    except FluxstateError as error:
+        if error.exit_code is not ExitCode.NOT_FOUND or not args.name:
+            raise
+        minicluster = None
+    view = await view_catalogue(context, minicluster, args.name)
+    if args.output == "json":
+        return json.dumps(_archives_json(view), indent=2)
+    now = context.clock.now()
+    rows = [
+        (
+            entry.id,
+            size(entry.size),
+            sum(entry.manifest.counts.values()) if entry.manifest else "?",
+            entry.manifest.verified if entry.manifest and not entry.problem else "-",
+            age(now - (entry.manifest.created if entry.manifest else entry.modified)),
+            entry.problem or ("" if entry.manifest else "made by others; not verified"),
+        )
+        for entry in view.entries
+    ]
+    text = table(("ID", "SIZE", "JOBS", "VERIFIED", "AGE", "NOTE"), rows)
+    if view.armed:
+        text += f"\nARMED: an archive lies at {view.archive_path}"
+    return text
+
+
+def _archives_json(view: CatalogueView) -> dict[str, Any]:
+    entries = []
+    for entry in view.entries:
+        manifest = asdict(entry.manifest) if entry.manifest else None
+        if manifest:
+            manifest.pop("extra")
+        entries.append({**asdict(entry), "manifest": manifest})
+    return {"archivePath": view.archive_path, "armed": view.armed, "archives": entries}

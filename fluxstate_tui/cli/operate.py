@@ -1,0 +1,105 @@
+"""The operations without a screen: pause, resume, save, delete, restore, disarm.
+
+One line per step with what was read back. With --json, stdout is one JSON document and the lines
+go to stderr. Consent is asked for on a terminal; else --yes is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.cli.options import add_cluster_options
+
+if TYPE_CHECKING:
+    from fluxstate_tui.operations.choices import Choices
+
+_HELP = {
+    "pause": "stop the queue; running jobs go on",
+    "resume": "start the queue again",
+    "save": "pause, wait for running jobs, dump, verify, enter into the catalogue",
+    "delete": "delete a MiniCluster whose queue is saved",
+    "restore": "create a MiniCluster from an archive and account for every job",
+    "disarm": "take the archive away from spec.archive.path into the catalogue",
+}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add one command per operation."""
+    for name, words in _HELP.items():
+        parser = subparsers.add_parser(name, help=words, description=words.capitalize() + ".")
+        add_cluster_options(parser)
+        parser.add_argument("name", nargs="?", default="", help="the MiniCluster (if several)")
+        parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+        parser.add_argument("--json", action="store_true", help="stdout is one JSON document")
+        parser.add_argument("--dry-run", action="store_true", help="show the plan, do nothing")
+        if name in ("save", "delete"):
+            _add_running(parser)
+        if name == "save":
+            parser.add_argument("--keep-paused", action="store_true", help="do not resume after")
+        if name == "delete":
+            parser.add_argument("--save", action="store_true", help="save first")
+            parser.add_argument(
+                "--i-know-what-is-lost", metavar="NAME", default="", help="delete what is not saved"
+            )
+        if name == "restore":
+            _add_restore(parser)
+        parser.set_defaults(run=run, operation=name)
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--wait", type=float, metavar="SECONDS", help="wait at most that long for running jobs"
+    )
+    group.add_argument("--cancel-running", action="store_true", help="cancel running jobs")
+    group.add_argument(
+        "--leave-running", action="store_true", help="go on; running jobs come back FAILED"
+    )
+    parser.add_argument(
+        "--restore-paused", action="store_true", help="a restore of it comes up paused"
+    )
+
+
+def _add_restore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--archive", default="", metavar="ID|PATH", help="default: the newest")
+    parser.add_argument("--size", type=int, metavar="N", help="number of pods (default: as saved)")
+    parser.add_argument("-f", "--file", metavar="MANIFEST", help="the MiniCluster to create")
+    parser.add_argument(
+        "--timeout", type=float, default=600.0, metavar="SECONDS", help="for the broker to run"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry one operation out; returns its exit code."""
+    import asyncio
+
+    from fluxstate_tui.cli.operate_run import operate
+
+    return asyncio.run(operate(args, choices_of(args)))
+
+
+def choices_of(args: argparse.Namespace) -> Choices:
+    """The flags as choices. Raises FluxstateError for a manifest that cannot be read."""
+    from fluxstate_tui.cli.operate_run import read_manifest
+    from fluxstate_tui.operations.choices import Choices, Running
+
+    given = vars(args)
+    running = Running.WAIT
+    if given.get("wait") is not None:
+        running = Running.WAIT_AT_MOST
+    elif given.get("cancel_running"):
+        running = Running.CANCEL
+    elif given.get("leave_running"):
+        running = Running.LEAVE
+    return Choices(
+        running=running,
+        wait_seconds=given.get("wait"),
+        keep_paused=bool(given.get("keep_paused")),
+        restore_paused=bool(given.get("restore_paused")),
+        save_first=bool(given.get("save")),
+        archive=given.get("archive") or "",
+        size=given.get("size"),
+        manifest=read_manifest(given["file"]) if given.get("file") else None,
+        start_timeout=given.get("timeout") or 600.0,
+    )

@@ -1,0 +1,199 @@
+"""Running one operation from the command line: preview, consent, one line per step, outcome."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+from fluxstate_tui.cli.options import kube_options
+from fluxstate_tui.cli.plain import plain
+from fluxstate_tui.cli.target import find_ref, open_context
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.plan import (
+    ConsentKind,
+    Outcome,
+    OutcomeKind,
+    Plan,
+    StepEvent,
+    StepState,
+)
+from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.operations.runner import Operation
+
+_MARKS = {
+    StepState.DONE: "ok  ",
+    StepState.FAILED: "FAIL",
+    StepState.UNKNOWN: "?   ",
+    StepState.SKIPPED: "skip",
+}
+
+
+async def operate(args: argparse.Namespace, choices: Choices) -> int:
+    """Prepare, ask, run, and say how it ended. Returns the exit code."""
+    out = sys.stderr if args.json else sys.stdout
+    async with open_context(kube_options(args)) as context:
+        ref = await find_ref(context.cluster, args.name, may_be_gone=args.operation == "restore")
+        operation = await prepare(args.operation, context, ref, choices)
+        try:
+            return await _with_consent(args, operation, out)
+        finally:
+            await operation.close()
+
+
+def read_manifest(path: str) -> dict[str, Any]:
+    """The first MiniCluster of a YAML or JSON file ('-' is stdin)."""
+    import yaml
+
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text()
+        documents = [item for item in yaml.safe_load_all(text) if isinstance(item, dict)]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FluxstateError(
+            f"{path} cannot be read: {error}",
+            safe="Nothing was done.",
+            exit_code=ExitCode.USAGE,
+        ) from None
+    for document in documents:
+        if document.get("kind") == "MiniCluster":
+            return document
+    raise FluxstateError(
+        f"{path} has no MiniCluster", safe="Nothing was done.", exit_code=ExitCode.USAGE
+    )
+
+
+async def _with_consent(args: argparse.Namespace, operation: Operation, out: TextIO) -> int:
+    plan = operation.plan
+    _show(plan, out)
+    if args.dry_run:
+        if args.json:
+            print(json.dumps({"plan": _plan_json(plan)}, indent=2))
+        return ExitCode.OK
+    typed = _consent(args, plan)
+    if typed is None:
+        print("refused: consent is needed (nothing was done)", file=sys.stderr)
+        if plan.consent.kind is ConsentKind.TYPE_NAME:
+            print(f"   do: --i-know-what-is-lost {plan.consent.word}", file=sys.stderr)
+        else:
+            print("   do: --yes", file=sys.stderr)
+        if args.json:
+            print(json.dumps({"plan": _plan_json(plan), "outcome": None}, indent=2))
+        return ExitCode.REFUSED
+    steps = _Steps(plan, out)
+    outcome = await _interruptible(operation, steps, typed)
+    _finish(args, plan, steps, outcome, out)
+    return outcome.exit_code
+
+
+async def _interruptible(operation: Operation, steps: _Steps, typed: str) -> Outcome:
+    """Ctrl-C asks the operation to stop and undo, instead of leaving it half done."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in signals:
+        loop.add_signal_handler(number, operation.cancel)
+    try:
+        return await operation.run(steps.take, typed)
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+class _Steps:
+    """Prints a line per finished step, and keeps the read-backs for --json."""
+
+    def __init__(self, plan: Plan, out: TextIO) -> None:
+        self._titles = {step.id: step.title for step in plan.steps}
+        self._width = max((len(title) for title in self._titles.values()), default=0)
+        self._out = out
+        self._live = out.isatty()
+        self._told = ""
+        self.last: dict[str, StepEvent] = {}
+
+    def take(self, event: StepEvent) -> None:
+        """One step's news. Progress is shown on terminals only, on one line that is replaced."""
+        title = self._titles.get(event.step, event.step).ljust(self._width)
+        text = plain(event.read_back)
+        if event.state is StepState.RUNNING:
+            if self._live:
+                self._out.write(f"\r\x1b[K ..   {title}  {text}"[:200])
+                self._out.flush()
+            return
+        self.last[event.step] = event
+        clear = "\r\x1b[K" if self._live else ""
+        mark = _MARKS.get(event.state, event.state.value)
+        print(f"{clear}{mark}  {title}  {text}".rstrip(), file=self._out, flush=True)
+
+
+def _show(plan: Plan, out: TextIO) -> None:
+    for line in plan.preview:
+        print(plain(line), file=out)
+
+
+def _consent(args: argparse.Namespace, plan: Plan) -> str | None:
+    """What was typed ('' where nothing needs to be), None for no."""
+    kind, word = plan.consent.kind, plan.consent.word
+    if kind is ConsentKind.NONE:
+        return ""
+    if kind is ConsentKind.TYPE_NAME:
+        given: str = getattr(args, "i_know_what_is_lost", "")
+        if given:
+            return given if given == word else None
+        if not _asks(args):
+            return None
+        answer = _ask(f"{plan.consent.question} Type the name '{word}' to go on: ")
+        return answer if answer == word else None
+    if args.yes:
+        return ""
+    if not _asks(args):
+        return None
+    return "" if _ask(f"{plan.consent.question} [y/N] ").lower() in ("y", "yes") else None
+
+
+def _asks(args: argparse.Namespace) -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _ask(question: str) -> str:
+    print(plain(question), end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+def _finish(
+    args: argparse.Namespace, plan: Plan, steps: _Steps, outcome: Outcome, out: TextIO
+) -> None:
+    good = outcome.kind is OutcomeKind.COMPLETED
+    print(f"{outcome.kind.value}: {plain(outcome.reason)}", file=out if good else sys.stderr)
+    if not good:
+        if outcome.safe:
+            print(f" safe: {plain(outcome.safe)}", file=sys.stderr)
+        if outcome.advice:
+            print(f"   do: {plain(outcome.advice)}", file=sys.stderr)
+    if args.json:
+        document = {
+            "plan": _plan_json(plan),
+            "steps": [
+                {"id": step, "state": event.state.value, "readBack": event.read_back}
+                for step, event in steps.last.items()
+            ],
+            "outcome": {**asdict(outcome), "kind": outcome.kind.value},
+        }
+        print(json.dumps(document, indent=2))
+
+
+def _plan_json(plan: Plan) -> dict[str, Any]:
+    return {
+        "operation": plan.operation,
+        "namespace": plan.target.namespace,
+        "name": plan.target.name,
+        "uid": plan.target.uid,
+        "steps": [asdict(step) for step in plan.steps],
+        "preview": list(plan.preview),
+        "consent": {**asdict(plan.consent), "kind": plan.consent.kind.value},
+    }

@@ -1,0 +1,49 @@
+"""`submit`: jobs for the queue of one MiniCluster."""
+
+from __future__ import annotations
+
+import argparse
+
+from fluxstate_tui.cli.options import add_cluster_options
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "submit",
+        help="submit jobs to a MiniCluster",
+        description="Submit jobs; the words after -- are the command, never a shell line.",
+        usage="fluxstate-tui submit NAME [-n N] [-N N] [--count N] [options] -- CMD...",
+        # `-n` is a namespace for kubectl and tasks for flux: after `submit` it is flux's, and the
+        # namespace has only its long name.
+        conflict_handler="resolve",
+    )
+    add_cluster_options(parser)
+    parser.add_argument("name", help="the MiniCluster")
+    parser.add_argument("-n", "--ntasks", type=_positive, metavar="N", help="number of tasks")
+    parser.add_argument("-N", "--nodes", type=_positive, metavar="N", help="number of nodes")
+    parser.add_argument("--count", type=_positive, default=1, metavar="N", help="that many jobs")
+    parser.add_argument("--queue", default="", metavar="NAME", help="a named queue")
+    parser.add_argument("--urgency", type=int, default=16, metavar="0-31", help="0 holds the job")
+    parser.add_argument(
+        "-t", "--time-limit", type=float, default=0.0, metavar="SECONDS", help="0 = none"
+    )
+    parser.add_argument("--json", action="store_true", help="ids as JSON")
+    parser.add_argument("words", nargs="+", metavar="CMD")
+    parser.set_defaults(run=run)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def run(args: argparse.Namespace) -> int:
+    """Submit and print the ids, one per line."""
+    import asyncio
+
+    from fluxstate_tui.cli.submit_run import submit
+
+    return asyncio.run(submit(args))

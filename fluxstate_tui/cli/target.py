@@ -1,0 +1,71 @@
+"""Which MiniCluster a command means: by name, or the only one there is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.errors import CrdMissing, NotFound
+from fluxstate_tui.kube.objects import parse_minicluster
+from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.session import Cluster
+from fluxstate_tui.model.minicluster import MiniCluster
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.context import (
+    OperationContext,
+    default_state_dir,
+    default_who,
+)
+
+
+@asynccontextmanager
+async def open_context(options: KubeOptions) -> AsyncIterator[OperationContext]:
+    """Everything that an operation needs, with the real clock and the user's state directory."""
+    async with await Cluster.open(options) as cluster:
+        yield OperationContext(cluster, cluster.clock, default_state_dir(), default_who())
+
+
+async def find_minicluster(cluster: Cluster, name: str) -> MiniCluster:
+    """The MiniCluster of that name, or the only one there is when `name` is ''.
+
+    Raises FluxstateError with exit code 4 (none) or 2 (several).
+    """
+    resource = await cluster.minicluster_resource()
+    if name:
+        namespace = cluster.namespace
+        try:
+            return parse_minicluster(await cluster.get(resource, name, namespace))
+        except CrdMissing:
+            raise
+        except NotFound:
+            raise _none(f"There is no MiniCluster '{name}' in namespace '{namespace}'.") from None
+    found = [parse_minicluster(item) for item in await cluster.list(resource, cluster.scope)]
+    if not found:
+        raise _none("There is no MiniCluster here.")
+    if len(found) > 1:
+        names = ", ".join(str(item.ref) for item in found[:8])
+        raise FluxstateError(
+            f"There are {len(found)} MiniClusters: {names}.",
+            safe="Nothing was done.",
+            advice="Say which one: give its name.",
+            exit_code=ExitCode.USAGE,
+        )
+    return found[0]
+
+
+async def find_ref(cluster: Cluster, name: str, *, may_be_gone: bool = False) -> ClusterRef:
+    """Its reference. With `may_be_gone` a name that does not exist is taken as it is."""
+    if may_be_gone and name:
+        return ClusterRef(cluster.namespace, name, "")
+    return (await find_minicluster(cluster, name)).ref
+
+
+def _none(message: str) -> FluxstateError:
+    return FluxstateError(
+        message,
+        safe="Nothing was done.",
+        advice="List them: fluxstate-tui get miniclusters -A",
+        exit_code=ExitCode.NOT_FOUND,
+    )

@@ -1,0 +1,140 @@
+"""Reads the catalogue beside a MiniCluster's `archive.path`, and tells the store about it."""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.archive.catalogue import MANIFEST_SUFFIX, build, folder_of
+from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.flux.files import RemoteFiles
+from fluxstate_tui.flux.locate import locate
+from fluxstate_tui.kube.errors import Forbidden
+from fluxstate_tui.store.events import CatalogueSeen, Freshness, SourceChanged, StoreEvent
+
+if TYPE_CHECKING:
+    from fluxstate_tui.clock import Clock
+    from fluxstate_tui.kube.session import Cluster
+    from fluxstate_tui.model.minicluster import MiniCluster
+
+POLL_SECONDS = 15.0
+_MANIFEST_LIMIT = 1 << 20  # a manifest holds one MiniCluster object; more is no manifest
+
+
+class CatalogueReader:
+    """Reads one catalogue again and again, but a manifest that is the same only once."""
+
+    def __init__(self, files: RemoteFiles, folder: str) -> None:
+        self._files = files
+        self._folder = folder
+        self._known: dict[tuple[str, int, float], bytes] = {}
+
+    async def read(self) -> tuple[CatalogueEntry, ...]:
+        """The entries, newest first; () when there is no such folder yet. Raises FluxstateError."""
+        try:
+            listed = await self._files.list(self._folder)
+        except FileNotFoundError:
+            return ()
+        known: dict[tuple[str, int, float], bytes] = {}
+        for item in listed:
+            if item.name.endswith(MANIFEST_SUFFIX) and not item.name.startswith("."):
+                key = (item.name, item.size, item.mtime)
+                known[key] = self._known.get(key) or await self._manifest(item.name, item.size)
+        self._known = known
+        return build(
+            self._folder,
+            [(item.name, item.size, item.mtime) for item in listed],
+            {name: data for (name, _, _), data in known.items()},
+        )
+
+    async def _manifest(self, name: str, size: int) -> bytes:
+        if size > _MANIFEST_LIMIT:
+            return b""  # not believed, and said so by `build`
+        path = posixpath.join(self._folder, name)
+        return b"".join([chunk async for chunk in self._files.read(path)])
+
+
+async def read_catalogue(files: RemoteFiles, folder: str) -> tuple[CatalogueEntry, ...]:
+    """The catalogue as it is now, newest first. Raises FluxstateError."""
+    return await CatalogueReader(files, folder).read()
+
+
+async def is_there(files: RemoteFiles, path: str) -> bool:
+    """Whether a file lies there, without reading it. Raises FluxstateError."""
+    try:
+        listed = await files.list(posixpath.dirname(path))
+    except FileNotFoundError:
+        return False
+    return any(item.name == posixpath.basename(path) for item in listed)
+
+
+class CatalogueFeed:
+    """Keeps the store's picture of one MiniCluster's catalogue up to date, over the lead's pod."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        emit: Callable[[StoreEvent], None],
+        clock: Clock,
+        minicluster: MiniCluster,
+    ) -> None:
+        self._cluster = cluster
+        self._emit = emit
+        self._clock = clock
+        self._minicluster = minicluster
+        self._source = f"catalogue:{minicluster.ref.uid}"
+        self._woken = asyncio.Event()
+        self._reader: CatalogueReader | None = None
+        self._pod = ""
+
+    async def run(self) -> None:
+        """Look every 15 s, or when woken, until cancelled. Never ends by itself."""
+        if not self._minicluster.archive_path:
+            self._say(Freshness.ABSENT, "no spec.archive.path: there is no place for archives")
+            return
+        self._say(Freshness.CONNECTING, "")
+        while True:
+            self._woken.clear()
+            try:
+                await self._look()
+            except FluxstateError as error:
+                forbidden = isinstance(error, Forbidden)
+                self._say(Freshness.FORBIDDEN if forbidden else Freshness.STALE, error.message)
+            await self._rest()
+
+    def wake(self) -> None:
+        """Look again now."""
+        self._woken.set()
+
+    async def _look(self) -> None:
+        path = self._minicluster.archive_path
+        endpoint = await locate(self._cluster, self._minicluster)
+        files = RemoteFiles(self._cluster, endpoint.namespace, endpoint.pod, endpoint.container)
+        if self._reader is None or self._pod != endpoint.pod:
+            self._reader, self._pod = CatalogueReader(files, folder_of(path)), endpoint.pod
+        entries = await self._reader.read()
+        armed = await is_there(files, path)
+        now = self._clock.now()
+        self._emit(CatalogueSeen(self._minicluster.ref, entries, armed, now))
+        self._say(Freshness.LIVE, "")
+
+    async def _rest(self) -> None:
+        """Until the next look is due, or somebody wakes us."""
+        tasks = {
+            asyncio.ensure_future(self._clock.sleep(POLL_SECONDS)),
+            asyncio.ensure_future(self._woken.wait()),
+        }
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _say(self, freshness: Freshness, detail: str) -> None:
+        self._emit(SourceChanged(self._source, freshness, detail, self._clock.now()))

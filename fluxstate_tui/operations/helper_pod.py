@@ -1,0 +1,152 @@
+"""A short-lived pod on the volume of the archives, for when no MiniCluster runs.
+
+It uses the image of the MiniCluster's own container, which the nodes have already; it runs
+`sleep`, ends by itself after a deadline, and has a label (a pod without any label in the namespace
+makes the operator's label patch fail for ever: facts/kubernetes-live.md).
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.flux.files import RemoteFiles
+from fluxstate_tui.kube.errors import NotFound
+from fluxstate_tui.kube.resources import PODS
+from fluxstate_tui.operations.archive_place import archive_volume, container_of
+from fluxstate_tui.operations.context import OperationContext
+
+DEADLINE_SECONDS = 1800
+START_SECONDS = 120.0
+_CONTAINER = "files"
+
+
+class HelperPod:
+    """A running helper pod; `files` works on its volume. Remove it when done."""
+
+    def __init__(self, context: OperationContext, namespace: str, name: str, uid: str) -> None:
+        self._context = context
+        self._namespace = namespace
+        self._uid = uid
+        self.name = name
+        self.files = RemoteFiles(context.cluster, namespace, name, _CONTAINER)
+
+    @classmethod
+    async def start(cls, context: OperationContext, manifest: dict[str, Any]) -> HelperPod:
+        """Create it and wait until its container runs. Raises FluxstateError with the reason."""
+        namespace = manifest["metadata"]["namespace"]
+        body = pod_for(manifest, secrets.token_hex(3))
+        created = await context.cluster.request("POST", PODS.path(namespace), body=body)
+        helper = cls(context, namespace, created["metadata"]["name"], created["metadata"]["uid"])
+        try:
+            await helper._wait()
+        except BaseException:
+            await helper.remove()
+            raise
+        return helper
+
+    async def remove(self) -> None:
+        """Delete it at once. A pod that is gone already is fine."""
+        body = {"gracePeriodSeconds": 0, "preconditions": {"uid": self._uid}}
+        try:
+            await self._context.cluster.request(
+                "DELETE", PODS.path(self._namespace, self.name), body=body
+            )
+        except NotFound:
+            return
+
+    async def _wait(self) -> None:
+        clock = self._context.clock
+        deadline = clock.now() + START_SECONDS
+        reason = ""
+        while clock.now() < deadline:
+            path = PODS.path(self._namespace, self.name)
+            pod = await self._context.cluster.request("GET", path)
+            reason = why_not_running(pod)
+            if not reason:
+                return
+            await clock.sleep(0.5)
+        raise FluxstateError(
+            f"the helper pod {self.name} does not start: {reason}",
+            safe="Nothing was changed on the volume.",
+            advice="The volume of spec.archive.path must exist and be free to be mounted.",
+        )
+
+
+def pod_for(manifest: dict[str, Any], token: str) -> dict[str, Any]:
+    """The pod for that MiniCluster's archive volume. Raises FluxstateError without one."""
+    spec = manifest["spec"]
+    container, volume = container_of(spec), archive_volume(spec)
+    if container is None or volume is None:
+        raise FluxstateError(
+            "the manifest does not say on which volume its archives lie",
+            safe="Nothing was done.",
+            advice="Give a manifest whose spec.archive.path lies on a volume of its container.",
+        )
+    pod_spec: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": DEADLINE_SECONDS,
+        "terminationGracePeriodSeconds": 0,
+        "automountServiceAccountToken": False,
+        "containers": [
+            {
+                "name": _CONTAINER,
+                "image": container["image"],
+                "command": ["sleep", str(DEADLINE_SECONDS)],
+                "volumeMounts": [{"name": "archives", "mountPath": volume["path"]}],
+            }
+        ],
+        "volumes": [{"name": "archives", **_source(volume)}],
+    }
+    pod_settings = spec.get("pod") or {}
+    for field in ("nodeSelector", "tolerations", "schedulerName", "runtimeClassName"):
+        if pod_settings.get(field):
+            pod_spec[field] = pod_settings[field]
+    if container.get("imagePullSecret"):
+        pod_spec["imagePullSecrets"] = [{"name": container["imagePullSecret"]}]
+    if container.get("securityContext"):
+        pod_spec["containers"][0]["securityContext"] = container["securityContext"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"fluxstate-files-{token}",
+            "namespace": manifest["metadata"]["namespace"],
+            "labels": {
+                "app.kubernetes.io/managed-by": "fluxstate-tui",
+                "fluxstate/for": manifest["metadata"]["name"],
+            },
+        },
+        "spec": pod_spec,
+    }
+
+
+def why_not_running(pod: dict[str, Any]) -> str:
+    """'' when its container runs, else the reason. Raises FluxstateError when it never will."""
+    status = pod.get("status") or {}
+    states = [item.get("state") or {} for item in status.get("containerStatuses") or []]
+    if any("running" in state for state in states):
+        return ""
+    if status.get("phase") in ("Failed", "Succeeded"):
+        raise FluxstateError(f"the helper pod ended: {status.get('message') or status['phase']}")
+    for state in states:
+        waiting = state.get("waiting") or {}
+        if waiting.get("reason"):
+            return f"{waiting['reason']} {waiting.get('message') or ''}".strip()
+    for condition in status.get("conditions") or []:
+        if condition.get("status") == "False" and condition.get("message"):
+            return str(condition["message"])
+    return str(status.get("phase") or "Pending")
+
+
+def _source(volume: dict[str, Any]) -> dict[str, Any]:
+    if volume.get("hostPath"):
+        return {"hostPath": {"path": volume["hostPath"], "type": "Directory"}}
+    if volume.get("claimName"):
+        return {"persistentVolumeClaim": {"claimName": volume["claimName"]}}
+    raise FluxstateError(
+        "archives on this kind of volume cannot be reached without the MiniCluster",
+        safe="Nothing was done.",
+        advice="Use a hostPath or a claimName for the volume of spec.archive.path.",
+    )

@@ -1,0 +1,235 @@
+"""The write-ahead journal: what an operation meant to do, did, and how it ended, on disk.
+
+One file per operation, one JSON object per line, each with a checksum and flushed to the disk
+before the step that it announces. The file stays locked (flock) while its operation lives, so that
+an unlocked file without an outcome is one whose dashboard was killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one journal file says. `outcome` is None while it is unfinished.
+
+    `steps` maps a step to its last state; `facts` are what was remembered for an undo;
+    `undone` are the undo actions that were carried out, `left` those that failed; `torn` says that
+    the last line was cut.
+    """
+
+    path: Path
+    operation: str
+    target: ClusterRef
+    who: str
+    server: str
+    began: float
+    steps: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    undone: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    outcome: dict[str, Any] | None = None
+    torn: bool = False
+
+    @property
+    def last_step(self) -> str:
+        """The step that was begun last, '' if none was."""
+        return next(reversed(self.steps), "")
+
+
+class Journal:
+    """The open journal of one running operation."""
+
+    def __init__(self, path: Path, handle: TextIO) -> None:
+        self.path = path
+        self._handle = handle
+
+    @classmethod
+    def begin(cls, state_dir: Path, plan: Plan, *, who: str, server: str, now: float) -> Journal:
+        """Create the file and write the intent. Raises OSError when the disk refuses."""
+        folder = state_dir / "journal"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+        name = f"{stamp}-{plan.operation}-{plan.target.name}-{secrets.token_hex(4)}.jsonl"
+        path = folder / name
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        journal = cls(path, os.fdopen(descriptor, "w", encoding="utf-8"))
+        target = plan.target
+        journal._write(
+            "intent",
+            operation=plan.operation,
+            namespace=target.namespace,
+            name=target.name,
+            uid=target.uid,
+            who=who,
+            server=server,
+            at=now,
+            steps=[[step.id, step.title, step.command] for step in plan.steps],
+            preview=list(plan.preview),
+        )
+        _sync_folder(folder)
+        return journal
+
+    def step(self, event: StepEvent) -> None:
+        """Write that a step begins or how it ended."""
+        self._write(
+            "step", step=event.step, state=event.state.value, at=event.at, text=event.read_back
+        )
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a fact that is needed to finish or to undo (JSON data)."""
+        self._write("fact", key=key, value=value)
+
+    def undone(self, what: str, result: str) -> None:
+        """Write that an undo action was carried out, with its read-back."""
+        self._write("undo", what=what, result=result)
+
+    def undo_failed(self, what: str, why: str) -> None:
+        """Write that an undo action failed: the operation then stays unfinished."""
+        self._write("undo-failed", what=what, why=why)
+
+    def end(self, outcome: Outcome, at: float) -> None:
+        """Write the outcome and let the file go."""
+        self._write(
+            "outcome",
+            ended=outcome.kind.value,
+            reason=outcome.reason,
+            safe=outcome.safe,
+            advice=outcome.advice,
+            at=at,
+        )
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go without an outcome: it is then found as unfinished."""
+        if not self._handle.closed:
+            self._handle.close()
+
+    def _write(self, kind: str, **data: Any) -> None:
+        body = json.dumps({"kind": kind, **data}, sort_keys=True, ensure_ascii=False)
+        self._handle.write(f"{zlib.crc32(body.encode()):08x} {body}\n")
+        self._handle.flush()
+        os.fsync(self._handle.fileno())
+
+
+def read(path: Path) -> Record | None:
+    """Read one journal file; None when not even its intent can be read.
+
+    Lines after the first one with a wrong checksum are not believed.
+    """
+    data = path.read_bytes()
+    entries, length = _believed(data)
+    if not entries or entries[0].get("kind") != "intent":
+        return None
+    return _fold(path, entries, torn=length < len(data))
+
+
+def unfinished(state_dir: Path) -> list[Record]:
+    """Operations without an outcome whose process is gone, oldest first."""
+    found: list[Record] = []
+    for path in sorted((state_dir / "journal").glob("*.jsonl")):
+        if _alive(path):
+            continue
+        record = read(path)
+        if record is not None and record.outcome is None:
+            found.append(record)
+    return found
+
+
+def close_unfinished(record: Record, outcome: Outcome, at: float) -> None:
+    """Write the outcome of an operation whose process is gone, after the world was looked at."""
+    with record.path.open("r+b") as handle:
+        _, length = _believed(handle.read())
+        # A torn line would hide what comes after it.
+        handle.truncate(length)
+    journal = Journal(record.path, record.path.open("a", encoding="utf-8"))
+    journal.end(outcome, at)
+
+
+def _fold(path: Path, entries: list[dict[str, Any]], torn: bool) -> Record:
+    intent = entries[0]
+    steps: dict[str, str] = {}
+    facts: dict[str, Any] = {}
+    undone: list[str] = []
+    left: list[str] = []
+    outcome: dict[str, Any] | None = None
+    for entry in entries[1:]:
+        kind = entry["kind"]
+        if kind == "step":
+            steps[entry["step"]] = entry["state"]
+        elif kind == "fact":
+            facts[entry["key"]] = entry["value"]
+        elif kind == "undo":
+            undone.append(entry["what"])
+        elif kind == "undo-failed":
+            left.append(entry["what"])
+        elif kind == "outcome":
+            outcome = entry
+    return Record(
+        path=path,
+        operation=intent["operation"],
+        target=ClusterRef(intent["namespace"], intent["name"], intent["uid"]),
+        who=intent["who"],
+        server=intent["server"],
+        began=intent["at"],
+        steps=steps,
+        facts=facts,
+        undone=tuple(undone),
+        left=tuple(left),
+        outcome=outcome,
+        torn=torn,
+    )
+
+
+def _believed(data: bytes) -> tuple[list[dict[str, Any]], int]:
+    """The entries up to the first torn or damaged line, and their length in bytes."""
+    entries: list[dict[str, Any]] = []
+    length = 0
+    for line in data.splitlines(keepends=True):
+        entry = _parse(line[:-1]) if line.endswith(b"\n") else None
+        if entry is None:
+            break
+        entries.append(entry)
+        length += len(line)
+    return entries, length
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    checksum, _, body = line.partition(b" ")
+    if f"{zlib.crc32(body):08x}".encode() != checksum:
+        return None
+    try:
+        entry = json.loads(body)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _alive(path: Path) -> bool:
+    with path.open("rb") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,38 @@
+"""One door to all operations, by the word that keys and commands use."""
+
+from __future__ import annotations
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations import delete, disarm, pause, restore, resume, save
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.runner import Operation, RefusedError
+
+_PREPARE = {
+    "pause": pause.prepare,
+    "resume": resume.prepare,
+    "save": save.prepare,
+    "delete": delete.prepare,
+    "restore": restore.prepare,
+    "disarm": disarm.prepare,
+}
+KINDS = tuple(_PREPARE)
+
+
+async def prepare(
+    kind: str, context: OperationContext, ref: ClusterRef, choices: Choices | None = None
+) -> Operation:
+    """Read the world and plan an operation; nothing is changed but for a helper pod of restore.
+
+    Raises RefusedError under --read-only, and FluxstateError with the reason when it cannot be done.
+    """
+    if context.cluster.read_only:
+        raise RefusedError(
+            f"'{kind}' would change the cluster, and this is --read-only",
+            safe="Nothing was sent to the cluster.",
+        )
+    if kind not in _PREPARE:
+        raise FluxstateError(f"there is no operation {kind!r}", exit_code=ExitCode.USAGE)
+    return await _PREPARE[kind](context, ref, choices or Choices())

@@ -1,0 +1,63 @@
+"""What an interrupted operation left behind: looked up in the world, never assumed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.kube.errors import NotFound
+from fluxstate_tui.operations import journal
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.journal import Record
+from fluxstate_tui.operations.observation import Observation, describe
+from fluxstate_tui.operations.observe import observe
+from fluxstate_tui.operations.plan import Outcome, OutcomeKind
+from fluxstate_tui.operations.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is left of one operation, and the operation that would put it right ('' = none)."""
+
+    record: Record
+    says: tuple[str, ...]
+    next: str = ""
+
+
+async def look(context: OperationContext, record: Record) -> Finding:
+    """Compare a journal without an outcome with the world."""
+    first = (
+        f"{record.operation} of {record.target} was interrupted at step "
+        f"'{record.last_step or 'none'}' (by {record.who})."
+    )
+    if record.server != context.cluster.server:
+        return Finding(record, (first, f"It belongs to another cluster: {record.server}."))
+    try:
+        world = await World.open(context, record.target)
+        try:
+            seen = await observe(world)
+        finally:
+            await world.close()
+    except NotFound:
+        return Finding(record, (first, "That MiniCluster does not exist any more."))
+    except FluxstateError as error:
+        return Finding(record, (first, f"It cannot be asked now: {error.message}."))
+    return judge(record, seen, first)
+
+
+def judge(record: Record, seen: Observation, first: str) -> Finding:
+    """The pure part of `look`: what to say and to offer for a MiniCluster that answers."""
+    if record.operation != "pause" and seen.stopped_by_us:
+        says = f"Its queue is still stopped by us: {describe(seen.pending)} wait."
+        return Finding(record, (first, says), next="resume")
+    if seen.armed and record.operation == "restore":
+        path = seen.minicluster.archive_path
+        return Finding(record, (first, f"An archive is still armed at {path}."), next="disarm")
+    state = "started" if seen.started else "stopped"
+    return Finding(record, (first, f"Nothing of it is left: the queue is {state}."))
+
+
+def close(context: OperationContext, finding: Finding) -> None:
+    """Write into the journal that it was looked at, so that it is not offered again."""
+    outcome = Outcome(OutcomeKind.FAILED, "interrupted; " + " ".join(finding.says[1:]))
+    journal.close_unfinished(finding.record, outcome, context.clock.now())

@@ -1,0 +1,117 @@
+"""Restore: arm a version, create the MiniCluster, account for every job, disarm, checkpoint."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fluxstate_tui.archive.catalogue import folder_of
+from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.feeds.catalogues import read_catalogue
+from fluxstate_tui.flux.files import RemoteFiles
+from fluxstate_tui.kube.errors import CrdMissing, NotFound
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations import last_seen
+from fluxstate_tui.operations import restore_plan as steps
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.fetch import fetch
+from fluxstate_tui.operations.helper_pod import HelperPod
+from fluxstate_tui.operations.manifest_edit import fresh
+from fluxstate_tui.operations.restore_plan import Source
+from fluxstate_tui.operations.restore_preview import warnings
+from fluxstate_tui.operations.restoring import Restoring
+from fluxstate_tui.operations.runner import Operation, RefusedError, Script
+
+
+async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) -> Operation:
+    """Look at the volume through a helper pod, read the archive out, and plan.
+
+    `ref.uid` is not used: what is restored is a new object. Raises FluxstateError with the reason
+    when the name is taken, no archive is sound, or the manifest would silently be rejected.
+    """
+    await _require_free_name(context, ref)
+    manifest = fresh(_template(context, ref, choices), size=choices.size)
+    manifest["metadata"] |= {"name": ref.name, "namespace": ref.namespace}
+    steps.require_valid(manifest)
+    helper = await HelperPod.start(context, manifest)
+    try:
+        entry = await _choose(helper.files, manifest, choices)
+        async with fetch(helper.files, entry.path, context.state_dir, _silent) as archive:
+            source = Source(entry, archive)
+            steps.require_sound(source)
+            if choices.manifest is None:
+                manifest = _as_saved(source, manifest, choices)
+                steps.require_valid(manifest)
+            planned = steps.plan(source, manifest, warnings(archive, manifest))
+    except BaseException:
+        await helper.remove()
+        raise
+    restoring = Restoring(context, helper, source, manifest, choices.start_timeout)
+    script = Script(
+        restoring.tasks(planned),
+        success=restoring.success,
+        safe=f"The archive {source.entry.id} is untouched in the catalogue.",
+        close=restoring.close,
+    )
+    return Operation(context, planned, script)
+
+
+async def _require_free_name(context: OperationContext, ref: ClusterRef) -> None:
+    resource = await context.cluster.minicluster_resource()
+    try:
+        await context.cluster.get(resource, ref.name, ref.namespace)
+    except CrdMissing:
+        raise
+    except NotFound:
+        return
+    raise RefusedError(
+        f"{ref} exists",
+        safe="Nothing was done.",
+        advice=f"Delete it first (fluxstate-tui delete {ref.name} --save): a restore needs the "
+        "name, as an archive is only read when a lead container starts.",
+    )
+
+
+def _template(context: OperationContext, ref: ClusterRef, choices: Choices) -> dict[str, Any]:
+    if choices.manifest is not None:
+        return choices.manifest
+    seen = last_seen.recall(context.state_dir, context.cluster.server, ref.namespace, ref.name)
+    if seen is None:
+        raise FluxstateError(
+            f"nothing is known about {ref}: it does not exist and was never seen from here",
+            safe="Nothing was done.",
+            advice="Give its manifest: --file MANIFEST (its volume says where the archives are).",
+            exit_code=ExitCode.NOT_FOUND,
+        )
+    return seen
+
+
+def _as_saved(source: Source, manifest: dict[str, Any], choices: Choices) -> dict[str, Any]:
+    """The MiniCluster as it was when this archive was saved, if the manifest has it."""
+    saved = source.entry.manifest.extra.get("minicluster") if source.entry.manifest else None
+    if not saved:
+        return manifest
+    try:
+        raw = json.loads(saved)
+    except ValueError:
+        return manifest
+    again = fresh(raw, size=choices.size)
+    again["apiVersion"] = manifest["apiVersion"]
+    again["metadata"] |= {key: manifest["metadata"][key] for key in ("name", "namespace")}
+    return again
+
+
+async def _choose(files: RemoteFiles, manifest: dict[str, Any], choices: Choices) -> CatalogueEntry:
+    entries = await read_catalogue(files, folder_of(manifest["spec"]["archive"]["path"]))
+    if choices.archive.startswith("/") and all(item.path != choices.archive for item in entries):
+        stat = await files.stat(choices.archive)
+        name = choices.archive.rpartition("/")[2]
+        entries = (CatalogueEntry(name, choices.archive, stat.size, stat.mtime, None), *entries)
+    return steps.choose(entries, choices.archive)
+
+
+def _silent(text: str) -> None:
+    """Nobody watches a prepare()."""

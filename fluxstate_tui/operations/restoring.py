@@ -1,0 +1,218 @@
+"""The steps of one restore, each read back, and how it is rolled back."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from fluxstate_tui.archive.account import Account, account
+from fluxstate_tui.archive.catalogue import folder_of
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.errors import Conflict, OutcomeUnknown
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations import restore_plan as steps
+from fluxstate_tui.operations.arming import Version, arm, disarm, keep_copy
+from fluxstate_tui.operations.bring_up import bring_up
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.helper_pod import HelperPod
+from fluxstate_tui.operations.manifest_edit import dropped
+from fluxstate_tui.operations.plan import Plan
+from fluxstate_tui.operations.read_cluster import left_of_name, read_by_name
+from fluxstate_tui.operations.restore_plan import Source
+from fluxstate_tui.operations.roll_back import roll_back
+from fluxstate_tui.operations.runner import Run, Task, Undo
+from fluxstate_tui.operations.world import World
+
+OLD_PODS_SECONDS = 180.0
+ACCOUNT_SECONDS = 120.0
+
+
+class Restoring:
+    """Needs a running helper pod until the MiniCluster is created."""
+
+    def __init__(
+        self,
+        context: OperationContext,
+        helper: HelperPod,
+        source: Source,
+        manifest: dict[str, Any],
+        start_timeout: float,
+    ) -> None:
+        self._context = context
+        self._helper: HelperPod | None = helper
+        self._source = source
+        self._manifest = manifest
+        self._start_timeout = start_timeout
+        self._archive_path: str = manifest["spec"]["archive"]["path"]
+        metadata = manifest["metadata"]
+        self._ref = ClusterRef(metadata["namespace"], metadata["name"], "")
+        self._world: World | None = None
+        self._disarm: Undo | None = None
+        self._account: Account | None = None
+
+    def tasks(self, plan: Plan) -> list[Task]:
+        """One task per step of the plan."""
+        actions = {
+            steps.CHECK.id: self.check,
+            steps.ARM.id: self.arm,
+            steps.CREATE.id: self.create,
+            steps.START.id: self.start,
+            steps.ACCOUNT.id: self.account,
+            steps.DISARM.id: self.disarm,
+            steps.CHECKPOINT.id: self.checkpoint,
+            steps.QUEUE.id: self.queue,
+        }
+        aftercare = {steps.CHECKPOINT.id, steps.QUEUE.id}
+        return [
+            Task(step, actions[step.id], required=step.id not in aftercare) for step in plan.steps
+        ]
+
+    def success(self) -> str:
+        """The sentence of the completed outcome."""
+        assert self._account is not None
+        return f"{self._ref} is restored from {self._source.entry.id}: {self._account.explain()}"
+
+    async def close(self) -> None:
+        """Remove the helper pod and end the session."""
+        if self._helper is not None:
+            helper, self._helper = self._helper, None
+            await helper.remove()
+        if self._world is not None:
+            await self._world.close()
+
+    async def check(self, run: Run) -> str:
+        """Server-side dry run, and nothing of an older MiniCluster of that name is left."""
+        cluster = self._context.cluster
+        resource = await cluster.minicluster_resource()
+        stored = await cluster.create(resource, self._manifest, self._ref.namespace, dry_run=True)
+        lost = dropped(self._manifest["spec"], stored.get("spec") or {})
+        if lost:
+            raise FluxstateError(
+                f"the API server would drop {', '.join(lost)}",
+                safe="Nothing was created.",
+                advice="These fields are unknown to this version of the Flux Operator.",
+                exit_code=ExitCode.REFUSED,
+            )
+        clock = self._context.clock
+        begin = clock.now()
+        while left := await left_of_name(self._context, self._ref):
+            if clock.now() - begin > OLD_PODS_SECONDS:
+                raise FluxstateError(
+                    f"still there from before: {', '.join(left)}",
+                    safe="Nothing was created.",
+                    advice="They share its host names: wait until they are gone.",
+                )
+            run.tell(f"waiting for the old {', '.join(left[:4])}")
+            await clock.sleep(1.0)
+        return "the API server takes it; nothing of an older one is left"
+
+    async def arm(self, run: Run) -> str:
+        """Copy the archive to `archive.path` and verify it there."""
+        assert self._helper is not None
+        files, entry, archive = self._helper.files, self._source.entry, self._source.archive
+        version = Version(entry.path, archive.size, archive.sha256)
+        run.remember("archive", entry.path)
+        if posixpath.normpath(entry.path) == posixpath.normpath(self._archive_path):
+            # It will be removed when it is disarmed: keep it first.
+            kept = await keep_copy(files, entry.path, folder_of(entry.path), self._ref.name)
+            run.tell(f"kept as {kept}")
+        self._disarm = run.undo(
+            "the archive is disarmed", self._roll_back, f"Remove {self._archive_path} by hand."
+        )
+        return await arm(files, version, self._archive_path, self._ref.name)
+
+    async def create(self, run: Run) -> str:
+        """Create it; the helper pod goes first, as some volumes mount only once."""
+        cluster, helper = self._context.cluster, self._helper
+        if helper is not None:
+            self._helper = None
+            await helper.remove()
+        resource = await cluster.minicluster_resource()
+        try:
+            created = await cluster.create(resource, self._manifest, self._ref.namespace)
+        except OutcomeUnknown:
+            run.tell("no answer: looking whether it was created")
+            found = await read_by_name(self._context, self._ref)
+            if found is None:
+                raise
+            created = found.raw
+        except Conflict as error:
+            raise FluxstateError(
+                f"somebody else created {self._ref} meanwhile: {error.message}",
+                safe="It was not touched.",
+                exit_code=ExitCode.REFUSED,
+            ) from error
+        self._ref = ClusterRef(self._ref.namespace, self._ref.name, created["metadata"]["uid"])
+        run.remember("uid", self._ref.uid)
+        return f"uid {self._ref.uid}, size {created['spec'].get('size')}"
+
+    async def start(self, run: Run) -> str:
+        """Until the broker runs; why not, while it does not."""
+        self._world = await bring_up(self._context, self._ref, self._start_timeout, run.tell)
+        return f"broker state {self._world.broker_state}, flux-core {self._world.core_version}"
+
+    async def account(self, run: Run) -> str:
+        """Every saved job must be there: same, running, finished since or refused; none lost.
+
+        The list fills from the journal after the start, so a short one is asked for again.
+        """
+        assert self._world is not None
+        clock = self._context.clock
+        begin = clock.now()
+        while True:
+            result = account(self._source.jobs, await self._world.jobs())
+            self._account = result
+            if result.balanced:
+                return result.explain()
+            if clock.now() - begin > ACCOUNT_SECONDS:
+                raise FluxstateError(
+                    f"not every job came back: {result.explain()}",
+                    safe="The new MiniCluster is left as it is.",
+                    advice="Look at the lead's log; the archive can be restored again.",
+                    exit_code=ExitCode.VERIFICATION,
+                )
+            run.tell(result.explain())
+            await clock.sleep(1.0)
+
+    async def disarm(self, run: Run) -> str:
+        """Remove the armed copy, so that a restarted container keeps its own state."""
+        assert self._world is not None
+        sha256 = self._source.archive.sha256
+        text = await disarm(self._world.files, self._archive_path, sha256)
+        if self._disarm is not None:
+            run.settled(self._disarm)
+        return text
+
+    async def checkpoint(self, run: Run) -> str:
+        """Without one a killed container falls back to the restore and runs jobs twice."""
+        assert self._world is not None
+        root = await self._world.kvs_sync()
+        self._refused(run)
+        return f"root {root[:20]}"
+
+    async def queue(self, run: Run) -> str:
+        """Named queues come up stopped: start those that were started when it was saved."""
+        assert self._world is not None
+        known = {queue.name for queue in await self._world.queues()}
+        names = [name for name in self._source.queues_to_start if name in known]
+        gone = [name for name in self._source.queues_to_start if name not in known]
+        if gone:
+            run.problem(f"these queues are not in the new configuration: {', '.join(gone)}")
+        if not names:
+            return "no queue to start"
+        await self._world.start_queues(names)
+        return await self._world.read_back_queues(names, started_now=True)
+
+    def _refused(self, run: Run) -> None:
+        refused = self._account.counts.get("refused", 0) if self._account else 0
+        if refused:
+            run.problem(f"{refused} jobs were refused by the new size: they are FAILED")
+
+    async def _roll_back(self) -> str:
+        """Take the armed copy away again, by whatever pod can do it now."""
+        if self._helper is not None:
+            return await disarm(self._helper.files, self._archive_path, self._source.archive.sha256)
+        return await roll_back(
+            self._context, self._ref, self._manifest, self._source.archive.sha256
+        )

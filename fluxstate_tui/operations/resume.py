@@ -1,0 +1,71 @@
+"""Resume: start the queues that a pause stopped, read back."""
+
+from __future__ import annotations
+
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.observation import Observation, describe, queue_words
+from fluxstate_tui.operations.observe import observe
+from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.runner import Operation, Run, Script, Task
+from fluxstate_tui.operations.world import World
+
+START = Step("start", "Start the queue", "flux queue start --all")
+
+
+def to_start(seen: Observation) -> tuple[str, ...]:
+    """The queues that we stopped; when there is none, all that are stopped."""
+    return seen.stopped_by_us or tuple(
+        queue.name for queue in seen.queues or () if not queue.started
+    )
+
+
+def plan(seen: Observation) -> Plan:
+    """What a resume would do."""
+    names = to_start(seen)
+    if not names:
+        preview = ["The queue is started already; nothing will change."]
+    else:
+        preview = [f"Start {queue_words(names)}: {describe(seen.pending)} may run."]
+        others = [
+            queue.name or "the queue"
+            for queue in seen.queues or ()
+            if not queue.started and queue.name not in names
+        ]
+        if others:
+            preview.append(f"Stays stopped, as somebody else stopped it: {', '.join(others)}.")
+    if any(not queue.enabled for queue in seen.queues or ()):
+        preview.append("Submission of new jobs is disabled, and stays so.")
+    return Plan(
+        "resume",
+        seen.minicluster.ref,
+        (START,),
+        tuple(preview),
+        Consent(ConsentKind.NONE, "Resume the queue?"),
+    )
+
+
+async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) -> Operation:
+    """Read the world and plan. Raises FluxstateError when Flux cannot be asked."""
+    world = await World.open(context, ref)
+    try:
+        seen = await observe(world, catalogue=False)
+    except BaseException:
+        await world.close()
+        raise
+    names = list(to_start(seen))
+
+    async def start(run: Run) -> str:
+        if not names:
+            return "was started already"
+        await world.start_queues(names)
+        return await world.read_back_queues(names, started_now=True)
+
+    script = Script(
+        [Task(START, start)],
+        success=lambda: f"{ref} is resumed",
+        safe="No job was touched.",
+        close=world.close,
+    )
+    return Operation(context, plan(seen), script)

@@ -1,0 +1,326 @@
+"""Runs the steps of an operation: journal first, read-back after, undo when it fails.
+
+The runner is the only place where an error becomes an Outcome. Whatever happens - a failed step, a
+cancel, a lost connection - the undo actions of the steps that were done are carried out, in
+reverse, and what could not be undone is said and stays in the journal as unfinished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.journal import Journal
+from fluxstate_tui.operations.lease import ClusterLease
+from fluxstate_tui.operations.plan import (
+    ConsentKind,
+    Outcome,
+    OutcomeKind,
+    Plan,
+    Step,
+    StepEvent,
+    StepState,
+)
+
+_log = logging.getLogger(__name__)
+
+Progress = Callable[[StepEvent], None]
+Action = Callable[["Run"], Awaitable[str]]
+UNDO_TRIES = 4
+
+
+class RefusedError(FluxstateError):
+    """A safety rule says no."""
+
+    exit_code = ExitCode.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A step and what it does. The action returns the read-back; it raises when it failed.
+
+    When a step that is not `required` fails, the operation goes on and ends PartiallyFailed.
+    """
+
+    step: Step
+    action: Action
+    required: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class Undo:
+    """How something that was done is put back. `by_hand` is the advice when that fails too."""
+
+    what: str
+    action: Callable[[], Awaitable[str]]
+    by_hand: str
+
+
+@dataclass(slots=True)
+class Run:
+    """What a step may use while it runs."""
+
+    journal: Journal
+    tell: Callable[[str], None] = lambda text: None
+    problems: list[str] = field(default_factory=list)
+    undos: list[Undo] = field(default_factory=list)
+
+    def undo(self, what: str, action: Callable[[], Awaitable[str]], by_hand: str) -> Undo:
+        """Register how to put back what is about to be done."""
+        entry = Undo(what, action, by_hand)
+        self.undos.append(entry)
+        return entry
+
+    def settled(self, undo: Undo) -> None:
+        """That undo is not needed any more."""
+        if undo in self.undos:
+            self.undos.remove(undo)
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a fact in the journal."""
+        self.journal.remember(key, value)
+
+    def problem(self, text: str) -> None:
+        """Something went wrong that does not stop the operation: it ends PartiallyFailed."""
+        self.problems.append(text)
+
+
+@dataclass(slots=True)
+class Script:
+    """What an operation consists of, apart from its plan.
+
+    `success` makes the sentence of a completed outcome; `safe` tells what no failure can touch;
+    `close` gives back what prepare() took (sessions, helper pods).
+    """
+
+    tasks: list[Task]
+    success: Callable[[], str]
+    safe: str = ""
+    advice: str = ""
+    close: Callable[[], Awaitable[None]] | None = None
+
+
+class Operation:
+    """A prepared operation. Run it once, or close it."""
+
+    def __init__(self, context: OperationContext, plan: Plan, script: Script) -> None:
+        self.context = context
+        self.plan = plan
+        self.outcome: Outcome | None = None
+        self._script = script
+        self._progress: Progress = lambda event: None
+        self._work: asyncio.Task[None] | None = None
+        self._ending = False
+        self._current = ""
+        self._closed = False
+
+    async def run(self, progress: Progress, typed: str = "") -> Outcome:
+        """Carry it out. `typed` is what the user typed, where the consent asks for a word.
+
+        When the calling task is cancelled, what was done is undone before CancelledError leaves
+        (`outcome` then holds what happened). `cancel()` does the same and returns the outcome.
+        """
+        self._progress = progress
+        consent = self.plan.consent
+        if consent.kind is ConsentKind.TYPE_NAME and typed != consent.word:
+            await self.close()
+            self.outcome = Outcome(
+                OutcomeKind.FAILED,
+                f"refused: {consent.question} Type {consent.word!r} to go on",
+                safe="Nothing was done.",
+                exit_code=ExitCode.REFUSED,
+            )
+            return self.outcome
+        self._work = asyncio.create_task(self._guarded())
+        cancelled = False
+        while not self._work.done():
+            try:
+                await asyncio.wait({self._work})
+            except asyncio.CancelledError:
+                # Never leave half-done things behind: undo first, then let go.
+                cancelled = True
+                self.cancel()
+        if self.outcome is None:  # cancelled before it began
+            await self.close()
+            self.outcome = _cancelled("")
+        if cancelled:
+            raise asyncio.CancelledError
+        return self.outcome
+
+    def cancel(self) -> None:
+        """Ask the running operation to stop and undo. Too late while it is already ending."""
+        work = self._work
+        if work is not None and not work.done() and not work.cancelling() and not self._ending:
+            work.cancel()
+
+    async def close(self) -> None:
+        """Give back what prepare() took. Harmless when repeated."""
+        if not self._closed:
+            self._closed = True
+            if self._script.close is not None:
+                await self._script.close()
+
+    async def _guarded(self) -> None:
+        context, plan = self.context, self.plan
+        lease = ClusterLease(context, plan.target, plan.operation)
+        try:
+            try:
+                journal = Journal.begin(
+                    context.state_dir,
+                    plan,
+                    who=context.who,
+                    server=context.cluster.server,
+                    now=context.clock.now(),
+                )
+            except OSError as error:
+                self.outcome = Outcome(
+                    OutcomeKind.FAILED,
+                    f"the journal cannot be written: {error}",
+                    "Nothing was done.",
+                    f"Make {context.state_dir} writable, or set FLUXSTATE_STATE_DIR.",
+                    ExitCode.FAILURE,
+                )
+                return
+            try:
+                self.outcome = await self._with_lease(journal, lease)
+            finally:
+                journal.close()
+        finally:
+            self._ending = True
+            await lease.release()
+            await self.close()
+
+    async def _with_lease(self, journal: Journal, lease: ClusterLease) -> Outcome:
+        run = Run(journal)
+        try:
+            await lease.acquire()
+            lease.keep(run.problem)
+        except FluxstateError as error:
+            outcome = _outcome_of(error, "", "Nothing was done.", self._script.advice)
+            journal.end(outcome, self.context.clock.now())
+            return outcome
+        except asyncio.CancelledError:
+            outcome = _cancelled("")
+            journal.end(outcome, self.context.clock.now())
+            return outcome
+        return await self._steps(run, lease.note)
+
+    async def _steps(self, run: Run, note: str) -> Outcome:
+        outcome: Outcome | None = None
+        for task in self._script.tasks:
+            if outcome is not None:
+                self._emit(run, task.step, StepState.SKIPPED, "", journal=False)
+                continue
+            self._current = task.step.id
+            run.tell = self._teller(task.step)
+            self._emit(run, task.step, StepState.RUNNING, "")
+            if note:
+                run.tell(note)
+                note = ""
+            outcome = await self._step(run, task)
+        return await self._finish(run, outcome)
+
+    async def _step(self, run: Run, task: Task) -> Outcome | None:
+        """Run one step; an Outcome ends the operation."""
+        title, safe = task.step.title, self._script.safe
+        try:
+            self._emit(run, task.step, StepState.DONE, await task.action(run))
+        except asyncio.CancelledError:
+            self._emit(run, task.step, StepState.FAILED, "cancelled")
+            return _cancelled(title, safe)
+        except Exception as error:
+            if not isinstance(error, (FluxstateError, OSError, TimeoutError)):
+                _log.exception("step %s of %s", task.step.id, self.plan.operation)
+            outcome = _outcome_of(error, title, safe, self._script.advice)
+            unknown = outcome.kind is OutcomeKind.UNKNOWN
+            self._emit(
+                run, task.step, StepState.UNKNOWN if unknown else StepState.FAILED, outcome.reason
+            )
+            if task.required:
+                return outcome
+            run.problem(outcome.reason)
+        return None
+
+    async def _finish(self, run: Run, outcome: Outcome | None) -> Outcome:
+        self._ending = True
+        left = await self._undo(run, tell=outcome is not None)
+        if outcome is None:
+            kind = OutcomeKind.PARTIALLY_FAILED if run.problems else OutcomeKind.COMPLETED
+            reason = ". ".join([self._script.success(), *run.problems])
+            code = ExitCode.FAILURE if run.problems else ExitCode.OK
+            outcome = Outcome(kind, reason, self._script.safe, self._script.advice, code)
+        if left:
+            outcome = Outcome(
+                outcome.kind,
+                f"{outcome.reason}. NOT put back: " + "; ".join(undo.what for undo in left),
+                outcome.safe,
+                " ".join([outcome.advice, *(undo.by_hand for undo in left)]).strip(),
+                outcome.exit_code or ExitCode.FAILURE,
+            )
+            run.journal.close()  # without an outcome: the next start must see it
+            return outcome
+        run.journal.end(outcome, self.context.clock.now())
+        return outcome
+
+    async def _undo(self, run: Run, *, tell: bool) -> list[Undo]:
+        """Put back in reverse order what no step settled; returns what could not be put back."""
+        left: list[Undo] = []
+        step = Step(self._current, "")
+        for undo in reversed(run.undos):
+            why = ""
+            for attempt in range(UNDO_TRIES):
+                try:
+                    result = await undo.action()
+                except (FluxstateError, OSError, TimeoutError) as error:
+                    why = str(error)
+                    await self.context.clock.sleep(0.5 * 2**attempt)
+                else:
+                    run.journal.undone(undo.what, result)
+                    if tell:
+                        text = f"put back: {undo.what}: {result}"
+                        self._emit(run, step, StepState.FAILED, text, journal=False)
+                    break
+            else:
+                run.journal.undo_failed(undo.what, why)
+                left.append(undo)
+        return left
+
+    def _teller(self, step: Step) -> Callable[[str], None]:
+        def tell(text: str) -> None:
+            self._progress(StepEvent(step.id, StepState.RUNNING, self.context.clock.now(), text))
+
+        return tell
+
+    def _emit(
+        self, run: Run, step: Step, state: StepState, text: str, journal: bool = True
+    ) -> None:
+        event = StepEvent(step.id, state, self.context.clock.now(), text)
+        if journal:
+            run.journal.step(event)
+        self._progress(event)
+
+
+def _cancelled(title: str, safe: str = "Nothing was done.") -> Outcome:
+    reason = f"cancelled at: {title}" if title else "cancelled before the first step"
+    return Outcome(OutcomeKind.CANCELLED, reason, safe, exit_code=ExitCode.INTERRUPTED)
+
+
+def _outcome_of(error: Exception, title: str, safe: str, advice: str) -> Outcome:
+    where = f"{title}: " if title else ""
+    if isinstance(error, FluxstateError):
+        unknown = error.exit_code is ExitCode.UNKNOWN
+        return Outcome(
+            OutcomeKind.UNKNOWN if unknown else OutcomeKind.FAILED,
+            where + error.message,
+            " ".join(filter(None, (error.safe, safe))),
+            error.advice or advice,
+            error.exit_code,
+        )
+    text = str(error) or type(error).__name__
+    return Outcome(OutcomeKind.FAILED, where + text, safe, advice, ExitCode.FAILURE)

@@ -1,0 +1,131 @@
+"""Save: pause, wait for running jobs, dump, verify, enter, put the queue back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations import save_plan as steps
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.drain import drain
+from fluxstate_tui.operations.dumping import Saved, Saver
+from fluxstate_tui.operations.observe import observe
+from fluxstate_tui.operations.pause import stop_queues
+from fluxstate_tui.operations.plan import Plan
+from fluxstate_tui.operations.runner import Operation, Run, Script, Task, Undo
+from fluxstate_tui.operations.world import World
+
+SAFE = "No archive that was there is changed or removed by a save."
+
+
+async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) -> Operation:
+    """Read the world and plan. Raises FluxstateError when it cannot be saved, and why."""
+    world = await World.open(context, ref)
+    try:
+        seen = await observe(world)
+        planned = steps.plan(seen, choices)
+    except BaseException:
+        await world.close()
+        raise
+    saving = Saving(context, world, choices)
+    script = Script(saving.tasks(planned), saving.success, safe=SAFE, close=world.close)
+    return Operation(context, planned, script)
+
+
+class Saving:
+    """The steps of one save. `saved` is set once the archive was verified and has its name.
+
+    With `settle_pause` False the promise to start the queue again outlives the save: the delete
+    that follows may still be refused.
+    """
+
+    def __init__(
+        self,
+        context: OperationContext,
+        world: World,
+        choices: Choices,
+        *,
+        settle_pause: bool = True,
+    ) -> None:
+        self._settle_pause = settle_pause
+        self._context = context
+        self._world = world
+        self._choices = choices
+        self._saver = Saver(context, world, restore_paused=choices.restore_paused)
+        self._started: list[str] = []
+        self._undo: Undo | None = None
+        self._idle = False
+
+    @property
+    def saved(self) -> Saved:
+        """What lies in the catalogue now."""
+        return self._saver.saved
+
+    def tasks(self, plan: Plan) -> list[Task]:
+        """One task per step of the plan."""
+        actions = {
+            steps.PAUSE.id: self.pause,
+            steps.WAIT.id: self.wait,
+            steps.COMMIT.id: self._saver.commit,
+            steps.DUMP.id: self.dump,
+            steps.VERIFY.id: self._saver.verify,
+            steps.ENTER.id: self._saver.enter,
+            steps.MANIFEST.id: self.manifest,
+            steps.RESUME.id: self.resume,
+        }
+        return [
+            Task(step, actions[step.id], required=step.id != steps.RESUME.id)
+            for step in plan.steps
+            if step.id in actions
+        ]
+
+    def success(self) -> str:
+        """The sentence of the completed outcome."""
+        saved = self.saved
+        return f"saved {saved.words} as {saved.id} ({saved.size:,} bytes, verified {saved.level})"
+
+    async def pause(self, run: Run) -> str:
+        """Stop the queues, and promise to start them again if this does not end well."""
+        self._started = [queue.name for queue in await self._world.queues() if queue.started]
+        self._undo = run.undo(
+            "the queue is started again",
+            self._start_again,
+            f"Run: fluxstate-tui resume {self._world.ref.name} -n {self._world.ref.namespace}",
+        )
+        return await stop_queues(run, self._world, self._context.who)
+
+    async def wait(self, run: Run) -> str:
+        """Until no job runs, or as was chosen."""
+        self._idle = await drain(self._world, self._choices, run.tell)
+        return "no job runs" if self._idle else "jobs still run: they come back FAILED"
+
+    async def dump(self, run: Run) -> str:
+        """Dump to a temporary name."""
+        return await self._saver.dump(run, idle=self._idle)
+
+    async def manifest(self, run: Run) -> str:
+        """Write the manifest; from here on the archive is complete and the pause may stay."""
+        text = await self._saver.manifest(run, self._started)
+        stays = self._choices.keep_paused and self._settle_pause
+        if stays and self._undo is not None:
+            run.settled(self._undo)
+        return text
+
+    async def resume(self, run: Run) -> str:
+        """Put the queues back to what they were."""
+        text = await self._start_again()
+        if self._undo is not None:
+            run.settled(self._undo)
+        return text
+
+    async def _start_again(self) -> str:
+        if not self._started:
+            return "was stopped before, stays stopped"
+        await self._world.start_queues(self._started)
+        return await self._world.read_back_queues(self._started, started_now=True)
+
+
+def paused(choices: Choices) -> Choices:
+    """The same choices for a save whose queue must stay paused, as before a delete."""
+    return replace(choices, keep_paused=True)

@@ -1,0 +1,61 @@
+"""Plain values for tests of plans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fluxstate_tui.model.job import Job, JobResult, JobState
+from fluxstate_tui.model.minicluster import MiniCluster
+from fluxstate_tui.model.queue import Queue
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.observation import Observation
+
+REF = ClusterRef("default", "flux-sample", "uid-1")
+NOW = 1_795_000_000.0
+
+
+def manifest(**spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "flux-framework.org/v1alpha2",
+        "kind": "MiniCluster",
+        "metadata": {"name": REF.name, "namespace": REF.namespace},
+        "spec": {
+            "size": 2,
+            "interactive": True,
+            "archive": {"path": "/state/archive.tar.gz"},
+            "containers": [
+                {
+                    "image": "rockylinux:9",
+                    "volumes": {"data": {"path": "/state", "hostPath": "/data"}},
+                }
+            ],
+            **spec,
+        },
+    }
+
+
+def minicluster(archive_path: str = "/state/archive.tar.gz") -> MiniCluster:
+    return MiniCluster(
+        ref=REF,
+        api_version="flux-framework.org/v1alpha2",
+        resource_version="7",
+        size=2,
+        max_size=None,
+        min_size=None,
+        interactive=True,
+        archive_path=archive_path,
+        created=NOW - 600,
+        deleting_since=None,
+        raw=manifest(),
+    )
+
+
+def job(number: int, state: JobState = JobState.SCHED, **fields: Any) -> Job:
+    if state is JobState.INACTIVE:
+        fields.setdefault("result", JobResult.COMPLETED)
+    return Job(id=number << 24, userid=0, state=state, name=f"job{number}", **fields)
+
+
+def observation(*jobs: Job, **fields: Any) -> Observation:
+    fields.setdefault("queues", (Queue("", enabled=True, started=True),))
+    return Observation(fields.pop("minicluster", minicluster()), NOW, jobs=jobs, **fields)

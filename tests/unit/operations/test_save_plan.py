@@ -1,0 +1,96 @@
+"""What a save says before it does anything."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.model.job import JobState
+from fluxstate_tui.model.queue import Queue
+from fluxstate_tui.operations import save_plan
+from fluxstate_tui.operations.choices import Choices, Running
+from fluxstate_tui.operations.plan import ConsentKind
+from tests.unit.operations.builders import NOW, job, minicluster, observation
+
+RUNNING = job(1, JobState.RUN, t_run=NOW - 60, duration=120.0)
+ENDLESS = job(2, JobState.RUN, t_run=NOW - 60)
+
+
+def test_a_save_waits_for_running_jobs_and_says_how_long_it_can_take() -> None:
+    plan = save_plan.plan(observation(RUNNING, ENDLESS), Choices())
+    assert any("at most 1m00s, 1 without a time limit" in line for line in plan.preview)
+    assert plan.consent.kind is ConsentKind.NONE
+
+
+@pytest.mark.parametrize("running", [Running.CANCEL, Running.LEAVE])
+def test_what_harms_running_jobs_needs_consent(running: Running) -> None:
+    plan = save_plan.plan(observation(RUNNING), Choices(running=running))
+    assert plan.consent.kind is ConsentKind.CONFIRM
+    assert "1 running" in plan.consent.question
+
+
+def test_the_queue_is_put_back_unless_it_shall_stay_paused() -> None:
+    assert save_plan.RESUME in save_plan.plan(observation(), Choices()).steps
+    kept = save_plan.plan(observation(), Choices(keep_paused=True))
+    assert save_plan.RESUME not in kept.steps
+
+
+def test_an_armed_archive_is_called_a_danger() -> None:
+    plan = save_plan.plan(observation(armed=True), Choices())
+    assert any(line.startswith("DANGER") for line in plan.preview)
+
+
+def test_a_stale_checkpoint_that_says_stopped_is_named() -> None:
+    stale = json.dumps({"version": 1, "queue": [{"enable": True, "start": False}]})
+    plan = save_plan.plan(observation(checkpoint=stale), Choices())
+    assert any("checkpoint" in line for line in plan.preview)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "stopped"),
+    [
+        (None, False),
+        ('{"version":1,"queue":[{"enable":true,"start":true}]}', False),
+        ('{"version":1,"queue":[{"enable":true,"start":false}]}', True),
+        ('{"version":1,"queue":[{"enable":false,"start":true}]}', True),
+        ("rubbish", True),
+    ],
+)
+def test_how_a_restore_comes_up_is_read_from_the_checkpoint(
+    checkpoint: str | None, stopped: bool
+) -> None:
+    assert save_plan.comes_up_stopped(checkpoint) is stopped
+
+
+def test_a_paused_restore_keeps_every_named_queue_stopped() -> None:
+    queues = (Queue("batch", True, True), Queue("debug", False, False, "closed"))
+    seen = observation(job(5), queues=queues)
+    checkpoint = save_plan.paused_checkpoint(seen)
+    assert checkpoint["max_jobid"] == job(5).id
+    assert [queue["start"] for queue in checkpoint["queue"]] == [False, False]
+    assert [queue["name"] for queue in checkpoint["queue"]] == ["batch", "debug"]
+    assert checkpoint["queue"][1]["disable_reason"] == "closed"
+    assert save_plan.comes_up_stopped(json.dumps(checkpoint))
+
+
+def test_a_full_volume_is_refused_before_the_queue_is_touched() -> None:
+    entry = CatalogueEntry("a", "/state/fluxstate/a.tar.gz", 10_000_000, NOW, None)
+    with pytest.raises(FluxstateError, match="bytes free"):
+        save_plan.plan(observation(free=15_000_000, catalogue=(entry,)), Choices())
+
+
+def test_a_minicluster_without_an_archive_path_cannot_be_saved() -> None:
+    with pytest.raises(FluxstateError) as caught:
+        save_plan.plan(observation(minicluster=minicluster("")), Choices())
+    assert caught.value.exit_code is ExitCode.REFUSED
+    assert "archive.path" in caught.value.advice
+
+
+def test_a_minicluster_whose_brokers_do_not_answer_cannot_be_saved() -> None:
+    seen = observation(unreachable="no lead pod", queues=None)
+    with pytest.raises(FluxstateError, match="no lead pod"):
+        save_plan.plan(seen, Choices())
