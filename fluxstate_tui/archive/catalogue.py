@@ -1,30 +1,30 @@
-"""The catalogue: the folder of archives beside `spec.archive.path`, as pure rules over its files.
+"""The catalogue: archives that are never overwritten, each with a manifest, and what may go.
 
-Names say everything, so that it is usable by hand: `<id>.tar.gz` is an archive and `<id>.json` its
-manifest. Files that others left (`flux dump` by hand) are found too, without a manifest.
+Pure rules over names and bytes: where they come from and where they go to is others' business.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from fluxstate_tui.archive.manifest import CatalogueEntry, Manifest, from_bytes
+from fluxstate_tui.archive.manifest import CatalogueEntry, Manifest, ManifestError, from_bytes
 
 FOLDER = "fluxstate"
 SUFFIX = ".tar.gz"
 MANIFEST_SUFFIX = ".json"
-TEMPORARY = ".part-"
 
-# What flux-dump can write and flux-restore read (facts/flux.md c); the longest suffixes first.
-_SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tar", ".zip", ".cpio")
-_UNFIT = re.compile(r"[^a-zA-Z0-9._-]+")
+# The suffixes that flux-dump knows (libarchive 3.6; facts/flux.md, c).
+ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".zip", ".cpio", ".iso")
+_VERIFIED = ("L1", "L2", "L3")
+_NOT_A_NAME = re.compile(r"[^a-z0-9.-]+")
 
 
 def folder_of(archive_path: str) -> str:
-    """The catalogue that belongs to a `spec.archive.path`."""
+    """The catalogue's folder beside `spec.archive.path`."""
     return posixpath.join(posixpath.dirname(archive_path), FOLDER)
 
 
@@ -34,80 +34,131 @@ def archive_name(identity: str) -> str:
 
 
 def manifest_name(identity: str) -> str:
-    """The file name of an archive's manifest."""
+    """The file name of its manifest."""
     return identity + MANIFEST_SUFFIX
 
 
 def new_id(now: float, minicluster: str, taken: Collection[str]) -> str:
-    """`20261121-224500-flux-sample` (UTC), with -2, -3 ... when a file of that id is taken.
+    """`YYYYmmdd-HHMMSS-<minicluster>` (UTC), with -2, -3 ... if a file of that id is there.
 
-    `now` is in seconds since the epoch, `taken` are the names of all files in the folder.
+    `taken` holds file names (or ids) in the folder.
     """
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-    base = f"{stamp}-{_UNFIT.sub('-', minicluster)}"
-    known = {id_of(name) or name.removesuffix(MANIFEST_SUFFIX) for name in taken}
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
+    base = f"{stamp}-{_NOT_A_NAME.sub('-', minicluster.lower())}"
+    used = {id_of(name) or name.removesuffix(MANIFEST_SUFFIX) for name in taken}
     identity, number = base, 1
-    while identity in known:
+    while identity in used:
         number += 1
         identity = f"{base}-{number}"
     return identity
 
 
-def id_of(name: str) -> str | None:
-    """The id of an archive's file name; None for a file that is no archive."""
-    if name.startswith("."):
-        return None
-    for suffix in _SUFFIXES:
-        if name.endswith(suffix) and name != suffix:
+def id_of(name: str) -> str:
+    """The id of an archive's file name; '' if it is hidden or no archive by its suffix."""
+    for suffix in sorted(ARCHIVE_SUFFIXES, key=len, reverse=True):
+        if name.endswith(suffix) and len(name) > len(suffix) and not name.startswith("."):
             return name.removesuffix(suffix)
-    return None
+    return ""
 
 
 def build(
-    folder: str, files: Iterable[tuple[str, int, float]], manifests: Mapping[str, bytes]
+    folder: str,
+    files: Iterable[tuple[str, int, float]],
+    manifests: Mapping[str, bytes],
 ) -> tuple[CatalogueEntry, ...]:
-    """The catalogue from a listing (name, size, mtime) and the manifests by name; newest first.
+    """The catalogue of a folder, newest first.
 
-    Nothing is hidden: a manifest that cannot be believed, an archive of another size, and a
-    manifest whose archive is gone are entries with a `problem`.
+    `files` are (name, size in bytes, modification time in seconds since the epoch) of everything
+    in it; `manifests` maps names of manifests to their bytes. Hidden files (unfinished copies) and
+    other suffixes are skipped. An archive without a manifest was made by others. Where manifest
+    and archive do not fit together, the entry says so in `problem`.
     """
-    entries: list[CatalogueEntry] = []
-    seen: set[str] = set()
-    for name, size, modified in files:
-        identity = id_of(name)
-        if identity is None:
-            continue
-        data = manifests.get(manifest_name(identity))
-        manifest, problem = _judged(data, name, size)
+    archives = {id_of(name): (name, size, mtime) for name, size, mtime in files if id_of(name)}
+    found = []
+    for identity, (name, size, mtime) in archives.items():
+        manifest, problem = _read(manifests.get(manifest_name(identity)))
+        if manifest is not None:
+            problem = _mismatch(manifest, identity, name, size)
         path = posixpath.join(folder, name)
-        entries.append(CatalogueEntry(identity, path, size, modified, manifest, problem))
-        seen.add(manifest_name(identity))
+        found.append(CatalogueEntry(identity, path, size, mtime, manifest, problem))
     for name, data in manifests.items():
-        if name not in seen:
-            manifest, problem = _judged(data, "", 0)
-            identity = name.removesuffix(MANIFEST_SUFFIX)
-            path = posixpath.join(folder, archive_name(identity))
-            created = manifest.created if manifest else 0.0
-            problem = problem if manifest is None else "its archive is missing"
-            entries.append(CatalogueEntry(identity, path, 0, created, manifest, problem))
-    return tuple(sorted(entries, key=_age, reverse=True))
+        identity = name.removesuffix(MANIFEST_SUFFIX)
+        if identity not in archives and not name.startswith("."):
+            found.append(_orphan(folder, identity, data))
+    return tuple(sorted(found, key=lambda entry: (_time(entry), entry.id), reverse=True))
 
 
-def _judged(data: bytes | None, name: str, size: int) -> tuple[Manifest | None, str]:
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What to keep: the newest `last`, and all younger than `within` seconds (None = no rule)."""
+
+    last: int | None = None
+    within: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.last is None and self.within is None:
+            raise ValueError("an empty retention policy would remove everything")
+        if (self.last is not None and self.last < 1) or (
+            self.within is not None and self.within < 0
+        ):
+            raise ValueError("a retention policy needs positive numbers")
+
+
+def removable(
+    entries: Sequence[CatalogueEntry], policy: Retention, now: float
+) -> tuple[CatalogueEntry, ...]:
+    """Which entries a policy lets go, newest first. Nothing is removed here.
+
+    Per MiniCluster (by name): the newest verified archive always stays, whatever the policy.
+    Archives of others (no manifest) and entries with a problem are never chosen: somebody has to
+    look at them.
+    """
+    ours: dict[str, list[CatalogueEntry]] = {}
+    for entry in sorted(entries, key=lambda one: (_time(one), one.id), reverse=True):
+        if entry.manifest is not None and not entry.problem:
+            ours.setdefault(entry.manifest.minicluster, []).append(entry)
+    gone: list[CatalogueEntry] = []
+    for versions in ours.values():
+        last_verified = next((one for one in versions if _verified(one)), None)
+        for position, entry in enumerate(versions):
+            kept = policy.last is not None and position < policy.last
+            kept |= policy.within is not None and now - _time(entry) <= policy.within
+            if not kept and entry is not last_verified and last_verified is not None:
+                gone.append(entry)
+    return tuple(sorted(gone, key=lambda one: (_time(one), one.id), reverse=True))
+
+
+def _verified(entry: CatalogueEntry) -> bool:
+    return entry.manifest is not None and entry.manifest.verified in _VERIFIED
+
+
+def _time(entry: CatalogueEntry) -> float:
+    return entry.manifest.created if entry.manifest is not None else entry.modified
+
+
+def _read(data: bytes | None) -> tuple[Manifest | None, str]:
     if data is None:
         return None, ""
     try:
-        manifest = from_bytes(data)
-    except ValueError as error:
-        return None, f"its manifest cannot be believed: {error}"
-    part = next((part for part in manifest.parts if part.file == name), None)
-    if name and part is None:
-        return manifest, "its manifest is about another file"
-    if part is not None and part.size != size:
-        return manifest, f"it has {size:,} bytes, its manifest says {part.size:,}"
-    return manifest, ""
+        return from_bytes(data), ""
+    except ManifestError as error:
+        return None, str(error)
 
 
-def _age(entry: CatalogueEntry) -> tuple[float, str]:
-    created = entry.manifest.created if entry.manifest else entry.modified
-    return created, entry.id
+def _mismatch(manifest: Manifest, identity: str, name: str, size: int) -> str:
+    part = next((one for one in manifest.parts if one.kind == "queue"), None)
+    if manifest.id != identity:
+        return f"its manifest is that of {manifest.id}"
+    if part is None or part.file != name:
+        return "its manifest does not name this file"
+    if part.size != size:
+        return f"it has {size} bytes, but its manifest says {part.size}"
+    return ""
+
+
+def _orphan(folder: str, identity: str, data: bytes) -> CatalogueEntry:
+    manifest, problem = _read(data)
+    path = posixpath.join(folder, archive_name(identity))
+    modified = manifest.created if manifest is not None else 0.0
+    text = problem or "its archive is not there, only the manifest"
+    return CatalogueEntry(identity, path, 0, modified, manifest, text)

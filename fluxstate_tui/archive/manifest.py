@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +54,56 @@ class CatalogueEntry:
     modified: float
     manifest: Manifest | None
     problem: str = ""
+
+
+class ManifestError(ValueError):
+    """The bytes are not an intact manifest."""
+
+
+def to_bytes(manifest: Manifest) -> bytes:
+    """The manifest as readable JSON. Its last line is a checksum of all bytes before it."""
+    head = json.dumps(asdict(manifest), indent=2, ensure_ascii=False).encode()
+    head = head.removesuffix(b"\n}") + b",\n"
+    return head + _checksum_line(head)
+
+
+def from_bytes(data: bytes) -> Manifest:
+    """Read it back. Any changed byte raises ManifestError.
+
+    Fields that a newer version added are kept in `extra`, as JSON text if they are not text.
+    """
+    head, line = _split(data)
+    if line != _checksum_line(head):
+        raise ManifestError("the manifest's checksum does not fit: it is damaged or was edited")
+    try:
+        value = json.loads(data)
+        del value["checksum"]
+        return _manifest(value)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ManifestError(f"the manifest cannot be read ({error})") from error
+
+
+def _checksum_line(head: bytes) -> bytes:
+    return b'  "checksum": "sha256:%b"\n}\n' % hashlib.sha256(head).hexdigest().encode()
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    at = data.rfind(b'  "checksum": ')
+    if at < 0:
+        raise ManifestError("the manifest has no checksum: it is cut off, or no manifest")
+    return data[:at], data[at:]
+
+
+def _manifest(value: dict[str, Any]) -> Manifest:
+    extra = {str(key): str(text) for key, text in value.pop("extra").items()}
+    known = {field.name for field in fields(Manifest)}
+    for key in [key for key in value if key not in known]:
+        newer = value.pop(key)
+        extra[key] = newer if isinstance(newer, str) else json.dumps(newer)
+    value["counts"] = {str(key): int(number) for key, number in value["counts"].items()}
+    value["parts"] = tuple(_part(part) for part in value["parts"])
+    return Manifest(**value, extra=extra)
+
+
+def _part(value: dict[str, Any]) -> Part:
+    return Part(**{field.name: value[field.name] for field in fields(Part)})

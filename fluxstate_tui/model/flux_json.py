@@ -48,7 +48,7 @@ def job_to_json(job: Job, now: float | None = None) -> dict[str, Any]:
         code = returncode(job)
         if code is not None:
             out["returncode"] = code
-    out["dependencies"] = [_dependency(text, now) for text in job.dependencies]
+    out["dependencies"] = [dependency_text(text, now) for text in job.dependencies]
     out["jobid"] = f58(job.id)
     _put_annotations(out, job)
     return out
@@ -154,7 +154,8 @@ def _put_annotations(out: dict[str, Any], job: Job) -> None:
         }
 
 
-def _dependency(text: str, now: float | None) -> str:
+def dependency_text(text: str, now: float | None = None) -> str:
+    """A dependency as Flux prints it: a begin-time as a date in this machine's time zone."""
     kind, _, value = text.partition("=")
     if kind != "begin-time":
         return text

@@ -1,0 +1,255 @@
+"""What a restore would do with every job and queue, before it is done (facts/flux.md, section a).
+
+Measured with flux-core 0.88 and sched-simple; Fluxion may leave an impossible job pending instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from fluxstate_tui.archive.reader import Archive
+from fluxstate_tui.model.flux_json import dependency_text
+from fluxstate_tui.model.job import Job, JobState
+from fluxstate_tui.model.jobid import f58, parse_job_id
+from fluxstate_tui.model.queue import Queue
+
+
+class Fate(Enum):
+    """What becomes of jobs. The values are words for people, in the plural."""
+
+    HISTORY = "stay as history"
+    STARTS = "start at once"
+    HELD = "are held"
+    WAITS = "wait"
+    FAILED = "come back FAILED"
+    NEVER_FITS = "can never fit"
+    NO_QUEUE = "have no queue"
+    OTHER_USER = "belong to another user"
+
+
+_ONE_JOB = {
+    Fate.HISTORY: "stays as history",
+    Fate.STARTS: "starts at once",
+    Fate.HELD: "is held",
+    Fate.WAITS: "waits",
+    Fate.FAILED: "comes back FAILED",
+    Fate.NEVER_FITS: "can never fit",
+    Fate.NO_QUEUE: "has no queue",
+    Fate.OTHER_USER: "belongs to another user",
+}
+# A job that no number of nodes can satisfy, because one node is too small.
+_IMPOSSIBLE = 1 << 31
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class JobFate:
+    """One job with its fate and the reason, '' for history."""
+
+    job: Job
+    fate: Fate
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The new instance: nodes, and cores of each (None = unknown, not checked)."""
+
+    size: int
+    cores: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePreview:
+    """The fate of every job, how each queue comes up, and the smallest size that fits all jobs."""
+
+    room: Room
+    jobs: tuple[JobFate, ...]
+    queues: tuple[Queue, ...]
+    size_needed: int
+
+    def of(self, fate: Fate) -> tuple[JobFate, ...]:
+        """All jobs of one fate."""
+        return tuple(one for one in self.jobs if one.fate is fate)
+
+    @property
+    def counts(self) -> dict[Fate, int]:
+        """How many jobs of each fate, in a fixed order, only those that occur."""
+        return {fate: len(self.of(fate)) for fate in Fate if self.of(fate)}
+
+    def lines(self) -> tuple[str, ...]:
+        """The preview for people, one fact per line, without markup."""
+        found = [_count_line(number, fate) for fate, number in self.counts.items()]
+        if not found:
+            found = ["no jobs: the queue comes up empty"]
+        found += [_queue_line(queue) for queue in self.queues]
+        if self.size_needed > self.room.size:
+            found.append(f"size {self.size_needed} would do for the jobs that need more nodes")
+        return (*found, *_reasons(self.jobs))
+
+
+def preview(
+    archive: Archive,
+    *,
+    size: int,
+    cores: int | None = None,
+    uid: int | None = None,
+    queues: Collection[str] | None = None,
+) -> RestorePreview:
+    """What a restore onto `size` nodes would do.
+
+    `cores` per node are taken from the archive's own resources if not given. `uid` is the owner of
+    the new instance (None = the same as before). `queues` are the named queues of its
+    configuration (None = those that the archive knows; empty = only the anonymous queue).
+    """
+    room = Room(size, cores if cores is not None else _cores(archive))
+    jobs = [one.job for one in archive.jobs]
+    coming = _queues(archive, jobs, queues)
+    judge = _Judge(room, uid, {queue.name: queue for queue in coming}, jobs)
+    fates = tuple(judge.fate(job) for job in jobs)
+    needed = max((_nodes_needed(job, room.cores) for job in jobs if job.state.pending), default=1)
+    return RestorePreview(room, fates, coming, needed)
+
+
+class _Judge:
+    """The rules, from the hardest to the mildest."""
+
+    def __init__(
+        self, room: Room, uid: int | None, queues: dict[str, Queue], jobs: Iterable[Job]
+    ) -> None:
+        self._room = room
+        self._uid = uid
+        self._queues = queues
+        self._jobs = {job.id: job for job in jobs}
+
+    def fate(self, job: Job) -> JobFate:
+        """One job's fate."""
+        if job.state is JobState.INACTIVE:
+            return JobFate(job, Fate.HISTORY)
+        if job.state.running:
+            return JobFate(job, Fate.FAILED, "it ran when the queue was dumped")
+        for rule in (self._user, self._fits, self._queue, self._dependencies, self._held):
+            found = rule(job)
+            if found is not None:
+                return found
+        queue = self._queues[job.queue]
+        if not queue.started:
+            return JobFate(job, Fate.WAITS, f"until {_name(queue)} is started")
+        return JobFate(job, Fate.STARTS, "as soon as there is room")
+
+    def _user(self, job: Job) -> JobFate | None:
+        if self._uid is None or job.userid == self._uid:
+            return None
+        reason = f"of uid {job.userid}, which an instance of uid {self._uid} cannot run"
+        return JobFate(job, Fate.OTHER_USER, reason)
+
+    def _fits(self, job: Job) -> JobFate | None:
+        needed = _nodes_needed(job, self._room.cores)
+        if needed <= self._room.size:
+            return None
+        if needed == _IMPOSSIBLE:
+            return JobFate(job, Fate.NEVER_FITS, "it needs more cores than one node has")
+        return JobFate(job, Fate.NEVER_FITS, f"it needs {needed} nodes; Flux fails it for good")
+
+    def _queue(self, job: Job) -> JobFate | None:
+        if job.queue in self._queues:
+            return None
+        name = f"queue {job.queue}" if job.queue else "the anonymous queue"
+        return JobFate(job, Fate.NO_QUEUE, f"{name} will not exist: it stays pending for ever")
+
+    def _dependencies(self, job: Job) -> JobFate | None:
+        if not job.dependencies:
+            return None
+        for text in job.dependencies:
+            other = self._never_succeeds(text)
+            if other is not None:
+                reason = f"{text} can never be satisfied: {f58(other.id)} comes back FAILED"
+                return JobFate(job, Fate.FAILED, reason)
+        reason = "for " + ", ".join(map(dependency_text, job.dependencies))
+        return JobFate(job, Fate.WAITS, reason)
+
+    def _never_succeeds(self, text: str) -> Job | None:
+        """The job of an after-success dependency when it ran at the dump or cannot fit."""
+        kind, _, value = text.partition("=")
+        if kind != "after-success":
+            return None
+        try:
+            other = self._jobs.get(parse_job_id(value))
+        except ValueError:
+            return None
+        if other is None or other.state is JobState.INACTIVE:
+            return None
+        return other if other.state.running or self._fits(other) is not None else None
+
+    def _held(self, job: Job) -> JobFate | None:
+        return JobFate(job, Fate.HELD, "its urgency is 0") if job.urgency == 0 else None
+
+
+def _nodes_needed(job: Job, cores: int | None) -> int:
+    """The smallest instance that a job fits into; `_IMPOSSIBLE` if one node is too small."""
+    nodes = job.nnodes or 1
+    if cores is None or not job.ncores:
+        return nodes
+    if job.nnodes:
+        return nodes if math.ceil(job.ncores / nodes) <= cores else _IMPOSSIBLE
+    per_task = math.ceil(job.ncores / job.ntasks) if job.ntasks else 1
+    if per_task > cores:
+        return _IMPOSSIBLE
+    tasks_per_node = max(1, cores // per_task)
+    return math.ceil((job.ntasks or job.ncores) / tasks_per_node)
+
+
+def _cores(archive: Archive) -> int | None:
+    resources = archive.resources
+    if resources is None or not resources.nnodes:
+        return None
+    return resources.ncores // resources.nnodes
+
+
+def _queues(
+    archive: Archive, jobs: Iterable[Job], configured: Collection[str] | None
+) -> tuple[Queue, ...]:
+    """How each queue comes up: as the checkpoint says, else named ones stopped (since 0.47)."""
+    saved = {queue.name: queue for queue in archive.queues or ()}
+    if configured is not None:
+        names = set(configured) or {""}
+    else:
+        names = set(saved) | {job.queue for job in jobs if job.state.pending} or {""}
+    return tuple(
+        saved.get(name, Queue(name, enabled=True, started=not name)) for name in sorted(names)
+    )
+
+
+def _name(queue: Queue) -> str:
+    return f"queue {queue.name}" if queue.name else "the queue"
+
+
+def _queue_line(queue: Queue) -> str:
+    started = "started" if queue.started else "STOPPED"
+    enabled = "" if queue.enabled else ", submission DISABLED"
+    reasons = [text for text in (queue.stop_reason, queue.disable_reason) if text]
+    why = f" ({'; '.join(reasons)})" if reasons else ""
+    return f"{_name(queue)} comes up {started}{enabled}{why}"
+
+
+def _reasons(jobs: Iterable[JobFate]) -> list[str]:
+    """One line per job that does not simply run or stay, at most twenty of each fate."""
+    shown: dict[Fate, int] = {}
+    lines = []
+    for one in jobs:
+        if one.fate in (Fate.HISTORY, Fate.STARTS):
+            continue
+        shown[one.fate] = shown.get(one.fate, 0) + 1
+        if shown[one.fate] <= _SHOWN:
+            lines.append(f"{f58(one.job.id)} {one.job.name} {_ONE_JOB[one.fate]}: {one.reason}")
+    for fate, number in shown.items():
+        if number > _SHOWN:
+            lines.append(f"and {number - _SHOWN} more {fate.value}")
+    return lines
+
+
+def _count_line(number: int, fate: Fate) -> str:
+    return f"1 job {_ONE_JOB[fate]}" if number == 1 else f"{number} jobs {fate.value}"
