@@ -62,6 +62,7 @@ class JobDraft:
         "queue",
         "ranks",
         "state",
+        "success",
         "t_cleanup",
         "t_depend",
         "t_inactive",
@@ -94,6 +95,7 @@ class JobDraft:
         self.t_cleanup: float | None = None
         self.t_inactive: float | None = None
         self.waitstatus: int | None = None
+        self.success = False
         self.exception: JobException | None = None
         self.dependencies: tuple[str, ...] = ()
         self.annotations: dict[str, Any] = _NO_ANNOTATIONS
@@ -107,6 +109,7 @@ class JobDraft:
         for field in Job.__dataclass_fields__:
             if field != "result":
                 setattr(draft, field, getattr(job, field))
+        draft.success = job.waitstatus == 0 and not draft._failed()
         return draft
 
     def apply(
@@ -190,10 +193,15 @@ class JobDraft:
         )
 
     def _result(self) -> JobResult:
+        if self.success:
+            return JobResult.COMPLETED
         exception = self.exception
         if exception is not None and exception.severity == 0:
             return _RESULTS.get(exception.type, JobResult.FAILED)
-        return JobResult.COMPLETED if self.waitstatus == 0 else JobResult.FAILED
+        return JobResult.FAILED
+
+    def _failed(self) -> bool:
+        return self.exception is not None and self.exception.severity == 0
 
     def _use_counts(self, counts: jobspecs.Counts) -> None:
         self.ntasks, self.ncores, self.nnodes = counts.ntasks, counts.ncores, counts.nnodes
@@ -242,6 +250,8 @@ class JobDraft:
 
     def _finish(self, timestamp: float, context: Context) -> bool:
         self.waitstatus = _integer(context, "status", -(1 << 31), (1 << 31) - 1)
+        # An exception that comes later does not undo a success (job-list, flux-core 0.88).
+        self.success = self.waitstatus == 0 and not self._failed()
         if self.state is not _RUN:
             return self.state is _CLEANUP
         self.state, self.t_cleanup = _CLEANUP, timestamp
