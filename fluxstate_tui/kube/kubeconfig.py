@@ -130,10 +130,13 @@ def _first_current_context(files: dict[str, Any], paths: list[Path]) -> str:
 def _entries(merged: dict[str, Any], section: str, key: str) -> dict[str, Entry]:
     found = {}
     for node in merged[section]:
-        data = node.value.get(key) or {}
+        item = node.value
+        if not isinstance(item, dict) or "name" not in item:
+            raise _broken(Path(node.path), f"is not a kubeconfig (a {key} has no name)")
+        data = item.get(key) or {}
         if not isinstance(data, dict):
-            raise _broken(Path(node.path), f"has a broken {key} '{node.value.get('name')}'")
-        name = str(node.value["name"])
+            raise _broken(Path(node.path), f"has a broken {key} '{item['name']}'")
+        name = str(item["name"])
         found[name] = Entry(name, data, Path(node.path).resolve().parent)
     return found
 

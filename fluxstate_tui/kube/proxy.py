@@ -18,10 +18,16 @@ def choose_proxy(target: Target) -> str | None:
     if configured:
         return _checked(str(configured), target)
     url = urlsplit(target.server)
+    if _is_loopback(url.hostname or ""):
+        return None  # As Go does, and so kubectl.
     if proxy_bypass(url.netloc) or proxy_bypass(url.hostname or ""):
         return None
     found = getproxies().get(url.scheme)
     return _checked(found, target) if found else None
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _checked(proxy: str, target: Target) -> str:

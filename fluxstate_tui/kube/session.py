@@ -24,7 +24,7 @@ from fluxstate_tui.kube.status_errors import shorten
 
 if TYPE_CHECKING:
     from fluxstate_tui.kube.exec import ExecResult, ExecStream
-    from fluxstate_tui.kube.transport import ByteStream, Transport
+    from fluxstate_tui.kube.transport import ByteStream, Route, Transport
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -72,9 +72,14 @@ class Cluster:
         await self._transport.close()
 
     @property
+    def route(self) -> Route:
+        """How the server is reached and as whom."""
+        return self._transport.route
+
+    @property
     def namespace(self) -> str:
         """The namespace of `-n`, of the context, or 'default'."""
-        return self._transport.route.target.namespace
+        return self.route.target.namespace
 
     @property
     def scope(self) -> str | None:
@@ -84,23 +89,23 @@ class Cluster:
     @property
     def server(self) -> str:
         """The API server's address."""
-        return self._transport.route.target.server
+        return self.route.target.server
 
     @property
     def context(self) -> str:
         """The context's name."""
-        return self._transport.route.target.context
+        return self.route.target.context
 
     @property
     def user(self) -> str:
         """Who we are: the kubeconfig's name of the user, or whom we impersonate."""
-        acting = dict(self._transport.route.impersonation).get("Impersonate-User")
-        return acting or self._transport.route.target.user.name
+        acting = dict(self.route.impersonation).get("Impersonate-User")
+        return acting or self.route.target.user.name
 
     @property
     def read_only(self) -> bool:
         """True if nothing that changes anything can leave."""
-        return self._transport.route.read_only
+        return self.route.read_only
 
     @property
     def clock_offset(self) -> float:
@@ -130,7 +135,7 @@ class Cluster:
             document = None
         if not isinstance(document, dict):
             raise BadAnswer(
-                f"{self.server} did not answer as a Kubernetes API server: {shorten(answer)}",
+                f"{self.server} did not answer as a Kubernetes API server: {shorten(answer)}.",
                 safe=NOTHING_CHANGED if method == "GET" else "",
                 advice="Check the server address of this context (perhaps a login page answers).",
             )

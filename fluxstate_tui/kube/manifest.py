@@ -1,0 +1,120 @@
+"""A MiniCluster manifest before it is sent: what would go wrong without a word, said in advance."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.errors import NOTHING_SENT, KubeError
+from fluxstate_tui.kube.resources import FLUX_GROUP
+from fluxstate_tui.model.spec_check import Effect, SpecProblem, check_spec
+
+Object = dict[str, Any]
+
+# What the server or the operator writes; a new object must not carry it.
+_SERVER_FIELDS = (
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "managedFields",
+    "selfLink",
+    "ownerReferences",
+    "finalizers",
+)
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class ManifestError(KubeError):
+    """A manifest that is not sent, because no working MiniCluster would come out of it."""
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(
+        self, message: str, problems: Sequence[SpecProblem] = (), advice: str = ""
+    ) -> None:
+        super().__init__(message, safe=NOTHING_SENT, advice=advice)
+        self.problems = tuple(problems)
+
+
+def load_manifest(path: Path) -> Object:
+    """The one MiniCluster in a YAML or JSON file; other objects in it are left alone.
+
+    Raises ManifestError if the file cannot be read or has none or several.
+    """
+    import yaml
+
+    try:
+        documents = [d for d in yaml.safe_load_all(path.read_text()) if isinstance(d, dict)]
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be read ({error.strerror}).") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1})" if mark is not None else ""
+        raise ManifestError(f"{path} is not valid YAML{where}.") from error
+    found = [document for document in documents if document.get("kind") == "MiniCluster"]
+    if len(found) != 1:
+        raise ManifestError(
+            f"{path} has {len(found) or 'no'} MiniCluster{'s' if len(found) > 1 else ''}.",
+            advice="Give a file with exactly one.",
+        )
+    return found[0]
+
+
+def check_manifest(manifest: Object, served_version: str = "") -> tuple[SpecProblem, ...]:
+    """All problems, fatal ones first. `served_version`: what the cluster serves, e.g. v1alpha2."""
+    problems = check_spec(manifest)
+    group, _, version = str(manifest.get("apiVersion") or "").partition("/")
+    if served_version and group == FLUX_GROUP and version != served_version:
+        wrong = SpecProblem(
+            "apiVersion",
+            Effect.API_REFUSES,
+            f"This cluster serves MiniClusters as {served_version}, not as {version}.",
+            f"Write it for {FLUX_GROUP}/{served_version}; fields differ, not only the version.",
+        )
+        return (wrong, *problems)
+    return problems
+
+
+def refuse_broken(manifest: Object, served_version: str = "") -> tuple[SpecProblem, ...]:
+    """Raise ManifestError if anything is fatal; returns the warnings that are left."""
+    problems = check_manifest(manifest, served_version)
+    fatal = [problem for problem in problems if problem.fatal]
+    if fatal:
+        first = fatal[0]
+        more = f" ({len(fatal) - 1} more)" if len(fatal) > 1 else ""
+        raise ManifestError(
+            f"{first.path}: {first.message.rstrip('.')}; {first.effect.value}{more}.",
+            problems,
+            advice=" ".join(dict.fromkeys(problem.fix for problem in fatal)),
+        )
+    return problems
+
+
+def for_create(raw: Object, *, name: str | None = None, size: int | None = None) -> Object:
+    """A copy that can be created again: nothing of the server's, perhaps another name or size.
+
+    A `maxSize` that would be too small for the new size is raised with it.
+    """
+    manifest = copy.deepcopy({key: value for key, value in raw.items() if key != "status"})
+    metadata = manifest["metadata"]
+    for field in _SERVER_FIELDS:
+        metadata.pop(field, None)
+    annotations = metadata.get("annotations")
+    if annotations:
+        annotations.pop(_LAST_APPLIED, None)
+    if name is not None:
+        metadata["name"] = name
+    if size is not None:
+        spec = manifest["spec"]
+        spec["size"] = size
+        if spec.get("maxSize") and spec["maxSize"] < size:
+            spec["maxSize"] = size
+        if spec.get("minSize") and spec["minSize"] > size:
+            spec["minSize"] = size
+    return manifest
