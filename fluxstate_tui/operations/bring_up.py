@@ -14,6 +14,7 @@ from fluxstate_tui.operations.running_jobs import duration
 from fluxstate_tui.operations.world import World, WorldError
 
 _HOPELESS = {Phase.DEAD, Phase.FAILED, Phase.FINISHED, Phase.DELETING}
+_ASKABLE = {Phase.STARTING, Phase.QUORUM, Phase.UP, Phase.PAUSED, Phase.DEGRADED}
 _LOG_LINES = 40
 
 
@@ -31,7 +32,7 @@ async def bring_up(
         tell(f"{derived.phase.value}: {derived.reason}")
         if derived.phase in _HOPELESS:
             raise await _failed(context, ref, derived)
-        world = await _running(context, ref, tell)
+        world = await _running(context, ref, derived, tell)
         if world is not None:
             return world
         if context.clock.now() - begin > timeout:
@@ -43,11 +44,17 @@ async def bring_up(
 
 
 async def _running(
-    context: OperationContext, ref: ClusterRef, tell: Callable[[str], None]
+    context: OperationContext,
+    ref: ClusterRef,
+    derived: Derived,
+    tell: Callable[[str], None],
 ) -> World | None:
+    """The world if its broker is in state run; else says what is in the way."""
     try:
         world = await World.open(context, ref)
-    except WorldError:
+    except WorldError as error:
+        if derived.phase in _ASKABLE:
+            tell(f"{derived.phase.value}: {error.message}")
         return None
     if world.broker_state == "run":
         return world

@@ -26,7 +26,7 @@ async def prepare(
 ) -> Operation:
     """Read the world and plan an operation; nothing is changed but for a helper pod of restore.
 
-    Raises RefusedError under --read-only, and FluxstateError with the reason when it cannot be done.
+    Raises RefusedError under --read-only, FluxstateError with the reason when it cannot be done.
     """
     if context.cluster.read_only:
         raise RefusedError(

@@ -35,7 +35,7 @@ class ReplacedError(NotFound):
 
 
 async def read_minicluster(context: OperationContext, ref: ClusterRef) -> MiniCluster:
-    """The object; raises NotFound, or ReplacedError when its uid is not `ref.uid` ('' takes any)."""
+    """The object; raises NotFound, or ReplacedError for another uid (a `ref.uid` of '' is any)."""
     resource = await context.cluster.minicluster_resource()
     found = parse_minicluster(await context.cluster.get(resource, ref.name, ref.namespace))
     if ref.uid and found.ref.uid != ref.uid:

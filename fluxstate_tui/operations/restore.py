@@ -7,6 +7,7 @@ from typing import Any
 
 from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.feeds.catalogues import read_catalogue
@@ -21,7 +22,6 @@ from fluxstate_tui.operations.fetch import fetch
 from fluxstate_tui.operations.helper_pod import HelperPod
 from fluxstate_tui.operations.manifest_edit import fresh
 from fluxstate_tui.operations.restore_plan import Source
-from fluxstate_tui.operations.restore_preview import warnings
 from fluxstate_tui.operations.restoring import Restoring
 from fluxstate_tui.operations.runner import Operation, RefusedError, Script
 
@@ -45,7 +45,8 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
             if choices.manifest is None:
                 manifest = _as_saved(source, manifest, choices)
                 steps.require_valid(manifest)
-            planned = steps.plan(source, manifest, warnings(archive, manifest))
+            size = int(manifest["spec"].get("size", 1))
+            planned = steps.plan(source, manifest, preview(archive, size=size).lines())
     except BaseException:
         await helper.remove()
         raise

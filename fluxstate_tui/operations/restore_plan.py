@@ -113,8 +113,8 @@ def require_valid(manifest: dict[str, Any]) -> None:
         )
 
 
-def plan(source: Source, manifest: dict[str, Any], warnings: tuple[str, ...]) -> Plan:
-    """The steps of a restore. `warnings` are the preview's: what will not run, or not as before."""
+def plan(source: Source, manifest: dict[str, Any], fates: tuple[str, ...]) -> Plan:
+    """The steps of a restore. `fates` are the lines of archive.preview: what becomes of the jobs."""
     metadata = manifest["metadata"]
     ref = ClusterRef(metadata["namespace"], metadata["name"], "")
     steps = [CHECK, ARM, CREATE, START, ACCOUNT, DISARM, CHECKPOINT]
@@ -123,7 +123,7 @@ def plan(source: Source, manifest: dict[str, Any], warnings: tuple[str, ...]) ->
     size = manifest["spec"].get("size", 1)
     lines = [
         f"Create {ref} with {size} pods from {source.entry.id}: {describe(source.jobs)}.",
-        *warnings,
+        *fates,
         f"It is armed at {manifest['spec']['archive']['path']} until every job is accounted for.",
     ]
     question = f"Restore {ref} from {source.entry.id}?"

@@ -1,0 +1,82 @@
+"""Arming and disarming with a real shell: nothing that was there is ever overwritten."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.flux.files import RemoteFiles
+from fluxstate_tui.operations.arming import Version, arm, disarm
+from tests.unit.flux.local import LocalExecutor
+
+GOOD, OTHER = b"the version of the catalogue", b"somebody else's archive"
+
+
+@pytest.fixture
+def files() -> RemoteFiles:
+    return RemoteFiles(LocalExecutor(), "default", "pod", "container")
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> Version:
+    folder = tmp_path / "fluxstate"
+    folder.mkdir()
+    path = folder / "20261121-100000-flux-sample.tar.gz"
+    path.write_bytes(GOOD)
+    return Version(str(path), len(GOOD), hashlib.sha256(GOOD).hexdigest())
+
+
+async def test_an_armed_copy_is_another_file_than_the_version(
+    files: RemoteFiles, version: Version, tmp_path: Path
+) -> None:
+    target = tmp_path / "archive.tar.gz"
+    await arm(files, version, str(target), "flux-sample")
+    target.write_bytes(b"")  # what `flux dump` does first to whatever lies at its path
+    assert Path(version.path).read_bytes() == GOOD
+
+
+async def test_a_foreign_archive_at_the_path_is_kept_in_the_catalogue(
+    files: RemoteFiles, version: Version, tmp_path: Path
+) -> None:
+    target = tmp_path / "archive.tar.gz"
+    target.write_bytes(OTHER)
+    said = await arm(files, version, str(target), "flux-sample")
+    assert target.read_bytes() == GOOD
+    kept = [path for path in (tmp_path / "fluxstate").iterdir() if path.read_bytes() == OTHER]
+    assert len(kept) == 1
+    assert kept[0].name in said
+
+
+async def test_arming_what_is_armed_changes_nothing(
+    files: RemoteFiles, version: Version, tmp_path: Path
+) -> None:
+    target = tmp_path / "archive.tar.gz"
+    await arm(files, version, str(target), "flux-sample")
+    before = sorted(tmp_path.rglob("*"))
+    assert "already" in await arm(files, version, str(target), "flux-sample")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+async def test_a_version_that_is_damaged_on_disk_is_not_armed(
+    files: RemoteFiles, version: Version, tmp_path: Path
+) -> None:
+    Path(version.path).write_bytes(GOOD[:-1])
+    with pytest.raises(FluxstateError, match="differently"):
+        await arm(files, version, str(tmp_path / "archive.tar.gz"), "flux-sample")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fluxstate"]
+
+
+async def test_disarming_removes_only_what_was_armed(
+    files: RemoteFiles, version: Version, tmp_path: Path
+) -> None:
+    target = tmp_path / "archive.tar.gz"
+    target.write_bytes(OTHER)
+    with pytest.raises(FluxstateError, match="another file"):
+        await disarm(files, str(target), version.sha256)
+    assert target.read_bytes() == OTHER
+    assert "is gone" in await disarm(files, str(target))
+    assert not target.exists()
+    assert "nothing lies" in await disarm(files, str(target))

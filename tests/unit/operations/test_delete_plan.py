@@ -1,0 +1,90 @@
+"""A delete says what is lost, and asks for more the more that is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.model.job import JobState
+from fluxstate_tui.operations.choices import Choices, Running
+from fluxstate_tui.operations.delete_plan import CLOSE, COMPARE, Cover, candidates, plan
+from fluxstate_tui.operations.loss import Loss, loss
+from fluxstate_tui.operations.plan import ConsentKind
+from tests.unit.operations.builders import NOW, REF, job, observation
+from tests.unit.operations.test_catalogue import manifest
+
+DONE = job(1, JobState.INACTIVE)
+WAITING = job(2)
+
+
+def entry(identity: str = "a", **fields: object) -> CatalogueEntry:
+    found = replace(manifest(identity), **fields)  # type: ignore[arg-type]
+    return CatalogueEntry(identity, f"/f/{identity}.tar.gz", 3, NOW, found)
+
+
+def test_only_idle_verified_archives_of_the_same_uid_stand_for_a_minicluster() -> None:
+    good = entry("good")
+    others = (
+        entry("other-uid", uid="uid-2"),
+        entry("not-idle", idle=False),
+        entry("size-only", verified="L0"),
+        replace(entry("cut"), problem="it has 2 bytes"),
+        replace(entry("foreign"), manifest=None),
+    )
+    assert candidates((*others, good), REF) == [good]
+
+
+def test_the_newest_archive_is_compared() -> None:
+    old, new = entry("old", created=NOW - 60), entry("new", created=NOW)
+    assert candidates((old, new), REF)[0] is new
+
+
+def test_a_delete_of_what_is_saved_only_needs_a_yes() -> None:
+    found = plan(observation(DONE), Cover(entry(), Loss()), Choices())
+    assert found.consent.kind is ConsentKind.CONFIRM
+    assert any("Nothing is lost" in line for line in found.preview)
+
+
+def test_a_delete_that_loses_jobs_needs_the_name_and_says_which() -> None:
+    seen = observation(DONE, WAITING)
+    found = plan(seen, Cover(entry(), loss(seen.jobs or (), [DONE])), Choices())
+    assert found.consent.kind is ConsentKind.TYPE_NAME
+    assert found.consent.word == REF.name
+    assert any("LOST, in no archive: 1 pending" in line for line in found.preview)
+
+
+def test_even_an_empty_queue_without_any_archive_needs_the_name() -> None:
+    found = plan(observation(), Cover(None, Loss(), "No verified archive."), Choices())
+    assert found.consent.kind is ConsentKind.TYPE_NAME
+
+
+def test_a_queue_that_cannot_be_read_counts_as_lost() -> None:
+    seen = replace(observation(unreachable="no lead", queues=None), jobs=None)
+    found = plan(seen, Cover(None, Loss(), "?"), Choices())
+    assert found.consent.kind is ConsentKind.TYPE_NAME
+    assert any("UNKNOWN" in line for line in found.preview)
+    assert COMPARE not in found.steps
+
+
+def test_saving_first_makes_it_a_question_again() -> None:
+    found = plan(observation(WAITING), Cover(None, Loss()), Choices(save_first=True))
+    assert found.consent.kind is ConsentKind.CONFIRM
+    ids = [step.id for step in found.steps]
+    assert ids.index("manifest") < ids.index(CLOSE.id) < ids.index("delete")
+    assert "resume" not in ids
+
+
+@pytest.mark.parametrize("running", [Running.CANCEL, Running.LEAVE])
+def test_saving_first_without_waiting_for_running_jobs_needs_the_name(running: Running) -> None:
+    seen = observation(job(3, JobState.RUN, t_run=NOW))
+    found = plan(seen, Cover(None, Loss()), Choices(save_first=True, running=running))
+    assert found.consent.kind is ConsentKind.TYPE_NAME
+
+
+def test_saving_first_is_not_offered_where_it_cannot_be_done() -> None:
+    seen = replace(observation(unreachable="no lead", queues=None), jobs=None)
+    with pytest.raises(FluxstateError, match="no lead"):
+        plan(seen, Cover(None, Loss()), Choices(save_first=True))
