@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.queue import Node, Queue
     from fluxstate_tui.model.reference import ClusterRef
 
+LIST_PAUSE = 1.0  # seconds between two complete lists
+DOUBTS = 2  # heartbeats at which our account differs, until the list is read again
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 
 
@@ -44,16 +46,20 @@ class QueueStory:
         self._status: dict[str, Any] = {}
         self._overlay: list[dict[str, Any]] = []
         self._doubts = 0
+        self._list_again = 0.0
         self._why_polling = ""
         self._warnings: dict[str, str] = {}
-        self.mode = ""
-        """`journal` or `poll` as soon as the job list is coming, '' before."""
+        self._stats: dict[str, int] | None = None
+        self._mode = ""
+        self.state = ""
+        """The broker's state as it said last."""
+        self.listed = False
+        """Whether the job list of this conversation is complete."""
 
     def met(self, hello: protocol.Hello) -> None:
         """A conversation begins."""
-        self.mode = ""
-        self._doubts = 0
-        self._jobs.forget_piece()
+        self.interrupted()
+        self._warnings = {key: text for key, text in self._warnings.items() if key == "back"}
         if hello.started != self._started:
             self._time = ClusterClock()
             self._started = hello.started
@@ -62,8 +68,9 @@ class QueueStory:
 
     def interrupted(self) -> None:
         """The conversation broke off."""
-        self.mode = ""
-        self._jobs.forget_piece()
+        self._mode, self._stats, self._doubts = "", None, 0
+        self.listed = False
+        self._jobs.interrupted()
 
     def take(self, message: protocol.Message) -> None:
         """One message. What cannot be understood becomes part of the detail, never an error."""
@@ -72,10 +79,13 @@ class QueueStory:
             self._doubts = 0
         elif isinstance(message, protocol.JobsPiece):
             self._piece(message)
+        elif isinstance(message, protocol.ActiveJobs):
+            self._jobs.active(message)
         elif isinstance(message, protocol.Beat):
             self._beat(message.now, message.state)
+            self._compare()
         elif isinstance(message, protocol.Mode):
-            self.mode, self._why_polling = message.mode, message.why
+            self._mode, self._why_polling = message.mode, message.why
         elif isinstance(message, protocol.Fact):
             try:
                 self._fact(message)
@@ -98,14 +108,16 @@ class QueueStory:
 
     def detail(self) -> str:
         """One line for people: the fall-back in use, and what is strange."""
-        polling = f"Polling, because of: {self._why_polling}." if self.mode == "poll" else ""
+        polling = f"Polling, because of: {self._why_polling}." if self._mode == "poll" else ""
         unreadable = self._jobs.unreadable
         strange = f"{unreadable} job records cannot be understood." if unreadable else ""
         return " ".join(text for text in (polling, *self._warnings.values(), strange) if text)
 
     def wants_list(self) -> bool:
         """Whether the job list must be read again: it is not what the broker counts."""
-        if self.mode != "journal" or not (self._jobs.gaps or self._doubts >= 2):
+        if not self.listed or not (self._jobs.gaps or self._doubts >= DOUBTS):
+            return False
+        if self._clock.now() < self._list_again:
             return False
         self._jobs.gaps = False
         self._doubts = 0
@@ -117,10 +129,17 @@ class QueueStory:
         self._version = look.version
         self._emit(BrokerSeen(self._ref, look.state, look.version, 0.0, 1.0, now))
         self._emit(QueuesSeen(self._ref, look.queues, look.nodes, now))
-        self._listed(self._jobs.replace(look.jobs))
+        self._listed(self._jobs.replace(list(look.jobs)))
+
+    def _compare(self) -> None:
+        """Our account of the jobs against the broker's, at each beat."""
+        if self.listed and self._stats is not None:
+            matches = self._stats == self._jobs.counts()
+            self._doubts = 0 if matches else self._doubts + 1
 
     def _beat(self, theirs: float, state: str) -> None:
         now = self._clock.now()
+        self.state = state
         offset, rate = self._time.heard(theirs, now)
         self._emit(BrokerSeen(self._ref, state, self._version, offset, rate, now))
 
@@ -138,6 +157,8 @@ class QueueStory:
         event = JobsListed if snapshot.complete else JobsChanged
         if snapshot.complete or snapshot.jobs:
             self._emit(event(self._ref, snapshot.jobs, self._clock.now()))
+        self.listed = self.listed or snapshot.complete
+        self._list_again = self._clock.now() + LIST_PAUSE
         if snapshot.went_back:
             self._warnings["back"] = snapshot.went_back
 
@@ -145,8 +166,7 @@ class QueueStory:
         if message.kind == "queues":
             self._queues = queues_of(message.fact)
         elif message.kind == "stats":
-            matches = counts_of(message.fact) == self._jobs.counts()
-            self._doubts = 0 if matches else self._doubts + 1
+            self._stats = counts_of(message.fact)
         elif message.kind == "trouble":
             topic, error = message.fact["topic"], message.fact["error"]
             self._warnings[topic] = f"{topic}: {error}."

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.feeds.queue_story import QueueStory
@@ -96,8 +96,10 @@ class QueueFeed:
             for _ in range(min(session.waiting(), _AT_ONCE)):
                 story.take(await session.message())
             story.tell()
-            if story.mode:
+            if story.listed:
                 self._live(story.detail())
+            elif not self._was_live:
+                self._tell(Freshness.CONNECTING, f"The broker is in state '{story.state}'.")
             if story.wants_list():
                 await session.request("relist")
             await asyncio.sleep(0)  # a long list must not stop everything else
@@ -122,7 +124,8 @@ class QueueFeed:
             return True
         timer = asyncio.ensure_future(self._clock.sleep(seconds))
         try:
-            await asyncio.wait({task, timer}, return_when=asyncio.FIRST_COMPLETED)
+            both: list[asyncio.Future[Any]] = [task, timer]
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
             with suppress(asyncio.CancelledError):

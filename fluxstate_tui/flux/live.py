@@ -1,8 +1,8 @@
-"""From snapshots and journal events to jobs, with the one fold of model.replay.
+"""From job lists and journal events to jobs, with the one fold of model.replay.
 
-What it keeps: the active jobs, and the ids of the rest. An event that the snapshot
-already holds has no effect: it is not newer than the job's last transition, and the transitions of
-RFC 21 lead only forward.
+A job whose events we have from its submission on is *ours*: no list may change it, for job-list
+lags behind the journal. A job of a list goes on from there: an event that the list already holds is
+older than the job's last transition, and does nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fluxstate_tui.flux.protocol import JobEvents, JobsPiece
+from fluxstate_tui.flux.protocol import ActiveJobs, JobEvents, JobsPiece
 from fluxstate_tui.flux.snapshot import SnapshotReader
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.flux_json import job_from_rpc
@@ -21,7 +21,7 @@ from fluxstate_tui.model.replay import JobDraft
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A list that is complete. `went_back` says, if so, how it is older than what was there."""
+    """Jobs of a list. `complete`: there are no others. `went_back` says if it is older state."""
 
     jobs: tuple[Job, ...]
     complete: bool
@@ -29,36 +29,42 @@ class Snapshot:
 
 
 class LiveJobs:
-    """The jobs of one MiniCluster, over all sessions with it."""
+    """The jobs of one MiniCluster, over all conversations with it."""
 
     def __init__(self) -> None:
         self._active: dict[int, Job | JobDraft] = {}  # a draft from the first event on
-        self._inactive: set[int] = set()
-        self._changed: dict[int, JobDraft] = {}
+        self._ended: dict[int, Job] = {}
+        self._ours: set[int] = set()
+        self._journal: frozenset[int] | None = None
+        self._changed: set[int] = set()
         self._reader: SnapshotReader | None = None
         self._coming: list[Job] = []
         self.unreadable = 0
         self.gaps = False
-        """An event came of a job that is not known: the list has to be read again."""
+        """Something is missing or doubtful: the list has to be read again."""
 
     @property
     def total(self) -> int:
         """How many jobs are known."""
-        return len(self._active) + len(self._inactive)
+        return len(self._active) + len(self._ended)
 
     def counts(self) -> dict[str, int]:
         """How many jobs are pending, running and inactive, by our own account."""
         states = [job.state for job in self._active.values()]
         pending = sum(state.pending for state in states)
-        return {
-            "pending": pending,
-            "running": len(states) - pending,
-            "inactive": len(self._inactive),
-        }
+        running = len(states) - pending
+        return {"pending": pending, "running": running, "inactive": len(self._ended)}
 
-    def forget_piece(self) -> None:
-        """The session ended: a list that was coming in will not be completed."""
+    def interrupted(self) -> None:
+        """The conversation broke off: no more events come for what we have."""
         self._reader, self._coming = None, []
+        self._ours.clear()
+        self._journal = None
+        self.gaps = False
+
+    def active(self, message: ActiveJobs) -> None:
+        """What the journal says is active, before the first list."""
+        self._journal = message.ids
 
     def piece(self, piece: JobsPiece) -> Snapshot | None:
         """Take a piece of a list; the last one gives the snapshot. ValueError: it was rubbish."""
@@ -68,28 +74,34 @@ class LiveJobs:
             for fields in self._reader.feed(piece.data, piece.last):
                 self._take(fields)
         except ValueError:
-            self.forget_piece()
+            self._reader, self._coming = None, []
             raise
         if not piece.last:
             return None
-        jobs = tuple(self._coming)
-        self.forget_piece()
+        jobs, self._reader, self._coming = self._coming, None, []
         return self.update(jobs) if piece.part else self.replace(jobs)
 
-    def replace(self, jobs: tuple[Job, ...]) -> Snapshot:
-        """The complete list: what is not in it is gone."""
-        went_back = self._how_it_went_back({job.id for job in jobs})
-        self._active.clear()
-        self._inactive.clear()
-        self._changed.clear()
-        self._keep(jobs)
+    def replace(self, jobs: list[Job]) -> Snapshot:
+        """The complete list: what is not in it, nor ours, is gone."""
         self.gaps = False
-        return Snapshot(jobs, True, went_back)
+        before = self._active.keys() | self._ended.keys()
+        was_active = set(self._active)
+        mine = {id: self._frozen(id) for id in self._ours}
+        self._active = {id: self._active[id] for id in self._ours & was_active}
+        self._ended = {id: self._ended[id] for id in self._ours if id not in self._active}
+        self._changed.clear()
+        kept = [job for job in jobs if job.id not in mine]
+        for job in kept:
+            self._keep(job)
+        after = self._active.keys() | self._ended.keys()
+        went_back = _how_it_went_back(before - after, was_active, before)
+        return Snapshot((*kept, *mine.values()), True, went_back)
 
-    def update(self, jobs: tuple[Job, ...]) -> Snapshot:
+    def update(self, jobs: list[Job]) -> Snapshot:
         """All active jobs, and those that ended lately."""
-        self._keep(jobs)
-        return Snapshot(jobs, False)
+        for job in jobs:
+            self._keep(job)
+        return Snapshot(tuple(jobs), False)
 
     def events(self, message: JobEvents) -> None:
         """Apply what the journal says of one job; `changes` has it afterwards."""
@@ -98,32 +110,43 @@ class LiveJobs:
             return
         known_until = _last_transition(draft)
         for event in message.events:
+            if event["name"] == "invalidate":  # refused by a plugin: it never was a job
+                self._active.pop(message.id, None)
+                self._ours.discard(message.id)
+                self._changed.discard(message.id)
+                self.gaps = True  # it may have been shown already
+                return
             if float(event["timestamp"]) >= known_until:
                 self._apply(draft, event, message)
-        self._changed[message.id] = draft
+        self._changed.add(message.id)
         if draft.state is JobState.INACTIVE:
             del self._active[message.id]
-            self._inactive.add(message.id)
+            self._ended[message.id] = draft.freeze()
 
     def changes(self) -> tuple[Job, ...]:
         """The jobs that changed since the last time this was asked."""
-        changed = tuple(draft.freeze() for draft in self._changed.values())
+        changed = tuple(self._frozen(id) for id in self._changed)
         self._changed.clear()
         return changed
 
+    def _frozen(self, id: int) -> Job:
+        job = self._ended.get(id) or self._active[id]
+        return job.freeze() if isinstance(job, JobDraft) else job
+
     def _draft(self, message: JobEvents) -> JobDraft | None:
-        found = self._active.get(message.id)
-        if isinstance(found, JobDraft):
-            return found
+        id = message.id
+        if message.events and message.events[0]["name"] == "submit" and id not in self._ours:
+            self._ours.add(id)
+            self._ended.pop(id, None)
+            draft = self._active[id] = JobDraft(id)
+            return draft
+        found = self._active.get(id)
         if found is None:
-            if message.id in self._inactive:
-                return None  # the snapshot had it finished already
-            if not message.events or message.events[0]["name"] != "submit":
-                self.gaps = True
-                return None
-        draft = JobDraft(message.id) if found is None else JobDraft.of(found)
-        self._active[message.id] = draft
-        return draft
+            self.gaps = self.gaps or id not in self._ended
+            return None
+        if not isinstance(found, JobDraft):
+            found = self._active[id] = JobDraft.of(found)
+        return found
 
     def _apply(self, draft: JobDraft, event: dict[str, Any], message: JobEvents) -> None:
         name = event["name"]
@@ -141,27 +164,27 @@ class LiveJobs:
         except (ValueError, KeyError, TypeError):
             self.unreadable += 1
 
-    def _keep(self, jobs: tuple[Job, ...]) -> None:
-        for job in jobs:
-            if job.state is JobState.INACTIVE:
-                self._active.pop(job.id, None)
-                self._inactive.add(job.id)
-            else:
-                self._active[job.id] = job
+    def _keep(self, job: Job) -> None:
+        if job.state is JobState.INACTIVE:
+            self._active.pop(job.id, None)
+            self._ended[job.id] = job
+            return
+        self._active[job.id] = job
+        if self._journal is not None and job.id not in self._journal:
+            self.gaps = True  # it ended before the journal began, and job-list did not know yet
 
-    def _how_it_went_back(self, now: set[int]) -> str:
-        """Jobs that were active, or the newest ones, are missing: older state was loaded.
 
-        That inactive jobs are missing is no sign: Flux may purge them, the oldest first.
-        """
-        before = self._active.keys() | self._inactive
-        gone = before - now
-        if not gone or (not (gone & self._active.keys()) and max(before) in now):
-            return ""
-        return (
-            f"The queue went back in time: {len(gone)} of {len(before)} jobs are gone,"
-            f" the newest of them {f58(max(gone))}."
-        )
+def _how_it_went_back(gone: set[int], was_active: set[int], before: set[int]) -> str:
+    """Jobs that were active, or the newest one, are missing: older state was loaded.
+
+    That others are missing is no sign: Flux may purge inactive jobs, the oldest first.
+    """
+    if not gone or (not gone & was_active and max(before) not in gone):
+        return ""
+    return (
+        f"The queue went back in time: {len(gone)} of {len(before)} jobs are gone,"
+        f" the newest of them {f58(max(gone))}."
+    )
 
 
 def _last_transition(draft: JobDraft) -> float:

@@ -74,6 +74,13 @@ class JobEvents:
 
 
 @dataclass(frozen=True, slots=True)
+class ActiveJobs:
+    """The jobs that were active when the journal began, by job-manager's own account."""
+
+    ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """Something changed: `kind` is queues, stats, resources, overlay or trouble."""
 
@@ -128,6 +135,7 @@ Message = (
     | Mode
     | JobsPiece
     | JobEvents
+    | ActiveJobs
     | Fact
     | Reply
     | Progress
@@ -227,6 +235,7 @@ _PARSERS: dict[str, Callable[[Fields], Message]] = {
     "mode": lambda fields: Mode(str(fields["mode"]), str(fields["why"])),
     "jobs": lambda fields: JobsPiece(str(fields["z"]), bool(fields["last"]), bool(fields["part"])),
     "event": _events,
+    "active": lambda fields: ActiveJobs(frozenset(map(int, fields["ids"]))),
     "queues": _fact,
     "stats": _fact,
     "resources": _fact,
