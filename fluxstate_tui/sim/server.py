@@ -133,7 +133,10 @@ class SimulatedCluster:
         self.state.store.create(CRDS, crd_of(self.state.flavour))
         self.state.manager.start()
         self._runner = web.AppRunner(
-            build_app(self._context), access_log=None, handler_cancellation=True
+            build_app(self._context),
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=0.2,
         )
         await self._runner.setup()
         try:
@@ -165,9 +168,7 @@ class SimulatedCluster:
             with socket.socket() as probe:
                 probe.bind((HOST, 0))
                 self._port = probe.getsockname()[1]
-        self._site = web.TCPSite(
-            self._runner, HOST, self._port, shutdown_timeout=0.2, reuse_address=True
-        )
+        self._site = web.TCPSite(self._runner, HOST, self._port, reuse_address=True)
         await self._site.start()
 
     @property
@@ -206,11 +207,18 @@ class SimulatedCluster:
         return yaml.safe_dump(self.kubeconfig(), sort_keys=False)
 
     def write_kubeconfig(self, path: Path | str, token: str | None = None) -> Path:
-        """Write a kubeconfig that only its owner can read; its token runs programs."""
+        """Write a kubeconfig that only its owner can read; its token runs programs.
+
+        It appears whole: whoever waits for the file may read it at once.
+        """
         target = Path(path)
-        target.unlink(missing_ok=True)
-        target.touch(mode=0o600)
-        target.write_text(yaml.safe_dump(self.kubeconfig(token), sort_keys=False))
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            partial.touch(mode=0o600)
+            partial.write_text(yaml.safe_dump(self.kubeconfig(token), sort_keys=False))
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
         return target
 
     def put_file(self, host_path: str, path: str, data: bytes) -> None:

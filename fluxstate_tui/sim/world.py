@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fluxstate_tui.sim.api.json_types import JsonObject
 from fluxstate_tui.sim.api.kinds import NAMESPACES, PVCS, PVS, SERVICEACCOUNTS, STORAGECLASSES
+from fluxstate_tui.sim.api.schema import apply_defaults
 from fluxstate_tui.sim.operator.defaults import DEFAULT_CLASS
 from fluxstate_tui.sim.operator.flavour import Flavour
 
@@ -143,8 +144,6 @@ async def _tutorial(state: ClusterState) -> None:
 
 def with_defaults(state: ClusterState, body: JsonObject) -> JsonObject:
     """A MiniCluster with the CRD's defaults, as the API server would store it."""
-    from fluxstate_tui.sim.api.schema import apply_defaults
-
     filled: JsonObject = apply_defaults(state.flavour.schema(), body)
     return filled
 
