@@ -1,0 +1,114 @@
+"""The verdict on an archive, with its level: what was checked is said, and nothing more.
+
+L0 the file has bytes; L1 its checksum is the expected one; L2 every member was unpacked, every
+checksum of the format is right, every job makes sense; L3 real Flux opened it and told the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from fluxstate_tui.archive.findings import Finding, Kind
+from fluxstate_tui.archive.manifest import Part
+from fluxstate_tui.archive.reader import Archive, Cancelled, Progress, read_archive
+from fluxstate_tui.archive.recovery import disagreement
+from fluxstate_tui.exits import ExitCode
+
+# From the hardest to the mildest: the first kind that was found decides.
+_WEIGHT = (
+    Kind.ZERO_BYTES,
+    Kind.HOSTILE,
+    Kind.NOT_AN_ARCHIVE,
+    Kind.TRUNCATED,
+    Kind.DAMAGED,
+)
+_WORDS = {
+    Kind.TRUNCATED: "truncated at",
+    Kind.DAMAGED: "damaged at",
+    Kind.HOSTILE: "hostile:",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The result. `level` is the highest that was reached, '' when not even L0.
+
+    `counts` is jobs by status. `archive` is all that could be read.
+    """
+
+    kind: Kind
+    level: str
+    place: str
+    message: str
+    counts: dict[str, int]
+    findings: tuple[Finding, ...]
+    archive: Archive
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 good, 1 no archive at all, 6 damaged (or zero bytes, or hostile)."""
+        if self.kind.good:
+            return ExitCode.OK
+        return ExitCode.FAILURE if self.kind is Kind.NOT_AN_ARCHIVE else ExitCode.VERIFICATION
+
+    def sentence(self) -> str:
+        """The verdict in one line."""
+        if self.kind.good:
+            return f"{self.kind.value} ({self.level}): {self.message}"
+        if not self.place:
+            return f"{self.kind.value}: {self.message}"
+        words = _WORDS.get(self.kind, f"{self.kind.value}:")
+        return f"{words} {self.place}: {self.message}"
+
+
+def verify(
+    source: Path | bytes,
+    *,
+    flux: str | None = None,
+    expected: Part | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Verdict:
+    """Check an archive as far as possible.
+
+    `flux` is the program for L3 (None = stop at L2); `expected` is the manifest's part, with the
+    size and checksum that the file must have. Raises FluxstateError when the file cannot be opened.
+    """
+    archive = read_archive(source, progress=progress, cancelled=cancelled, thorough=True)
+    if expected is not None and archive.sha256 != expected.sha256:
+        finding = Finding(
+            Kind.DAMAGED,
+            f"{archive.size} bytes",
+            f"the checksum is not the one of the manifest ({expected.size} bytes)",
+        )
+        return _bad(archive, (finding, *archive.findings), "L0" if archive.size else "")
+    if archive.findings:
+        level = "L1" if expected is not None else "L0"
+        return _bad(archive, archive.findings, level if archive.size else "")
+    if flux is not None:
+        wrong = disagreement(flux, source, [one.job for one in archive.jobs])
+        if wrong:
+            return _bad(archive, (Finding(Kind.DAMAGED, "real Flux", wrong),), "L2")
+    return _good(archive, "L2" if flux is None else "L3")
+
+
+def counts(archive: Archive) -> dict[str, int]:
+    """How many jobs of each status."""
+    return dict(Counter(one.job.status for one in archive.jobs))
+
+
+def _good(archive: Archive, level: str) -> Verdict:
+    kind = Kind.COMPLETE if archive.jobs else Kind.EMPTY
+    jobs = f"{len(archive.jobs)} jobs in {archive.entries} entries"
+    by = f", flux-core {archive.core_version}" if archive.core_version else ""
+    message = f"{jobs}{by}" if archive.jobs else f"0 jobs in {archive.entries} entries{by}"
+    return Verdict(kind, level, "", message, counts(archive), (), archive)
+
+
+def _bad(archive: Archive, findings: tuple[Finding, ...], level: str) -> Verdict:
+    worst = min(findings, key=lambda finding: _WEIGHT.index(finding.kind))
+    return Verdict(
+        worst.kind, level, worst.place, worst.message, counts(archive), findings, archive
+    )
