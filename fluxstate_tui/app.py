@@ -1,0 +1,184 @@
+"""The Textual App: themes, keys, time, and the first screen. It knows no client."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.theme import Theme
+
+from fluxstate_tui.clock import Clock, SystemClock
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.screens.live import LiveScreen
+from fluxstate_tui.screens.miniclusters import MiniClustersScreen
+from fluxstate_tui.screens.services import Services
+from fluxstate_tui.store import Notices, Store
+from fluxstate_tui.widgets.theme import (
+    DEFAULT_THEME,
+    VARIABLES,
+    ThemeError,
+    load_theme,
+    load_themes,
+    theme_folder,
+)
+
+if TYPE_CHECKING:
+    from fluxstate_tui.screens.actions import Actions
+
+Start = Callable[[], Awaitable[None]]
+TICK = 1.0
+
+
+class FluxstateApp(App[int]):
+    """The dashboard.
+
+    `start` connects and feeds the store; it is awaited after the first paint and may run for
+    ever. When it raises FluxstateError the dashboard stays, says why, and `ctrl+r` tries again.
+    """
+
+    TITLE = "fluxstate"
+    CSS_PATH = "screens/fluxstate.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (as the base class has it)
+        (0, "-narrow"),
+        (100, "-normal"),
+        (140, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-short"),
+        (20, "-medium"),
+        (34, "-tall"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "help", id="app.help", key_display="?"),
+        Binding("q", "quit", "quit", id="app.quit"),
+        Binding("ctrl+r", "reconnect", "Connect again", show=False, id="app.reconnect"),
+    ]
+
+    def __init__(
+        self,
+        store: Store,
+        actions: Actions,
+        *,
+        start: Start | None = None,
+        clock: Clock | None = None,
+        place: str = "",
+        read_only: bool = False,
+        all_namespaces: bool = False,
+        archive: Path | None = None,
+        theme: str = DEFAULT_THEME,
+    ) -> None:
+        super().__init__()
+        self.services = Services(
+            store=store,
+            notices=Notices(store),
+            actions=actions,
+            clock=clock or SystemClock(),
+            place=place,
+            read_only=read_only,
+            all_namespaces=all_namespaces,
+        )
+        self._start = start
+        self._archive = archive
+        self._wanted_theme = theme
+        self._load_first_theme()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Values for our own variables, so that every theme of Textual works too."""
+        return dict(VARIABLES)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The list of MiniClusters, or the archive that was given."""
+        if self._archive is not None:
+            from fluxstate_tui.screens.archive import ArchiveScreen, read_file
+
+            path = self._archive
+            return ArchiveScreen(self.services, path.name, lambda: read_file(path))
+        return MiniClustersScreen(self.services)
+
+    def on_mount(self) -> None:
+        """Connect after the first paint; let the seconds pass."""
+        self.set_interval(TICK, self._tick)
+        self.call_after_refresh(self._after_first_paint)
+
+    def on_unmount(self) -> None:
+        """Nobody is told anything any more."""
+        self.services.notices.close()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the palette offers beyond Textual's own."""
+        yield from super().get_system_commands(screen)
+        yield SystemCommand("Connect again", "Start the connection anew", self.action_reconnect)
+
+    def action_help(self) -> None:
+        """Explain the keys of the current screen."""
+        from fluxstate_tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def action_reconnect(self) -> None:
+        """Try to connect again."""
+        if self._start is not None:
+            self.services.trouble = None
+            self.run_worker(self._connect(), group="connection", exclusive=True)
+            self._show_current()
+
+    def _after_first_paint(self) -> None:
+        self._load_other_themes()
+        if self._start is not None:
+            self.run_worker(self._connect(), group="connection", exclusive=True)
+
+    async def _connect(self) -> None:
+        assert self._start is not None
+        try:
+            await self._start()
+        except FluxstateError as error:
+            self.services.trouble = error
+        except Exception as error:  # a bug in a feed must not take the last picture away
+            self.services.trouble = FluxstateError(
+                f"a bug in fluxstate-tui: {type(error).__name__}: {error}",
+                safe="Nothing was changed in the cluster by this.",
+                advice="ctrl+r connects again; please report it.",
+            )
+        self._show_current()
+
+    def _show_current(self) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, LiveScreen) and screen.is_current:
+                screen.on_screen_resume()
+
+    def _tick(self) -> None:
+        self.services.store.tick(self.services.clock.now())
+        if isinstance(self.screen, LiveScreen):
+            self.screen.tick()
+
+    def _load_first_theme(self) -> None:
+        """Only the theme that is shown: the others can wait until after the first paint."""
+        path = theme_folder() / f"{self._wanted_theme}.yaml"
+        try:
+            theme = load_theme(path)
+        except ThemeError:
+            return  # told when all are loaded: before the first paint nobody can read it
+        self.register_theme(theme)
+        self.theme = theme.name
+
+    def _load_other_themes(self) -> None:
+        mistakes: list[str] = []
+        for found in load_themes(theme_folder()):
+            if isinstance(found, Theme):
+                self.register_theme(found)
+            else:
+                mistakes.append(str(found))
+        if self.theme != self._wanted_theme:
+            if self._wanted_theme in self.available_themes:
+                self.theme = self._wanted_theme
+            else:
+                ours = ", ".join(path.stem for path in sorted(theme_folder().glob("*.yaml")))
+                mistakes.append(f"There is no theme '{self._wanted_theme}'. Ours: {ours}.")
+        if mistakes:
+            self.notify("\n".join(mistakes), severity="warning", markup=False, timeout=12)

@@ -1,0 +1,106 @@
+"""What screens may ask for. Screens know no client: the wiring passes something that can do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from fluxstate_tui.archive.manifest import CatalogueEntry
+    from fluxstate_tui.archive.reader import Archive
+    from fluxstate_tui.model.event import Event
+    from fluxstate_tui.model.reference import ClusterRef
+    from fluxstate_tui.operations.choices import Choices
+    from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent
+
+Kind = Literal["pause", "resume", "save", "delete", "restore"]
+JobVerb = Literal["cancel", "kill", "hold", "release"]
+
+
+class Operation(Protocol):
+    """A prepared operation: nothing has happened yet."""
+
+    @property
+    def plan(self) -> Plan:
+        """What it is going to do."""
+        ...
+
+    async def run(self, progress: Callable[[StepEvent], None]) -> Outcome:
+        """Do it. Cancelling the task that awaits it leaves nothing half done unnoticed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLine:
+    """A piece of a job's output: stream (stdout or stderr), task rank, and text."""
+
+    stream: str
+    rank: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetail:
+    """Everything of one job that the table does not show. `jobspec` is None if it is unreadable.
+
+    `trouble` says in one sentence what could not be read, '' if all was.
+    """
+
+    events: tuple[Event, ...] = ()
+    jobspec: dict[str, Any] | None = None
+    output: tuple[OutputLine, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRequest:
+    """A job to submit. `nodes` None leaves the choice to Flux; `copies` submits it many times.
+
+    `command` is a list of words, never a shell line. `tutorial` submits the tutorials' loop
+    instead: `sleep i` and `whoami`, five times.
+    """
+
+    command: tuple[str, ...] = ()
+    tasks: int = 1
+    nodes: int | None = None
+    copies: int = 1
+    tutorial: bool = False
+
+
+class Actions(Protocol):
+    """The way out of the dashboard. Every method raises FluxstateError with what to do."""
+
+    async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> Operation:
+        """Read the world and plan an operation."""
+        ...
+
+    async def preview_restore(
+        self, ref: ClusterRef, archive: str, size: int | None
+    ) -> tuple[str, ...]:
+        """What a restore of that archive onto `size` pods would bring, in plain lines."""
+        ...
+
+    async def job_detail(self, ref: ClusterRef, job_id: int) -> JobDetail:
+        """Eventlog, jobspec and output of one job."""
+        ...
+
+    async def submit(self, ref: ClusterRef, request: SubmitRequest) -> tuple[int, ...]:
+        """Submit jobs and return their ids. Flux's own errors are in the message."""
+        ...
+
+    async def act_on_jobs(self, ref: ClusterRef, ids: tuple[int, ...], verb: JobVerb) -> str:
+        """Cancel, kill, hold or release jobs. Returns one sentence about what was read back."""
+        ...
+
+    async def refresh_archives(self, ref: ClusterRef) -> None:
+        """Read the catalogue again; it comes back through the store."""
+        ...
+
+    async def open_archive(self, ref: ClusterRef, entry: CatalogueEntry) -> Archive:
+        """Fetch an archive of the catalogue, verified, and read it."""
+        ...
+
+    def why_not(self, kind: Kind | Literal["submit"], ref: ClusterRef) -> str:
+        """Why that is not possible for this MiniCluster (a missing right), '' if it is."""
+        ...

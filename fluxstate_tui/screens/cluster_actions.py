@@ -1,0 +1,85 @@
+"""The keys that act on one MiniCluster: the same in the list and inside of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
+
+from textual.binding import Binding
+from textual.screen import Screen
+
+from fluxstate_tui.model.minicluster import Phase
+
+if TYPE_CHECKING:
+    from fluxstate_tui.screens.actions import Kind
+    from fluxstate_tui.screens.services import Services
+    from fluxstate_tui.store import Summary
+
+ASKABLE = (Phase.UP, Phase.PAUSED, Phase.DEGRADED, Phase.QUORUM)
+
+
+class ClusterActions(Screen[None]):
+    """Subclasses say which MiniCluster is `chosen`. Keys that cannot work now are grey."""
+
+    services: Services
+    KEYS: ClassVar[list[Binding]] = [
+        Binding("s", "operate('save')", "save", id="cluster.save"),
+        Binding("p", "operate('pause')", "pause", id="cluster.pause"),
+        Binding("p", "operate('resume')", "resume", id="cluster.resume"),
+        Binding("d", "operate('delete')", "delete", id="cluster.delete"),
+        Binding("r", "operate('restore')", "restore", id="cluster.restore"),
+        Binding("n", "submit", "submit", id="cluster.submit"),
+    ]
+
+    @property
+    def chosen(self) -> Summary | None:
+        """The MiniCluster that the keys act on."""
+        raise NotImplementedError
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey what is read-only, forbidden, or senseless in this state."""
+        if action == "submit":
+            return True if self.why_not("submit") == "" else None
+        if action == "operate":
+            what = cast("Kind", parameters[0])
+            if what in ("pause", "resume") and what != self._toggle():
+                return False
+            return True if self.why_not(what) == "" else None
+        return True
+
+    def why_not(self, what: Kind | Literal["submit"]) -> str:
+        """Why a key is grey, in one sentence; '' if it works."""
+        chosen = self.chosen
+        if chosen is None:
+            return "No MiniCluster is chosen."
+        if self.services.read_only:
+            return "This dashboard was started read-only."
+        run = self.services.runs.get(chosen.ref.uid)
+        if run is not None and run.running:
+            return "" if what == run.plan.operation else f"{run.title} is running."
+        if what == "restore":
+            return "" if chosen.archives else "No archive of it is known."
+        if chosen.phase is Phase.DELETING or chosen.deleted:
+            return f"{chosen.ref.name} is deleted."
+        if what != "delete" and chosen.phase not in ASKABLE:
+            return f"{chosen.ref.name} is {chosen.phase.value}: its Flux does not answer."
+        return self.services.actions.why_not(what, chosen.ref)
+
+    def action_operate(self, what: Kind) -> None:
+        """Open the dialog or the plan of an operation; nothing happens before consent."""
+        from fluxstate_tui.screens.start import start_operation
+
+        chosen = self.chosen
+        if chosen is not None:
+            start_operation(self.app, self.services, what, chosen)
+
+    def action_submit(self) -> None:
+        """Ask for a job and submit it."""
+        from fluxstate_tui.screens.submit import SubmitDialog
+
+        if self.chosen is not None:
+            self.app.push_screen(SubmitDialog(self.services, self.chosen.ref))
+
+
+    def _toggle(self) -> str:
+        """`p` pauses what is started and resumes what is stopped."""
+        return "resume" if self.chosen is not None and self.chosen.queue == "stopped" else "pause"

@@ -1,0 +1,77 @@
+"""Why something is as it is, in one sentence and with the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.model.kubernetes import KubeEvent
+from fluxstate_tui.screens.cluster_columns import state_word
+from fluxstate_tui.screens.operation_run import OperationRun
+from fluxstate_tui.store import Summary
+from fluxstate_tui.widgets.line import Part
+from fluxstate_tui.widgets.words import age
+
+
+def color(tone: str) -> str:
+    """The theme variable of a tone, for styled text."""
+    return {"off": "$muted", "plain": "$foreground", "strong": "$foreground bold"}.get(
+        tone, "$accent" if tone == "accent" else f"$state-{tone}"
+    )
+
+
+def headline(summary: Summary, run: OperationRun | None) -> list[Part]:
+    """The state and its reason in one line; a running operation comes first."""
+    word = state_word(summary)
+    parts: list[Part] = []
+    if run is not None and run.outcome is None:
+        parts += [(f"▶ {run.title}: {run.progress_text}", "$state-busy"), ("  ", "")]
+    parts += [(str(word), color(word.tone)), ("  ", "")]
+    reason = summary.reason
+    if summary.evidence and summary.evidence[0].startswith("The queue went back"):
+        reason = summary.evidence[0]
+    return [*parts, (reason, "$foreground")]
+
+
+def explanation(summary: Summary, events: Sequence[KubeEvent], now: float) -> list[list[Part]]:
+    """The reason, the evidence that it was derived from, and the last events."""
+    word = state_word(summary)
+    rows: list[list[Part]] = [
+        [
+            (f"Why is {summary.ref.name} ", "$muted"),
+            (word.word, color(word.tone)),
+            ("?", "$muted"),
+        ],
+        [(summary.reason, "")],
+    ]
+    rows += [[("· ", "$muted"), (line, "")] for line in summary.evidence]
+    if summary.armed:
+        rows.append(
+            [
+                ("! ", "$state-warn"),
+                ("An archive is armed: the next start of the lead container loads it.", ""),
+            ]
+        )
+    rows += [event_row(event, now) for event in events]
+    return rows
+
+
+def event_row(event: KubeEvent, now: float) -> list[Part]:
+    """One Kubernetes event: age, reason, object, message."""
+    tone = "$state-warn" if event.type == "Warning" else "$muted"
+    return [
+        (f"{age(now - event.last_seen):>4}  ", "$muted"),
+        (f"{event.reason} ", tone),
+        (f"{event.kind.lower()}/{event.name} ", "$muted"),
+        (event.message, ""),
+    ]
+
+
+def trouble_rows(error: FluxstateError) -> list[str]:
+    """An error in lines: what happened, what is safe, what to do."""
+    rows = [error.message]
+    if error.safe:
+        rows.append(f"safe: {error.safe}")
+    if error.advice:
+        rows.append(f"do: {error.advice}")
+    return rows

@@ -1,0 +1,167 @@
+"""The columns of a job table: live queue and opened archive show jobs in the same way."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from fluxstate_tui.model.job import Job, JobState
+from fluxstate_tui.model.jobid import f58
+from fluxstate_tui.store.filters import FilterField
+from fluxstate_tui.widgets.columns import Column
+from fluxstate_tui.widgets.words import duration, job_word
+
+
+def user_text(job: Job) -> str:
+    """The user; Flux tells only the uid, and 0 has one name everywhere."""
+    return "root" if job.userid == 0 else str(job.userid)
+
+
+def ending(job: Job) -> str:
+    """How an inactive job ended beyond its result: exit code, signal or exception."""
+    if job.exception is not None:
+        note = f": {job.exception.note}" if job.exception.note else ""
+        return f"{job.exception.type}{note}"
+    if job.waitstatus:
+        code, number = job.waitstatus >> 8, job.waitstatus & 0x7F
+        if number:
+            return _signal_name(number)
+        return _signal_name(code - 128) if code > 128 else f"exit {code}"
+    return ""
+
+
+def info_text(job: Job) -> str:
+    """Where it runs or ran and how it ended; for a pending job, what it waits for."""
+    if job.state is JobState.INACTIVE:
+        return " · ".join(part for part in (job.nodelist, ending(job)) if part)
+    if job.state.running:
+        return job.nodelist
+    if job.dependencies:
+        return "depends:" + ",".join(job.dependencies)
+    if job.urgency == 0:
+        return "held"
+    return _annotated(job) or ("waits for resources" if job.state is JobState.SCHED else "")
+
+
+def time_text(job: Job, now: float) -> str:
+    """How long it runs or ran, `-` before that."""
+    seconds = job.runtime(now)
+    return "-" if seconds is None else duration(seconds)
+
+
+def state_search_text(job: Job) -> str:
+    """What `state:` finds: the status, and the words for several of them."""
+    if job.state.pending:
+        return f"{job.status} pending active"
+    if job.state.running:
+        return f"{job.status} running active"
+    return f"{job.status} inactive done"
+
+
+def _annotated(job: Job) -> str:
+    sched: Any = job.annotations.get("sched")
+    if isinstance(sched, dict):
+        reason = sched.get("reason_pending") or sched.get("resource_summary")
+        return str(reason) if reason else ""
+    return ""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _runtime_now(job: Job) -> float:
+    """Seconds for sorting: by the start for those that run, so that the order stays put."""
+    if job.t_run is None:
+        return -1.0
+    return job.t_cleanup - job.t_run if job.t_cleanup is not None else 1e12 - job.t_run
+
+
+JOB_COLUMNS: tuple[Column[Job], ...] = (
+    Column("jobid", "JOBID", 12, lambda j, _: f58(j.id), "left", lambda _: "accent"),
+    Column("user", "USER", 5, lambda j, _: user_text(j), sort=lambda j: j.userid, rank=6),
+    Column(
+        "name",
+        "NAME",
+        9,
+        lambda j, _: j.name,
+        tone=lambda _: "strong",
+        sort=lambda j: j.name,
+        flex=1,
+        rank=1,
+    ),
+    Column(
+        "state",
+        "ST",
+        11,
+        lambda j, _: str(job_word(j)),
+        tone=lambda j: job_word(j).tone,
+        sort=lambda j: (j.state, j.result or 0),
+    ),
+    Column(
+        "tasks",
+        "NTASKS",
+        6,
+        lambda j, _: _number(j.ntasks),
+        "right",
+        lambda _: "plain",
+        lambda j: j.ntasks or 0,
+        rank=4,
+    ),
+    Column(
+        "nodes",
+        "NNODES",
+        6,
+        lambda j, _: _number(j.nnodes),
+        "right",
+        lambda _: "plain",
+        lambda j: j.nnodes or 0,
+        rank=5,
+    ),
+    Column(
+        "time",
+        "TIME",
+        6,
+        time_text,
+        "right",
+        lambda _: "plain",
+        _runtime_now,
+        rank=3,
+        ticks=lambda j: j.state.running,
+    ),
+    Column(
+        "info",
+        "INFO",
+        10,
+        lambda j, _: info_text(j),
+        tone=lambda _: "off",
+        sort=info_text,
+        flex=3,
+        rank=2,
+    ),
+)
+
+JOB_FIELDS: dict[str, FilterField[Job]] = {
+    field.name: field
+    for field in (
+        FilterField[Job]("jobid", text=lambda j: f58(j.id)),
+        FilterField[Job]("user", text=user_text),
+        FilterField[Job]("name", text=lambda j: j.name),
+        FilterField[Job]("state", text=state_search_text),
+        FilterField[Job]("info", text=info_text),
+        FilterField[Job]("queue", text=lambda j: j.queue, in_plain_text=False),
+        FilterField[Job]("host", text=lambda j: j.nodelist, in_plain_text=False),
+        FilterField[Job]("tasks", number=lambda j: j.ntasks),
+        FilterField[Job]("nodes", number=lambda j: j.nnodes),
+        FilterField[Job]("cores", number=lambda j: j.ncores),
+        FilterField[Job]("urgency", number=lambda j: j.urgency),
+        FilterField[Job]("limit", number=lambda j: j.duration),
+    )
+}

@@ -1,0 +1,126 @@
+"""The base of all screens that show the live picture: header, body, keys, and when to repaint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from fluxstate_tui.screens.services import Services
+from fluxstate_tui.store import Changes, Source
+from fluxstate_tui.store.events import Freshness
+from fluxstate_tui.widgets.footer import KeyFooter
+from fluxstate_tui.widgets.line import Line, Part
+from fluxstate_tui.widgets.words import FRESHNESS, age
+
+KUBE_SOURCES = ("miniclusters", "pods", "jobs", "events")
+
+
+class LiveScreen(Screen[None]):
+    """Subclasses give `body`, `crumbs`, `show_all` and `show_changes`.
+
+    A screen below another one does nothing; it shows everything again when it comes back.
+    """
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self.services = services
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def compose(self) -> ComposeResult:
+        """Header, body, keys."""
+        yield Line(id="header", classes="header")
+        yield from self.body()
+        yield KeyFooter()
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between header and keys."""
+        return ()
+
+    def crumbs(self) -> list[str]:
+        """Where one is, from the list of MiniClusters inwards."""
+        return []
+
+    def sources(self) -> list[Source]:
+        """The sources whose freshness the header shows."""
+        found = (self.services.store.source(name) for name in KUBE_SOURCES)
+        return [source for source in found if source is not None]
+
+    def show_all(self) -> None:
+        """Show the whole picture."""
+
+    def show_changes(self, changes: Changes) -> None:
+        """Show what changed."""
+
+    def tick(self) -> None:
+        """A second passed: show ages anew."""
+        self.show_header()
+
+    def on_mount(self) -> None:
+        """Follow the store."""
+        self._unsubscribe = self.services.notices.subscribe(self._noticed)
+        self.show_header()
+        self.show_all()
+
+    def on_unmount(self) -> None:
+        """Follow it no more."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+
+    def on_screen_resume(self) -> None:
+        """Back on top: show what happened meanwhile."""
+        self.show_header()
+        self.show_all()
+        self.refresh_bindings()
+
+    def show_header(self) -> None:
+        """Where one is, what one looks at, and how fresh it is."""
+        place = f"  {self.services.place}" if self.services.place else ""
+        left: list[Part] = [("fluxstate", "$accent bold"), (place, "$muted")]
+        for crumb in self.crumbs():
+            left += [(" › ", "$muted"), (crumb, "$foreground bold")]
+        self.query_one("#header", Line).say(left, self._freshness())
+
+    def _noticed(self, changes: Changes) -> None:
+        if not self.is_current:
+            return
+        if changes.sources:
+            self.show_header()
+        self.show_changes(changes)
+        self.refresh_bindings()
+
+    def _freshness(self) -> list[Part]:
+        parts: list[Part] = []
+        if self.services.read_only:
+            parts.append(("read-only  ", "$state-warn"))
+        if self.services.trouble is not None:
+            return [*parts, ("✗ not connected", "$state-bad")]
+        sources = self.sources()
+        if not sources:
+            return [*parts, ("◌ connecting", "$state-wait")]
+        return [*parts, *freshness(sources, self.services.clock.now())]
+
+
+def freshness(sources: list[Source], now: float) -> list[Part]:
+    """The worst of some sources in words, with the age of the data and why."""
+    order = list(FRESHNESS)
+    severity = [
+        Freshness.LIVE,
+        Freshness.ABSENT,
+        Freshness.CONNECTING,
+        Freshness.FORBIDDEN,
+        Freshness.STALE,
+    ]
+    worst = max(sources, key=lambda s: (severity.index(s.freshness), -order.index(s.freshness)))
+    word = FRESHNESS[worst.freshness]
+    text = str(word)
+    seconds = worst.age(now)
+    if worst.freshness is Freshness.STALE and seconds is not None:
+        text += f" {age(seconds)}"
+    if worst.freshness is Freshness.FORBIDDEN:
+        text += f" to read {worst.name.split(':')[0]}"
+    if worst.detail:
+        text += f" · {worst.detail}"
+    return [(text, f"$state-{word.tone}" if word.tone != "off" else "$muted")]

@@ -1,0 +1,146 @@
+"""Home: every MiniCluster in one row, and why the chosen one is in its state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from fluxstate_tui.screens.cluster_actions import ClusterActions
+from fluxstate_tui.screens.cluster_columns import CLUSTER_FIELDS, cluster_columns
+from fluxstate_tui.screens.explanation import explanation, headline, trouble_rows
+from fluxstate_tui.screens.live import LiveScreen
+from fluxstate_tui.screens.services import Services
+from fluxstate_tui.store import Changes, Summary
+from fluxstate_tui.store.events import Freshness
+from fluxstate_tui.widgets.grid import Grid
+from fluxstate_tui.widgets.line import Line
+from fluxstate_tui.widgets.panel import Panel
+from fluxstate_tui.widgets.table import Table
+
+CONNECTING = "Connecting …"
+EMPTY = (
+    "No MiniCluster here.\n"
+    "Create one with kubectl apply -f minicluster.yaml, or look in all namespaces with -A.\n"
+    "fluxstate-tui --demo shows a simulated cluster."
+)
+
+
+class MiniClustersScreen(ClusterActions, LiveScreen):
+    """The list of MiniClusters."""
+
+    TITLE = "MiniClusters"
+    HELP_TEXT = (
+        "Every MiniCluster with its derived state, its queue and its archives. "
+        "PEND RUN DONE FAIL count jobs; ? with an age means: last read that long ago."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "open", id="miniclusters.open", key_display="↵"),
+        *ClusterActions.KEYS,
+        Binding("x", "explain", "explain", id="miniclusters.explain"),
+    ]
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self.table: Table[str, Summary] = Table(
+            cluster_columns(services.all_namespaces),
+            CLUSTER_FIELDS,
+            now=services.clock.now,
+            order="name",
+            id="miniclusters",
+        )
+
+    def body(self) -> Iterable[Widget]:
+        """The table, the reason of the chosen row, and more of it on `x`."""
+        yield self.table
+        yield Line(id="reason", classes="reason")
+        yield Panel(id="explanation", classes="explanation")
+
+    def show_all(self) -> None:
+        """Every row anew."""
+        trouble = self.services.trouble
+        if trouble is not None:
+            self.table.say_when_empty("\n".join(trouble_rows(trouble)))
+        elif self._listed():
+            self.table.say_when_empty(EMPTY)
+        else:
+            self.table.say_when_empty(self._why_not_listed())
+        self.table.show(self.services.store.summaries)
+        self._show_reason()
+
+    def show_changes(self, changes: Changes) -> None:
+        """The rows that changed."""
+        if changes.sources:
+            self.show_all()
+        elif changes.summaries:
+            self.table.patch(changes.summaries)
+        self._show_reason()
+
+    def tick(self) -> None:
+        """Ages go on."""
+        super().tick()
+        self.table.grid.tick()
+
+    @property
+    def chosen(self) -> Summary | None:
+        """The MiniCluster under the cursor."""
+        key = self.table.grid.cursor_key
+        return None if key is None else self.services.store.summaries.get(key)
+
+    def on_mount(self) -> None:
+        """The cursor is in the list."""
+        super().on_mount()
+        self.table.grid.focus()
+
+    def on_grid_highlighted(self, event: Grid.Highlighted) -> None:
+        """Another MiniCluster was chosen: other keys may be possible."""
+        event.stop()
+        self._show_reason()
+        self.refresh_bindings()
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Go into the chosen MiniCluster."""
+        event.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Go into the chosen MiniCluster."""
+        chosen = self.chosen
+        if chosen is not None:
+            from fluxstate_tui.screens.minicluster import MiniClusterScreen
+
+            self.app.push_screen(MiniClusterScreen(self.services, chosen.ref))
+
+    def action_explain(self) -> None:
+        """Show or hide why the chosen MiniCluster is in its state."""
+        self.query_one("#explanation").toggle_class("-open")
+        self._show_reason()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a MiniCluster there is nothing to open or explain."""
+        if action in ("open", "explain"):
+            return True if self.chosen is not None else None
+        return super().check_action(action, parameters)
+
+    def _show_reason(self) -> None:
+        chosen = self.chosen
+        line, panel = self.query_one("#reason", Line), self.query_one("#explanation", Panel)
+        if chosen is None:
+            line.say([])
+            panel.say([])
+            return
+        line.say(headline(chosen, self.services.runs.get(chosen.ref.uid)))
+        events: list[Any] = self.services.store.events_of(chosen.ref.uid)[:5]
+        panel.say(explanation(chosen, events, self.services.clock.now()))
+
+    def _listed(self) -> bool:
+        source = self.services.store.source("miniclusters")
+        return source is not None and source.freshness is Freshness.LIVE
+
+    def _why_not_listed(self) -> str:
+        source = self.services.store.source("miniclusters")
+        if source is None or source.freshness is Freshness.CONNECTING:
+            return CONNECTING
+        return source.detail or f"The MiniClusters are {source.freshness.value}."

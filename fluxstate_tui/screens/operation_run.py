@@ -1,0 +1,85 @@
+"""One operation from consent to outcome. It goes on when its screen is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.operations.plan import Outcome, OutcomeKind, Plan, StepEvent, StepState
+from fluxstate_tui.screens.actions import Operation
+
+
+class OperationRun:
+    """Runs an operation as a task and keeps what its steps said. `changed` is called at news."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self.steps: dict[str, StepEvent] = {}
+        self.outcome: Outcome | None = None
+        self.changed: Callable[[], None] = lambda: None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that was consented to."""
+        return self.operation.plan
+
+    @property
+    def title(self) -> str:
+        """`save flux-sample`."""
+        return f"{self.plan.operation} {self.plan.target.name}"
+
+    @property
+    def progress_text(self) -> str:
+        """`step 3 of 6, Wait for running jobs`."""
+        steps = self.plan.steps
+        for number, step in enumerate(steps, 1):
+            event = self.steps.get(step.id)
+            if event is not None and event.state is StepState.RUNNING:
+                return f"step {number} of {len(steps)}, {step.title}"
+        return f"{len(steps)} steps"
+
+    @property
+    def running(self) -> bool:
+        """It was started and has not ended."""
+        return self._task is not None and self.outcome is None
+
+    def start(self) -> None:
+        """Go. What the operation raises becomes an outcome that is never a success."""
+        self._task = asyncio.create_task(self._run(), name=self.title)
+
+    def cancel(self) -> None:
+        """Ask it to stop; it puts back what it did and says so in its outcome."""
+        if self._task is not None and self.outcome is None:
+            self._task.cancel()
+
+    async def finished(self) -> None:
+        """Return when it has ended."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            self.outcome = await self.operation.run(self._progress)
+        except FluxstateError as error:
+            self.outcome = Outcome(
+                OutcomeKind.FAILED, error.message, error.safe, error.advice, int(error.exit_code)
+            )
+        except asyncio.CancelledError:
+            self.outcome = Outcome(
+                OutcomeKind.CANCELLED,
+                "It was cancelled.",
+                advice="Look at the MiniCluster before you start it again.",
+            )
+        except Exception as error:  # a bug of ours must not look like a success or end the app
+            self.outcome = Outcome(
+                OutcomeKind.UNKNOWN,
+                f"A bug in fluxstate-tui ended it: {type(error).__name__}: {error}",
+                advice="Look at the MiniCluster before you start it again, and report this.",
+            )
+        self.changed()
+
+    def _progress(self, event: StepEvent) -> None:
+        self.steps[event.step] = event
+        self.changed()

@@ -1,0 +1,32 @@
+"""What every screen is given: the store, the way to act, the time, and where it looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.errors import FluxstateError
+
+if TYPE_CHECKING:
+    from fluxstate_tui.clock import Clock
+    from fluxstate_tui.screens.actions import Actions
+    from fluxstate_tui.screens.operation_run import OperationRun
+    from fluxstate_tui.store import Notices, Store
+
+
+@dataclass(slots=True)
+class Services:
+    """`place` is context and namespace in words. `trouble` is why there is no cluster, if so.
+
+    `runs` are operations by the uid of their MiniCluster: they go on when their screen is left.
+    """
+
+    store: Store
+    notices: Notices
+    actions: Actions
+    clock: Clock
+    place: str = ""
+    read_only: bool = False
+    all_namespaces: bool = False
+    trouble: FluxstateError | None = None
+    runs: dict[str, OperationRun] = field(default_factory=dict)

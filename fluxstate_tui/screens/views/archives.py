@@ -1,0 +1,183 @@
+"""The catalogue of one MiniCluster: every archive, what it holds, and whether one is armed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.screens.services import Services
+from fluxstate_tui.screens.views.view import View
+from fluxstate_tui.store import Changes
+from fluxstate_tui.store.filters import FilterField
+from fluxstate_tui.widgets.columns import Column
+from fluxstate_tui.widgets.grid import Grid
+from fluxstate_tui.widgets.line import Line, Part
+from fluxstate_tui.widgets.table import Table
+from fluxstate_tui.widgets.words import Word, age, plural, size
+
+_PENDING = ("NEW", "DEPEND", "PRIORITY", "SCHED")
+_RUNNING = ("RUN", "CLEANUP")
+
+
+def verified_word(entry: CatalogueEntry) -> Word:
+    """How far it was verified; what is not verified is never called saved."""
+    if entry.problem:
+        return Word("✗", "problem", "bad")
+    if entry.manifest is None:
+        return Word("?", "unverified", "warn")
+    return Word("✓", entry.manifest.verified or "L0", "ok")
+
+
+def counted(entry: CatalogueEntry, names: tuple[str, ...]) -> str:
+    """How many jobs of these statuses its manifest counts."""
+    if entry.manifest is None:
+        return "–"
+    return str(sum(entry.manifest.counts.get(name, 0) for name in names))
+
+
+def _jobs(entry: CatalogueEntry) -> str:
+    return "–" if entry.manifest is None else str(sum(entry.manifest.counts.values()))
+
+
+def note(entry: CatalogueEntry) -> str:
+    """What one must know before restoring it."""
+    if entry.problem:
+        return entry.problem
+    if entry.manifest is None:
+        return "made by flux dump, without a manifest"
+    if not entry.manifest.idle:
+        return "the queue was not idle: running jobs come back FAILED"
+    return f"from {plural(entry.manifest.size, 'node')}, flux-core {entry.manifest.core_version}"
+
+
+ARCHIVE_COLUMNS: tuple[Column[CatalogueEntry], ...] = (
+    Column(
+        "id",
+        "ARCHIVE",
+        22,
+        lambda e, _: e.id,
+        tone=lambda _: "strong",
+        sort=lambda e: e.id,
+        flex=2,
+    ),
+    Column(
+        "verified",
+        "VERIFIED",
+        12,
+        lambda e, _: str(verified_word(e)),
+        tone=lambda e: verified_word(e).tone,
+        sort=lambda e: str(verified_word(e)),
+    ),
+    Column("jobs", "JOBS", 5, lambda e, _: _jobs(e), "right", rank=1),
+    Column("pend", "PEND", 5, lambda e, _: counted(e, _PENDING), "right", rank=2),
+    Column("run", "RUN", 4, lambda e, _: counted(e, _RUNNING), "right", rank=4),
+    Column("size", "SIZE", 6, lambda e, _: size(e.size), "right", sort=lambda e: e.size, rank=3),
+    Column(
+        "age",
+        "AGE",
+        4,
+        lambda e, now: age(now - e.modified),
+        "right",
+        lambda _: "off",
+        lambda e: e.modified,
+        ticks=lambda _: True,
+    ),
+    Column("note", "NOTE", 14, lambda e, _: note(e), tone=lambda _: "off", flex=3, rank=1),
+)
+
+ARCHIVE_FIELDS: dict[str, FilterField[CatalogueEntry]] = {
+    field.name: field
+    for field in (
+        FilterField[CatalogueEntry]("id", text=lambda e: e.id),
+        FilterField[CatalogueEntry]("verified", text=lambda e: verified_word(e).word),
+        FilterField[CatalogueEntry]("note", text=note),
+        FilterField[CatalogueEntry]("size", number=lambda e: e.size),
+    )
+}
+
+
+class ArchivesView(View):
+    """The catalogue, newest first."""
+
+    label = "Archives"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "look inside", id="archives.open", key_display="↵"),
+        Binding("u", "update", "read again", id="archives.update"),
+    ]
+
+    def __init__(self, services: Services, ref: ClusterRef) -> None:
+        super().__init__(services, ref)
+        self.table: Table[str, CatalogueEntry] = Table(
+            ARCHIVE_COLUMNS, ARCHIVE_FIELDS, now=services.clock.now, order="age", reverse=True
+        )
+
+    def compose(self) -> ComposeResult:
+        """Where the catalogue lies, and what is in it."""
+        yield Line(id="archives-line", classes="summary")
+        yield self.table
+
+    @property
+    def chosen(self) -> CatalogueEntry | None:
+        """The archive under the cursor."""
+        key = self.table.grid.cursor_key
+        return None if key is None else self.table.grid.selection.rows.get(key)
+
+    def show_all(self) -> None:
+        """The whole catalogue."""
+        picture = self.picture
+        if picture is None:
+            return
+        self.table.show({entry.path: entry for entry in picture.catalogue})
+        path = picture.minicluster.archive_path
+        parts: list[Part] = [("catalogue beside ", "$muted"), (path or "no archive.path", "")]
+        if picture.armed:
+            parts.append(
+                ("  ! armed: the next start of the lead container loads it", "$state-warn")
+            )
+        self.query_one("#archives-line", Line).say(parts)
+        if not path:
+            text = "This MiniCluster has no archive.path: its queue cannot be saved on a volume."
+        elif picture.catalogue_at is None:
+            text = "The catalogue is not known yet. It is read through a pod of the MiniCluster."
+        else:
+            text = "No archive yet.\ns saves the queue."
+        self.table.say_when_empty(text)
+
+    def show_changes(self, changes: Changes) -> None:
+        """Archives are few: show them anew."""
+        if self.ref.uid in changes.catalogues:
+            self.show_all()
+
+    def tick(self) -> None:
+        """Ages go on."""
+        self.table.grid.tick()
+
+    def take_focus(self) -> None:
+        """Keys go to the archives."""
+        self.table.grid.focus()
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Look into the archive."""
+        event.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Fetch the archive under the cursor and show what is in it."""
+        entry = self.chosen
+        if entry is not None:
+            from fluxstate_tui.screens.archive import ArchiveScreen
+
+            actions, ref = self.services.actions, self.ref
+            self.app.push_screen(
+                ArchiveScreen(self.services, entry.id, lambda: actions.open_archive(ref, entry))
+            )
+
+    def action_update(self) -> None:
+        """Read the catalogue again."""
+        self.run_worker(
+            self.services.actions.refresh_archives(self.ref), exclusive=True, exit_on_error=False
+        )

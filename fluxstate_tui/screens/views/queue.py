@@ -1,0 +1,169 @@
+"""The live queue of one MiniCluster."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from fluxstate_tui.model.job import Job
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.screens.cluster_columns import QUEUES
+from fluxstate_tui.screens.explanation import color
+from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS
+from fluxstate_tui.screens.services import Services
+from fluxstate_tui.screens.views.view import View
+from fluxstate_tui.store import Changes, ClusterPicture, Summary
+from fluxstate_tui.widgets.grid import Grid
+from fluxstate_tui.widgets.line import Line, Part
+from fluxstate_tui.widgets.spark import sparkline
+from fluxstate_tui.widgets.table import Table
+from fluxstate_tui.widgets.words import age
+
+
+class QueueView(View):
+    """Jobs, newest first until sorted otherwise, and the queue in one line above them."""
+
+    label = "Queue"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "job", id="queue.open", key_display="↵"),
+        Binding("c", "cancel", "cancel job", id="queue.cancel"),
+    ]
+
+    def __init__(self, services: Services, ref: ClusterRef) -> None:
+        super().__init__(services, ref)
+        self.table: Table[int, Job] = Table(
+            JOB_COLUMNS, JOB_FIELDS, now=self._cluster_now, reverse=True
+        )
+
+    def compose(self) -> ComposeResult:
+        """The queue in a line, the jobs below."""
+        yield Line(id="queue-line", classes="summary")
+        yield self.table
+
+    def show_all(self) -> None:
+        """All jobs."""
+        picture = self.picture
+        self.table.show(picture.jobs if picture else {})
+        self._say()
+
+    def show_changes(self, changes: Changes) -> None:
+        """The jobs that changed."""
+        if self.ref.uid in changes.jobs:
+            ids = changes.jobs[self.ref.uid]
+            if ids is None or (
+                self.picture and self.table.grid.selection.rows is not self.picture.jobs
+            ):
+                self.show_all()
+            else:
+                self.table.patch(ids)
+        self._say()
+
+    def tick(self) -> None:
+        """Running jobs grow older."""
+        self.table.grid.tick()
+        self._say()
+
+    def take_focus(self) -> None:
+        """Keys go to the jobs."""
+        self.table.grid.focus()
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Show that job."""
+        event.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Show the job under the cursor."""
+        key = self.table.grid.cursor_key
+        if key is not None:
+            from fluxstate_tui.screens.job import JobScreen
+
+            self.app.push_screen(JobScreen(self.services, self.ref, key))
+
+    def action_cancel(self) -> None:
+        """Ask whether the marked jobs, or the one under the cursor, shall be cancelled."""
+        ids = self._targets()
+        if ids:
+            from fluxstate_tui.screens.job_dialog import CancelJobsDialog
+
+            self.app.push_screen(CancelJobsDialog(self.services, self.ref, ids))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only jobs that are not over can be cancelled."""
+        if action == "cancel":
+            return True if self._targets() and not self.services.read_only else None
+        return True
+
+    def _targets(self) -> tuple[Job, ...]:
+        picture = self.picture
+        key = self.table.grid.cursor_key
+        if picture is None or key is None:
+            return ()
+        ids = self.table.grid.marked or {key}
+        jobs = (picture.jobs.get(job_id) for job_id in sorted(ids))
+        return tuple(j for j in jobs if j is not None and (j.state.pending or j.state.running))
+
+    def _cluster_now(self) -> float:
+        now = self.services.clock.now()
+        picture = self.picture
+        return picture.cluster_now(now) if picture else now
+
+    def _say(self) -> None:
+        picture = self.picture
+        summary = self.services.store.summaries.get(self.ref.uid)
+        if picture is None or summary is None:
+            return
+        now = self.services.clock.now()
+        width = 24 if self.size.width >= 100 else 0
+        self.query_one("#queue-line", Line).say(
+            queue_parts(picture, summary, now), history_parts(picture, width)
+        )
+        self.table.say_when_empty(self._why_empty(picture, summary))
+
+    def _why_empty(self, picture: ClusterPicture, summary: Summary) -> str:
+        if picture.jobs_at is not None:
+            return "No job in this queue.\nn submits one."
+        source = self.services.store.source(f"queue:{self.ref.uid}")
+        if source is not None and source.detail:
+            return f"The queue cannot be read: {source.detail}"
+        return f"The queue is not known yet.\n{summary.reason}"
+
+
+def queue_parts(picture: ClusterPicture, summary: Summary, now: float) -> list[Part]:
+    """`▶ started  12 pending  3 running  58 done  1 failed`, with the age when it is stale."""
+    parts: list[Part] = []
+    if summary.queue is not None:
+        word = QUEUES[summary.queue]
+        parts.append((f"{word}  ", color(word.tone)))
+    if summary.queue_since is not None:
+        parts.append((f"as of {age(now - summary.queue_since)} ago  ", "$state-warn"))
+    if picture.jobs_at is None:
+        return parts
+    for count, name, tone in (
+        (summary.pending, "pending", "wait"),
+        (summary.running, "running", "busy"),
+        (summary.done, "done", "ok"),
+        (summary.failed, "failed", "bad"),
+    ):
+        parts += [(f"{count} ", color(tone) if count else "$muted"), (f"{name}  ", "$muted")]
+    for queue in picture.queues:
+        if not queue.started and queue.stop_reason:
+            parts.append((f"“{queue.stop_reason}”", "$muted"))
+    return parts
+
+
+def history_parts(picture: ClusterPicture, width: int) -> list[Part]:
+    """Pending and running over the last minutes as two small graphs."""
+    if not width or len(picture.history) < 2:
+        return []
+    half = width // 2
+    pending = [sample.pending for sample in picture.history][-half:]
+    running = [sample.running for sample in picture.history][-half:]
+    return [
+        (sparkline(pending), "$state-wait"),
+        (" pend  ", "$muted"),
+        (sparkline(running), "$state-busy"),
+        (" run", "$muted"),
+    ]

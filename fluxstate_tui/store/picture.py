@@ -1,0 +1,148 @@
+"""All that is known of one MiniCluster, and how fresh each source of it is."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.model.job import Job, JobResult, JobState
+from fluxstate_tui.store.events import Freshness
+
+if TYPE_CHECKING:
+    from fluxstate_tui.archive.manifest import CatalogueEntry
+    from fluxstate_tui.model.minicluster import MiniCluster
+    from fluxstate_tui.model.queue import Node, Queue
+    from fluxstate_tui.model.reference import ClusterRef
+    from fluxstate_tui.store.events import BrokerSeen
+
+_RUNNING = (JobState.RUN, JobState.CLEANUP)
+
+
+HISTORY_STEP = 5.0
+HISTORY_LENGTH = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How many jobs there were at a moment (seconds by our clock)."""
+
+    at: float
+    pending: int
+    running: int
+    over: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source of data. `since` is when it got this freshness, in seconds by our clock."""
+
+    name: str
+    freshness: Freshness
+    detail: str
+    since: float
+
+    def age(self, now: float) -> float | None:
+        """Seconds since its data was last known to be current, or None while it is live."""
+        return None if self.freshness is Freshness.LIVE else max(0.0, now - self.since)
+
+
+@dataclass(slots=True)
+class JobCounts:
+    """Jobs by what a user asks for first; kept by adding and taking away single jobs."""
+
+    by_status: Counter[str] = field(default_factory=Counter)
+    pending: int = 0
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+
+    def recount(self, jobs: Iterable[Job]) -> None:
+        """Count from nothing."""
+        self.by_status = Counter(job.status for job in jobs)
+        self.running = self.by_status["RUN"] + self.by_status["CLEANUP"]
+        self.done = self.by_status[JobResult.COMPLETED.name]
+        self.failed = sum(self.by_status[r.name] for r in JobResult) - self.done
+        known = self.running + self.done + self.failed + self.by_status["INACTIVE"]
+        self.pending = self.by_status.total() - known
+
+    def add(self, job: Job, step: int = 1) -> None:
+        """Count one job, or take it away with step -1."""
+        self.by_status[job.status] += step
+        if job.state in _RUNNING:
+            self.running += step
+        elif job.state is not JobState.INACTIVE:
+            self.pending += step
+        elif job.result is JobResult.COMPLETED:
+            self.done += step
+        elif job.result is not None:
+            self.failed += step
+
+
+def went_back(before: int, now: int) -> str:
+    """The loud sentence about a queue that lost jobs it had."""
+    return (
+        f"The queue went back in time: {before} jobs before, {now} now. "
+        "Its container was probably killed and fell back to an older state."
+    )
+
+
+@dataclass(slots=True)
+class ClusterPicture:
+    """One MiniCluster: the object, what its broker says, its jobs, its archives.
+
+    `gone_at` is when it left the API server; its last picture stays. `warnings` are loud facts
+    such as a queue that went back in time.
+    """
+
+    ref: ClusterRef
+    minicluster: MiniCluster
+    gone_at: float | None = None
+    broker: BrokerSeen | None = None
+    queues: tuple[Queue, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    queues_at: float | None = None
+    jobs: dict[int, Job] = field(default_factory=dict)
+    jobs_at: float | None = None
+    counts: JobCounts = field(default_factory=JobCounts)
+    catalogue: tuple[CatalogueEntry, ...] = ()
+    catalogue_at: float | None = None
+    armed: bool = False
+    warnings: tuple[str, ...] = ()
+    history: deque[Sample] = field(default_factory=lambda: deque(maxlen=HISTORY_LENGTH))
+
+    def sample(self, now: float) -> bool:
+        """Remember the counts every few seconds for the graphs. True if it did."""
+        if self.jobs_at is None or (self.history and now < self.history[-1].at + HISTORY_STEP):
+            return False
+        counts = self.counts
+        over = counts.done + counts.failed
+        self.history.append(Sample(now, counts.pending, counts.running, over))
+        return True
+
+    def cluster_now(self, now: float) -> float:
+        """The cluster's own time when ours is `now`; it may be scaled in a simulation."""
+        if self.broker is None:
+            return now
+        seen = self.broker
+        return seen.at + seen.clock_offset + (now - seen.at) * seen.clock_rate
+
+    def list_jobs(self, jobs: tuple[Job, ...], at: float) -> None:
+        """Take a complete set of jobs. A queue that went back in time is said aloud."""
+        before, newest_before = len(self.jobs), max(self.jobs, default=0)
+        self.jobs = {job.id: job for job in jobs}
+        self.counts.recount(self.jobs.values())
+        self.jobs_at = at
+        if len(jobs) < before and max(self.jobs, default=0) < newest_before:
+            self.warnings = (went_back(before, len(jobs)),)
+
+    def change_jobs(self, jobs: tuple[Job, ...], at: float) -> None:
+        """Take some new or changed jobs, in time proportional to their number."""
+        for job in jobs:
+            known = self.jobs.get(job.id)
+            if known is not None:
+                self.counts.add(known, -1)
+            self.counts.add(job)
+            self.jobs[job.id] = job
+        self.jobs_at = at

@@ -1,0 +1,235 @@
+"""The store: takes events, keeps one consistent picture, and says what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Protocol
+
+from fluxstate_tui.model.kubernetes import KubeEvent, KubeJob
+from fluxstate_tui.model.minicluster import Derived, MiniCluster
+from fluxstate_tui.model.pod import Pod
+from fluxstate_tui.model.queue import Queue
+from fluxstate_tui.store import events as e
+from fluxstate_tui.store.changes import Changes
+from fluxstate_tui.store.picture import ClusterPicture, Source
+from fluxstate_tui.store.summary import Summary, summarize
+from fluxstate_tui.store.workload import Workload
+
+MAX_EVENTS = 2000
+
+
+class Derive(Protocol):
+    """The rule that gives a MiniCluster its phase (model.phase.derive)."""
+
+    def __call__(
+        self,
+        minicluster: MiniCluster,
+        job: KubeJob | None,
+        pods: tuple[Pod, ...],
+        broker_state: str | None,
+        queues: tuple[Queue, ...],
+        now: float,
+    ) -> Derived: ...
+
+
+class Store:
+    """One consistent picture. `take` an event; `on_dirty` is called when there is news to tell."""
+
+    def __init__(self, derive: Derive) -> None:
+        self.clusters: dict[str, ClusterPicture] = {}
+        self.summaries: dict[str, Summary] = {}
+        self.events: dict[str, KubeEvent] = {}
+        self.sources: dict[str, Source] = {}
+        self.on_dirty: Callable[[], None] | None = None
+        self._workload = Workload()
+        self._derive = derive
+        self._changes = Changes()
+        self._stale_summaries: set[str] = set()
+        self._handlers: dict[type, Callable[..., None]] = {
+            e.SourceChanged: self._source_changed,
+            e.MiniClustersListed: self._clusters_listed,
+            e.MiniClusterChanged: lambda event: self._cluster_seen(event.item),
+            e.MiniClusterGone: lambda event: self._cluster_gone(event.uid, event.at),
+            e.PodsListed: lambda event: self._pods_touched(self._workload.list_pods(event.items)),
+            e.PodChanged: lambda event: self._pods_touched(self._workload.put_pod(event.item)),
+            e.PodGone: lambda event: self._pods_touched(self._workload.drop_pod(event.uid)),
+            e.KubeJobsListed: lambda event: self._pods_touched(
+                self._workload.list_jobs(event.items)
+            ),
+            e.KubeJobChanged: lambda event: self._pods_touched(self._workload.put_job(event.item)),
+            e.KubeJobGone: lambda event: self._pods_touched(self._workload.drop_job(event.uid)),
+            e.KubeEventSeen: self._kube_event_seen,
+            e.BrokerSeen: self._broker_seen,
+            e.QueuesSeen: self._queues_seen,
+            e.JobsListed: self._jobs_listed,
+            e.JobsChanged: self._jobs_changed,
+            e.CatalogueSeen: self._catalogue_seen,
+        }
+        self._now = 0.0
+
+    def take(self, event: e.StoreEvent) -> None:
+        """Take one event. What it refers to but is not known is kept out, never guessed."""
+        self._now = max(self._now, event.at)
+        self._handlers[type(event)](event)
+        if self.on_dirty is not None and (self._changes or self._stale_summaries):
+            self.on_dirty()
+
+    def tick(self, now: float) -> None:
+        """Let time pass: phases that depend on it are derived again."""
+        self._now = max(self._now, now)
+        for picture in self.clusters.values():
+            picture.sample(now)
+        self._touch(self.clusters)
+        self._refresh_summaries()
+        if self.on_dirty is not None and self._changes:
+            self.on_dirty()
+
+    def take_changes(self) -> Changes:
+        """What changed since the last call."""
+        self._refresh_summaries()
+        changes, self._changes = self._changes, Changes()
+        return changes
+
+    def source(self, name: str) -> Source | None:
+        """The source of that name, or None if it never said anything."""
+        return self.sources.get(name)
+
+    def pods_of(self, uid: str) -> tuple[Pod, ...]:
+        """The pods of one MiniCluster, by index, helpers last."""
+        return self._workload.pods_of(uid)
+
+    def events_of(self, uid: str) -> list[KubeEvent]:
+        """Kubernetes events of one MiniCluster, its Job and its pods, newest first."""
+        objects = self._workload.object_uids(uid) | {uid}
+        found = [event for event in self.events.values() if event.object_uid in objects]
+        return sorted(found, key=lambda event: event.last_seen, reverse=True)
+
+    def _touch(self, uids: Iterable[str]) -> None:
+        self._stale_summaries.update(uid for uid in uids if uid in self.clusters)
+
+    def _refresh_summaries(self) -> None:
+        for uid in self._stale_summaries:
+            picture = self.clusters.get(uid)
+            if picture is None:
+                continue
+            summary = self._summary_of(picture)
+            if self.summaries.get(uid) != summary:
+                self.summaries[uid] = summary
+                self._changes.summaries.add(uid)
+        self._stale_summaries.clear()
+        self._forget_replaced()
+
+    def _summary_of(self, picture: ClusterPicture) -> Summary:
+        uid = picture.ref.uid
+        pods = self._workload.pods_of(uid)
+        minicluster = picture.minicluster
+        if picture.gone_at is not None:
+            minicluster = replace(minicluster, deleting_since=picture.gone_at)
+        derived = self._derive(
+            minicluster,
+            self._workload.job_of(picture.ref),
+            pods,
+            picture.broker.state if picture.broker else None,
+            picture.queues,
+            self._now,
+        )
+        return summarize(picture, derived, pods, self.sources.get(f"queue:{uid}"))
+
+    def _source_changed(self, event: e.SourceChanged) -> None:
+        known = self.sources.get(event.source)
+        since = event.at
+        if known is not None and known.freshness is event.freshness:
+            since = known.since
+        self.sources[event.source] = Source(event.source, event.freshness, event.detail, since)
+        self._changes.sources = True
+        if ":" in event.source:
+            self._touch([event.source.split(":", 1)[1]])
+
+    def _clusters_listed(self, event: e.MiniClustersListed) -> None:
+        listed = {item.ref.uid for item in event.items}
+        for uid in [uid for uid in self.clusters if uid not in listed]:
+            self._cluster_gone(uid, event.at)
+        for item in event.items:
+            self._cluster_seen(item)
+
+    def _cluster_seen(self, item: MiniCluster) -> None:
+        picture = self.clusters.get(item.ref.uid)
+        if picture is None:
+            picture = self.clusters[item.ref.uid] = ClusterPicture(item.ref, item)
+            self._workload.name_cluster(item.ref)
+            self._inherit_archives(picture)
+        picture.minicluster = item
+        picture.gone_at = None
+        self._touch([item.ref.uid])
+
+    def _cluster_gone(self, uid: str, at: float) -> None:
+        picture = self.clusters.get(uid)
+        if picture is not None and picture.gone_at is None:
+            picture.gone_at = at
+            self._touch([uid])
+
+    def _inherit_archives(self, picture: ClusterPicture) -> None:
+        """A MiniCluster made anew under the same name finds its catalogue on the same volume."""
+        for other in self.clusters.values():
+            if str(other.ref) == str(picture.ref) and other is not picture and other.catalogue:
+                picture.catalogue, picture.catalogue_at = other.catalogue, other.catalogue_at
+
+    def _forget_replaced(self) -> None:
+        living = {str(p.ref) for p in self.clusters.values() if p.gone_at is None}
+        for uid, picture in list(self.clusters.items()):
+            replaced = picture.gone_at is not None and str(picture.ref) in living
+            if replaced and not self._workload.pods_of(uid):
+                del self.clusters[uid]
+                self.summaries.pop(uid, None)
+                self.sources.pop(f"queue:{uid}", None)
+                self.sources.pop(f"catalogue:{uid}", None)
+                self._changes.summaries.add(uid)
+
+    def _pods_touched(self, uids: set[str]) -> None:
+        self._changes.pods |= uids
+        self._touch(uids)
+
+    def _kube_event_seen(self, event: e.KubeEventSeen) -> None:
+        self.events.pop(event.item.uid, None)
+        self.events[event.item.uid] = event.item
+        if len(self.events) > MAX_EVENTS:
+            del self.events[next(iter(self.events))]
+        self._changes.events = True
+
+    def _broker_seen(self, event: e.BrokerSeen) -> None:
+        picture = self.clusters.get(event.cluster.uid)
+        if picture is not None:
+            picture.broker = event
+            self._changes.queues.add(event.cluster.uid)
+            self._touch([event.cluster.uid])
+
+    def _queues_seen(self, event: e.QueuesSeen) -> None:
+        picture = self.clusters.get(event.cluster.uid)
+        if picture is not None:
+            picture.queues, picture.nodes = event.queues, event.nodes
+            picture.queues_at = event.at
+            self._changes.queues.add(event.cluster.uid)
+            self._touch([event.cluster.uid])
+
+    def _jobs_listed(self, event: e.JobsListed) -> None:
+        picture = self.clusters.get(event.cluster.uid)
+        if picture is not None:
+            picture.list_jobs(event.jobs, event.at)
+            self._changes.add_jobs(event.cluster.uid, None)
+            self._touch([event.cluster.uid])
+
+    def _jobs_changed(self, event: e.JobsChanged) -> None:
+        picture = self.clusters.get(event.cluster.uid)
+        if picture is not None:
+            picture.change_jobs(event.jobs, event.at)
+            self._changes.add_jobs(event.cluster.uid, (job.id for job in event.jobs))
+            self._touch([event.cluster.uid])
+
+    def _catalogue_seen(self, event: e.CatalogueSeen) -> None:
+        picture = self.clusters.get(event.cluster.uid)
+        if picture is not None:
+            picture.catalogue, picture.armed = event.entries, event.armed
+            picture.catalogue_at = event.at
+            self._changes.catalogues.add(event.cluster.uid)
+            self._touch([event.cluster.uid])

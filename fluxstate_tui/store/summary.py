@@ -1,0 +1,110 @@
+"""One row per MiniCluster: everything that the list of MiniClusters shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.store.events import Freshness
+
+if TYPE_CHECKING:
+    from fluxstate_tui.model.minicluster import Derived, Phase
+    from fluxstate_tui.model.pod import Pod
+    from fluxstate_tui.model.reference import ClusterRef
+    from fluxstate_tui.store.picture import ClusterPicture, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A MiniCluster in one row. None means not known yet; times are seconds by our clock.
+
+    `deleted` says that the object and all of its pods are gone: only its last picture is left.
+    `queue` is started, stopped or mixed, as it was last read back; `queue_since` is when the
+    connection to the queue was lost, None while it is live.
+    """
+
+    ref: ClusterRef
+    phase: Phase
+    reason: str
+    evidence: tuple[str, ...]
+    deleted: bool
+    nodes_up: int
+    size: int
+    queue: str | None
+    queue_since: float | None
+    pending: int | None
+    running: int | None
+    done: int | None
+    failed: int | None
+    archives: int | None
+    newest_archive: float | None
+    armed: bool
+    created: float
+
+
+def summarize(
+    picture: ClusterPicture, derived: Derived, pods: Sequence[Pod], queue: Source | None
+) -> Summary:
+    """Reduce one picture to its row. `queue` is the source of its live queue, if there is one."""
+    counts = picture.counts if picture.jobs_at is not None else None
+    newest = max((entry.modified for entry in picture.catalogue), default=None)
+    deleted = picture.gone_at is not None and not pods
+    return Summary(
+        ref=picture.ref,
+        phase=derived.phase,
+        reason=_reason_of_deleted(picture) if deleted else derived.reason,
+        evidence=picture.warnings + (() if deleted else derived.evidence),
+        deleted=deleted,
+        nodes_up=0 if deleted else _nodes_up(picture, pods),
+        size=picture.minicluster.size,
+        queue=_queue_word(picture),
+        queue_since=_lost_since(picture, queue),
+        pending=counts.pending if counts else None,
+        running=counts.running if counts else None,
+        done=counts.done if counts else None,
+        failed=counts.failed if counts else None,
+        archives=len(picture.catalogue) if picture.catalogue_at is not None else None,
+        newest_archive=newest,
+        armed=picture.armed,
+        created=picture.minicluster.created,
+    )
+
+
+def _nodes_up(picture: ClusterPicture, pods: Sequence[Pod]) -> int:
+    if picture.nodes:
+        return sum(node.up for node in picture.nodes)
+    return sum(
+        pod.index is not None
+        and pod.phase == "Running"
+        and bool(pod.containers)
+        and all(container.ready for container in pod.containers)
+        for pod in pods
+    )
+
+
+def _queue_word(picture: ClusterPicture) -> str | None:
+    if picture.queues_at is None or not picture.queues:
+        return None
+    started = {queue.started for queue in picture.queues}
+    if len(started) == 2:
+        return "mixed"
+    return "started" if started == {True} else "stopped"
+
+
+def _lost_since(picture: ClusterPicture, queue: Source | None) -> float | None:
+    if picture.gone_at is not None:
+        return picture.gone_at
+    if queue is None or queue.freshness is Freshness.LIVE:
+        return None
+    return queue.since
+
+
+def _reason_of_deleted(picture: ClusterPicture) -> str:
+    saved = len(picture.catalogue)
+    if saved:
+        return (
+            f"{picture.ref.name} is deleted and its pods are gone; "
+            f"{saved} archive{'s' if saved > 1 else ''} can be restored."
+        )
+    return f"{picture.ref.name} is deleted and its pods are gone; no archive of it is known."

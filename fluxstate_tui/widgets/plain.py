@@ -1,0 +1,49 @@
+"""Text of the cluster on the screen: it looks like itself, breaks nothing, and is never markup."""
+
+from __future__ import annotations
+
+import re
+
+from rich.cells import cell_len, set_cell_size
+
+# C0 and C1 controls, DEL, line and paragraph separators, bidi controls, zero-width and variation
+# characters, tags, lone surrogates: everything that would move the cursor or reorder a line.
+_TROUBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e0fff]"
+)
+
+
+def _picture(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "␡"
+    if code in (0x200D, 0xFE0F, 0xFE0E):
+        return ""  # joiners and emoji variations: terminals disagree about their width
+    return "�"
+
+
+def visible(text: str) -> str:
+    """One line in which every control character is a visible picture (`\\n` is ␊, ESC is ␛)."""
+    return _TROUBLE.sub(_picture, text)
+
+
+def visible_lines(text: str, limit: int = 20_000) -> list[str]:
+    """Lines for a multi-line panel, each made visible; tabs become four spaces."""
+    cut = text if len(text) <= limit else text[:limit] + f"… ({len(text) - limit} more)"
+    return [visible(line) for line in cut.replace("\r\n", "\n").expandtabs(4).split("\n")]
+
+
+def fit(text: str, width: int, align: str = "left") -> str:
+    """Exactly `width` cells: cut with … or padded. A megabyte costs no more than a word."""
+    if width <= 0:
+        return ""
+    shown = visible(text[: width * 4 + 8])
+    cells = cell_len(shown)
+    if cells > width or len(text) > width * 4 + 8:
+        return set_cell_size(shown, width - 1) + "…"
+    padding = " " * (width - cells)
+    return padding + shown if align == "right" else shown + padding

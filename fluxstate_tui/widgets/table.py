@@ -1,0 +1,119 @@
+"""A grid with its filter line and its order: what every list of the dashboard is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from fluxstate_tui.store.filters import FilterError, FilterField, parse_filter
+from fluxstate_tui.widgets.columns import Column
+from fluxstate_tui.widgets.filter_bar import FilterBar
+from fluxstate_tui.widgets.grid import Grid
+
+K = TypeVar("K", bound="int | str")
+R = TypeVar("R")
+
+
+class Table(Vertical, Generic[K, R]):
+    """`/` filters, `o` sorts by the next column, `O` turns the order round."""
+
+    DEFAULT_CSS = """
+    Table { height: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "filter", id="table.filter", key_display="/"),
+        Binding("o", "sort", "sort", id="table.sort"),
+        Binding("O", "reverse", "reverse", show=False, id="table.reverse"),
+        Binding("ctrl+l", "clear", "Clear filter and marks", show=False, id="table.clear"),
+    ]
+
+    def __init__(
+        self,
+        columns: Sequence[Column[R]],
+        fields: Mapping[str, FilterField[R]],
+        *,
+        now: Callable[[], float] = time.time,
+        order: str | None = None,
+        reverse: bool = False,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.grid: Grid[K, R] = Grid(columns, now=now)
+        self._fields = fields
+        self._empty = "Nothing here."
+        self._total: Mapping[K, R] = {}
+        self.grid.order_by(order, reverse)
+
+    def compose(self) -> ComposeResult:
+        """The grid, and below it the filter line."""
+        yield self.grid
+        yield FilterBar()
+
+    def show(self, rows: Mapping[K, R]) -> None:
+        """Show these rows with the filter and order that the user chose."""
+        self._total = rows
+        self.grid.show(rows)
+        self._say_empty()
+
+    def patch(self, changed: Iterable[K]) -> None:
+        """These rows are new, changed or gone."""
+        self.grid.patch(changed)
+        self._say_empty()
+
+    def say_when_empty(self, text: str) -> None:
+        """What to read when there are no rows at all."""
+        self._empty = text
+        self._say_empty()
+
+    def filter(self, line: str) -> None:
+        """Write a filter for the user."""
+        self.query_one(FilterBar).write(line)
+
+    def action_filter(self) -> None:
+        """Write a filter."""
+        self.query_one(FilterBar).open()
+
+    def action_clear(self) -> None:
+        """No filter and no marks."""
+        self.filter("")
+        self.grid.unmark()
+
+    def action_sort(self) -> None:
+        """Sort by the next column that can be sorted by; after the last by the key again."""
+        keys = [None, *(c.key for c in self.grid.columns if c.sort is not None)]
+        following = keys[(keys.index(self.grid.sorted_by) + 1) % len(keys)]
+        self.grid.order_by(following, self.grid.selection.reverse)
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        self.grid.order_by(self.grid.sorted_by, not self.grid.selection.reverse)
+
+    def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
+        """Filter at once; a mistake keeps the last good filter and is explained."""
+        event.stop()
+        bar = self.query_one(FilterBar)
+        try:
+            where = parse_filter(event.line, self._fields)
+        except FilterError as mistake:
+            bar.explain(str(mistake))
+            return
+        self.grid.filter_by(where)
+        shown, total = len(self.grid.selection), len(self._total)
+        bar.explain(f"{shown} of {total}" if where is not None else "")
+        self._say_empty()
+
+    def on_filter_bar_left(self, event: FilterBar.Left) -> None:
+        """Back to the rows."""
+        event.stop()
+        self.grid.focus()
+
+    def _say_empty(self) -> None:
+        if self._total and not len(self.grid.selection):
+            self.grid.say_when_empty("No row passes the filter.\nctrl+l clears it.")
+        else:
+            self.grid.say_when_empty(self._empty)

@@ -1,0 +1,268 @@
+"""A made-up cluster as store events, so that screens can be tried without any cluster."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from fluxstate_tui.archive.manifest import CatalogueEntry, Manifest, Part
+from fluxstate_tui.model.job import Job, JobException, JobResult, JobState
+from fluxstate_tui.model.kubernetes import KubeEvent, KubeJob
+from fluxstate_tui.model.minicluster import Derived, MiniCluster, Phase
+from fluxstate_tui.model.pod import ContainerState, Pod
+from fluxstate_tui.model.queue import Node, Queue
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.store import events as e
+
+NOW = 1_795_000_000.0
+FIRST_ID = 0x5A0000000000
+NAMES = ("lammps", "sleep", "whoami", "osu_latency", "relax", "md", "train", "reduce")
+
+
+def derive(
+    minicluster: MiniCluster,
+    job: KubeJob | None,
+    pods: tuple[Pod, ...],
+    broker_state: str | None,
+    queues: tuple[Queue, ...],
+    now: float,
+) -> Derived:
+    """A few phases, enough to show screens; the real rule is model.phase.derive."""
+    if minicluster.deleting_since is not None:
+        return Derived(Phase.DELETING, f"{len(pods)} pods are still ending.")
+    if job is not None and job.complete:
+        return Derived(Phase.FINISHED, "All pods ended; the Job is complete.")
+    if any(pod.unschedulable for pod in pods):
+        why = next(pod.unschedulable for pod in pods if pod.unschedulable)
+        return Derived(Phase.SCHEDULING, "A pod finds no node.", (why,))
+    if broker_state == "run":
+        if queues and not any(queue.started for queue in queues):
+            return Derived(Phase.PAUSED, "The broker runs and the queue is stopped.")
+        up = "The broker says run, all nodes are online and the queue is started."
+        return Derived(Phase.UP, up, ("flux uptime: run", f"{len(pods)} pods Running"))
+    if broker_state == "quorum":
+        return Derived(Phase.QUORUM, "2 of 4 brokers are online; rank 2 and 3 are awaited.")
+    if pods:
+        return Derived(Phase.STARTING, "The pods run, the broker does not answer yet.")
+    return Derived(Phase.INVALID, "The operator made nothing of it: spec.size > spec.maxSize.")
+
+
+def ref(name: str, uid: str = "") -> ClusterRef:
+    """A MiniCluster of the namespace default."""
+    return ClusterRef("default", name, uid or f"uid-{name}")
+
+
+def minicluster(name: str, size: int = 4, age: float = 7000, uid: str = "") -> MiniCluster:
+    """An interactive v1alpha2 MiniCluster with a place for archives."""
+    return MiniCluster(
+        ref=ref(name, uid),
+        api_version="flux-framework.org/v1alpha2",
+        resource_version="1",
+        size=size,
+        max_size=None,
+        min_size=None,
+        interactive=True,
+        archive_path="/state/archive.tar.gz",
+        created=NOW - age,
+        deleting_since=None,
+        raw={"kind": "MiniCluster", "metadata": {"name": name}, "spec": {"size": size}},
+    )
+
+
+def kube_job(name: str, size: int = 4, complete: bool = False) -> KubeJob:
+    """Its Indexed Job."""
+    return KubeJob(
+        f"job-{name}", "default", name, f"uid-{name}", size, size, 0, 0, complete=complete
+    )
+
+
+def pod(name: str, index: int, **changes: object) -> Pod:
+    """One of its pods, running."""
+    made = Pod(
+        uid=f"pod-{name}-{index}",
+        namespace="default",
+        name=f"{name}-{index}-x7k2{index}",
+        owner_uid=f"job-{name}",
+        owner_name=name,
+        index=index,
+        phase="Running",
+        node=f"worker-{index % 3}",
+        created=NOW - 6900,
+        containers=(ContainerState(name, "running", ready=True),),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def job(number: int, state: JobState = JobState.SCHED, **changes: object) -> Job:
+    """The job with that number in the order of submission."""
+    made = Job(
+        id=FIRST_ID + number * 0x1000000,
+        userid=0,
+        state=state,
+        name=NAMES[number % len(NAMES)],
+        cwd="/home/flux",
+        ntasks=1 + number % 4,
+        ncores=1 + number % 4,
+        nnodes=1,
+        t_submit=NOW - 3600 + number,
+        t_depend=NOW - 3600 + number,
+    )
+    if state.running or state is JobState.INACTIVE:
+        rank = number % 4
+        made = replace(
+            made,
+            ranks=str(rank),
+            nodelist=f"flux-sample-{rank}",
+            t_run=NOW - 90 - number % 50,
+        )
+    if state is JobState.INACTIVE:
+        over = NOW - 60 - number % 20
+        made = replace(
+            made, t_cleanup=over, t_inactive=over, result=JobResult.COMPLETED, waitstatus=0
+        )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def jobs(pending: int, running: int, done: int) -> tuple[Job, ...]:
+    """A queue as it grows: the oldest are done, the newest wait; some ended badly."""
+    made: list[Job] = []
+    for number in range(done):
+        ended: dict[str, object] = {}
+        if number % 17 == 5:
+            ended = {"result": JobResult.FAILED, "waitstatus": 256}
+        if number % 29 == 7:
+            note = "resource allocation expired"
+            ended = {
+                "result": JobResult.TIMEOUT,
+                "exception": JobException("timeout", 0, note),
+            }
+        if number % 31 == 3:
+            ended = {"result": JobResult.CANCELED, "exception": JobException("cancel", 0, "")}
+        made.append(job(number, JobState.INACTIVE, **ended))
+    made += [
+        job(done + number, JobState.RUN, duration=600.0 if number % 2 else 0.0)
+        for number in range(running)
+    ]
+    for number in range(pending):
+        waiting: dict[str, object] = {}
+        if number % 5 == 3:
+            waiting = {"state": JobState.DEPEND, "dependencies": ("after-success=ƒ2Kf9",)}
+        if number % 7 == 6:
+            waiting = {"urgency": 0}
+        made.append(job(done + running + number, **waiting))
+    return tuple(made)
+
+
+def nodes(name: str, size: int = 4) -> tuple[Node, ...]:
+    """Nodes of eight cores, all up."""
+    return tuple(Node(rank, f"{name}-{rank}", 8) for rank in range(size))
+
+
+def entry(identity: str, age: float, counts: dict[str, int], idle: bool = True) -> CatalogueEntry:
+    """An archive with its manifest."""
+    manifest = Manifest(
+        id=identity,
+        minicluster="flux-sample",
+        namespace="default",
+        uid="uid-flux-sample",
+        size=4,
+        created=NOW - age,
+        created_by="you@here",
+        core_version="0.88.0",
+        counts=counts,
+        verified="L2",
+        idle=idle,
+        parts=(Part("queue", f"{identity}.tar.gz", 184_320, "0" * 64),),
+    )
+    path = f"/state/fluxstate/{identity}.tar.gz"
+    return CatalogueEntry(identity, path, 184_320, NOW - age, manifest)
+
+
+def catalogue() -> tuple[CatalogueEntry, ...]:
+    """Two archives of ours and one that somebody made by hand."""
+    return (
+        entry("20261121-201500-flux-sample", 1100, {"COMPLETED": 41, "SCHED": 12, "FAILED": 3}),
+        entry("20261121-174210-flux-sample", 10_260, {"COMPLETED": 9, "RUN": 2}, idle=False),
+        CatalogueEntry("archive.tar.gz", "/state/archive.tar.gz", 9_120, NOW - 86_000, None),
+    )
+
+
+def kube_event(
+    number: int, name: str, reason: str, message: str, kind: str = "Normal"
+) -> KubeEvent:
+    """An event about the MiniCluster's first pod."""
+    return KubeEvent(
+        f"event-{number}",
+        "default",
+        "Pod",
+        f"{name}-0-x7k20",
+        f"pod-{name}-0",
+        kind,
+        reason,
+        message,
+        1 + number % 3,
+        NOW - 40 * number,
+    )
+
+
+def running_cluster(
+    name: str, size: int, job_list: tuple[Job, ...], started: bool = True, age: float = 7000
+) -> list[e.StoreEvent]:
+    """A MiniCluster whose broker runs."""
+    who = ref(name)
+    reason = "" if started else "fluxstate: paused by you@here"
+    return [
+        e.MiniClusterChanged(minicluster(name, size, age), NOW),
+        e.KubeJobChanged(kube_job(name, size), NOW),
+        *(e.PodChanged(pod(name, index), NOW) for index in range(size)),
+        e.BrokerSeen(who, "run", "0.88.0", 0.0, 1.0, NOW),
+        e.QueuesSeen(who, (Queue("", True, started, stop_reason=reason),), nodes(name, size), NOW),
+        e.JobsListed(who, job_list, NOW),
+        e.SourceChanged(f"queue:{who.uid}", e.Freshness.LIVE, "", NOW),
+    ]
+
+
+def world() -> list[e.StoreEvent]:
+    """A busy, a paused, a starting, a broken and a finished MiniCluster, and archives."""
+    unschedulable = "0/3 nodes are available: 3 Insufficient cpu."
+    pulled = 'Successfully pulled image "ghcr.io/rse-ops/accounting:app-latest" in 4.1s'
+    waiting = e.PodChanged(pod("wide-run", 0, phase="Pending", unschedulable=unschedulable), NOW)
+    return [
+        *(
+            e.SourceChanged(source, e.Freshness.LIVE, "", NOW)
+            for source in ("miniclusters", "pods", "jobs", "events")
+        ),
+        *running_cluster("flux-sample", 4, jobs(12, 6, 58)),
+        e.CatalogueSeen(ref("flux-sample"), catalogue(), False, NOW),
+        *running_cluster("lammps-nightly", 8, jobs(120, 0, 16), started=False, age=90_000),
+        e.CatalogueSeen(ref("lammps-nightly"), catalogue()[:1], False, NOW),
+        e.MiniClusterChanged(minicluster("starting", 4, 42), NOW),
+        e.KubeJobChanged(kube_job("starting"), NOW),
+        *(e.PodChanged(pod("starting", index, created=NOW - 40), NOW) for index in range(4)),
+        e.MiniClusterChanged(minicluster("wide-run", 16, 300), NOW),
+        e.KubeJobChanged(kube_job("wide-run", 16), NOW),
+        waiting,
+        e.MiniClusterChanged(minicluster("too-large", 8, 4000), NOW),
+        e.MiniClusterChanged(minicluster("done-last-week", 2, 600_000), NOW),
+        e.KubeJobChanged(kube_job("done-last-week", 2, complete=True), NOW),
+        e.KubeEventSeen(kube_event(1, "flux-sample", "Pulled", pulled), NOW),
+        e.KubeEventSeen(
+            kube_event(2, "flux-sample", "BackOff", "Back-off restarting", "Warning"), NOW
+        ),
+        e.KubeEventSeen(
+            kube_event(3, "wide-run", "FailedScheduling", unschedulable, "Warning"), NOW
+        ),
+    ]
+
+
+def churn(queue: list[Job], changes: int, seed: int) -> tuple[Job, ...]:
+    """Some jobs of the queue in another state; the list is changed in place."""
+    rng = random.Random(seed)
+    changed: list[Job] = []
+    for _ in range(changes):
+        place = rng.randrange(len(queue))
+        state = rng.choice((JobState.SCHED, JobState.RUN, JobState.INACTIVE))
+        new = job(place, state)
+        queue[place] = new
+        changed.append(new)
+    return tuple(changed)

@@ -1,0 +1,136 @@
+"""An implementation of Actions that plays scripted operations: for trying screens alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.archive.reader import Archive
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.model.event import Event
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.plan import (
+    Consent,
+    ConsentKind,
+    Outcome,
+    OutcomeKind,
+    Plan,
+    Step,
+    StepEvent,
+    StepState,
+)
+from fluxstate_tui.screens.actions import JobDetail, JobVerb, Kind, OutputLine, SubmitRequest
+from tests.unit.screens.feed import NOW
+
+STEPS = {
+    "pause": (Step("stop", "Stop the queue", "flux queue stop --all"),),
+    "resume": (Step("start", "Start the queue", "flux queue start --all"),),
+    "save": (
+        Step("stop", "Stop the queue", "flux queue stop --all"),
+        Step("idle", "Wait for running jobs", "flux queue idle"),
+        Step("dump", "Dump to a temporary name", "flux dump /state/fluxstate/.part-1.tar.gz"),
+        Step("verify", "Verify the archive", "tar -tzf /state/fluxstate/.part-1.tar.gz"),
+        Step("enter", "Enter it into the catalogue", "ln .part-1.tar.gz 20261121.tar.gz"),
+        Step("start", "Start the queue", "flux queue start --all"),
+    ),
+    "delete": (Step("delete", "Delete the MiniCluster", "kubectl delete minicluster NAME"),),
+    "restore": (
+        Step("arm", "Arm the archive", "ln 20261121.tar.gz archive.tar.gz"),
+        Step("create", "Create the MiniCluster", "kubectl apply -f minicluster.yaml"),
+        Step("account", "Account for every job", "flux jobs -a"),
+        Step("disarm", "Disarm and make a checkpoint", "rm archive.tar.gz"),
+    ),
+}
+CONSENT = {
+    "pause": Consent(ConsentKind.NONE, "Pause the queue?"),
+    "resume": Consent(ConsentKind.NONE, "Resume the queue?"),
+    "save": Consent(ConsentKind.CONFIRM, "Save the queue?"),
+    "delete": Consent(ConsentKind.TYPE_NAME, "Delete the MiniCluster?", "flux-sample"),
+    "restore": Consent(ConsentKind.CONFIRM, "Restore the archive?"),
+}
+
+
+class RehearsedOperation:
+    """Plays its steps; each waits for the gate if there is one."""
+
+    def __init__(self, plan: Plan, gate: asyncio.Event | None) -> None:
+        self.plan = plan
+        self._gate = gate
+
+    async def run(self, progress: Callable[[StepEvent], None]) -> Outcome:
+        """All steps succeed, once the gate is open."""
+        for step in self.plan.steps:
+            progress(StepEvent(step.id, StepState.RUNNING, NOW))
+            if self._gate is not None:
+                await self._gate.wait()
+            progress(StepEvent(step.id, StepState.DONE, NOW, f"read back: {step.title}"))
+        return Outcome(
+            OutcomeKind.COMPLETED,
+            f"{self.plan.operation} is complete.",
+            safe="58 jobs the same, 0 lost.",
+        )
+
+
+class RehearsedActions:
+    """Remembers what it was asked for. `refusal` is raised by everything when it is set."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, object]] = []
+        self.gate: asyncio.Event | None = None
+        self.refusal: FluxstateError | None = None
+        self.detail = JobDetail(
+            events=(Event(NOW - 60, "submit", {"userid": 0, "urgency": 16}),),
+            jobspec={
+                "tasks": [{"command": ["sleep", "30"], "slot": "task", "count": {"per_slot": 1}}],
+                "attributes": {"system": {"duration": 0}},
+            },
+            output=(OutputLine("stdout", "0", "hello\n"),),
+        )
+
+    async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> RehearsedOperation:
+        """Plan."""
+        self._ask(kind, choices)
+        preview = (f"This is what {kind} would do to {ref.name}.", "12 pending jobs will wait.")
+        plan = Plan(kind, ref, STEPS[kind], preview, CONSENT[kind])
+        return RehearsedOperation(plan, self.gate)
+
+    async def preview_restore(
+        self, ref: ClusterRef, archive: str, size: int | None
+    ) -> tuple[str, ...]:
+        """Text that names what was asked."""
+        self._ask("preview", (archive, size))
+        return (f"{archive} onto {size} nodes:", "58 jobs come back as they are, 0 are lost.")
+
+    async def job_detail(self, ref: ClusterRef, job_id: int) -> JobDetail:
+        """The detail that the test put there."""
+        self._ask("detail", job_id)
+        return self.detail
+
+    async def submit(self, ref: ClusterRef, request: SubmitRequest) -> tuple[int, ...]:
+        """Ids of made-up jobs."""
+        self._ask("submit", request)
+        return tuple(range(1, request.copies + 1))
+
+    async def act_on_jobs(self, ref: ClusterRef, ids: tuple[int, ...], verb: JobVerb) -> str:
+        """A sentence."""
+        self._ask(verb, ids)
+        return f"{len(ids)} jobs: {verb}"
+
+    async def refresh_archives(self, ref: ClusterRef) -> None:
+        """Remember that it was asked."""
+        self._ask("refresh", ref)
+
+    async def open_archive(self, ref: ClusterRef, entry: CatalogueEntry) -> Archive:
+        """There is no cluster to fetch it from."""
+        raise FluxstateError(f"{entry.id} cannot be fetched.", advice="Look at the volume.")
+
+    def why_not(self, kind: str, ref: ClusterRef) -> str:
+        """Everything is possible."""
+        return ""
+
+    def _ask(self, what: str, about: object) -> None:
+        self.asked.append((what, about))
+        if self.refusal is not None:
+            raise self.refusal

@@ -1,0 +1,75 @@
+"""Pictures of screens, to look at while developing: python -m tests.unit.screens.shots DIR."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from fluxstate_tui.app import FluxstateApp
+from fluxstate_tui.clock import Clock
+from fluxstate_tui.store import Store
+from tests.unit.screens import feed
+from tests.unit.screens.rehearsal import RehearsedActions
+
+SIZES = {"80x24": (80, 24), "160x48": (160, 48)}
+
+
+class StillClock(Clock):
+    """Time stands still until a test moves it."""
+
+    def __init__(self, now: float = feed.NOW) -> None:
+        self.time = now
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        """Time passes without waiting."""
+        self.time += seconds
+        await asyncio.sleep(0)
+
+
+def make_app(**options: object) -> FluxstateApp:
+    """An app on the made-up world."""
+    store = Store(feed.derive)
+    for event in feed.world():
+        store.take(event)
+    store.take_changes()
+    app = FluxstateApp(
+        store,
+        RehearsedActions(),
+        clock=StillClock(),
+        place="kind-dev · default",
+        **options,  # type: ignore[arg-type]
+    )
+    app.animation_level = "none"
+    return app
+
+
+async def shoot(folder: Path, name: str, keys: list[str], theme: str = "flux-dark") -> None:
+    """Press the keys at every size and save the picture."""
+    for label, size in SIZES.items():
+        app = make_app(theme=theme)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            for key in keys:
+                await pilot.press(key)
+                await pilot.pause()
+            await pilot.pause(0.2)
+            (folder / f"{name}-{label}.svg").write_text(app.export_screenshot())
+
+
+def main() -> None:
+    """Shoot `name=key,key` for every argument after the folder."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for argument in sys.argv[2:]:
+        name, _, keys = argument.partition("=")
+        name, _, theme = name.partition("@")
+        asyncio.run(shoot(folder, name, [k for k in keys.split(",") if k], theme or "flux-dark"))
+
+
+if __name__ == "__main__":
+    main()
