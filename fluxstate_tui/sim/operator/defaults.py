@@ -53,6 +53,7 @@ def _namespace(namespace: JsonObject) -> None:
 
 
 def _pod(pod: JsonObject) -> None:
+    pod["metadata"]["generation"] = 1
     spec = pod["spec"]
     pod_spec(spec)
     spec.setdefault("serviceAccountName", "default")

@@ -1,0 +1,197 @@
+"""Leads, workers, archives and deaths: where the truth about MiniClusters is ugly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fluxstate_tui.sim.api.deletion import delete
+from fluxstate_tui.sim.api.kinds import MINICLUSTERS, PODS
+from fluxstate_tui.sim.flux.instance import FluxInstance
+from fluxstate_tui.sim.flux.jobspecs import JobRequest
+from tests.unit.sim_operator.conftest import NAMESPACE, World
+
+ARCHIVES = Path(__file__).parents[2] / "data" / "archives"
+
+
+def arm(world: World, name: str) -> None:
+    """Place a real archive at the MiniCluster's archive.path."""
+    data = (ARCHIVES / f"{name}.tar.gz").read_bytes()
+    world.cluster.put_file("/data", "archive.tar.gz", data)
+
+
+def instance(world: World, name: str = "mc") -> FluxInstance:
+    found = world.cluster.state.instance(NAMESPACE, name)
+    assert found is not None
+    return found
+
+
+def submit(world: World, *command: str) -> int:
+    """Submit a job; its id."""
+    return instance(world).jobs.submit(JobRequest(list(command)).jobspec()).id
+
+
+def restarts(world: World) -> int:
+    """How often the lead's container was restarted."""
+    return int(world.pods()[0]["status"]["containerStatuses"][0]["restartCount"])
+
+
+async def kill_lead(world: World) -> None:
+    """SIGKILL as the OOM killer sends it, and the way back to `run`."""
+    before = restarts(world)
+    await world.cluster.faults.do("kill-lead", namespace=NAMESPACE, minicluster="mc")
+    await world.until(lambda: restarts(world) > before)
+    await world.until(lambda: world.broker_runs())
+
+
+async def test_an_archive_at_the_path_is_loaded_and_said_so(world: World) -> None:
+    arm(world, "pending")
+    world.minicluster()
+    await world.until(world.broker_runs)
+    assert len(instance(world).jobs.jobs) > 0
+    assert "Found existing archive at /state/archive.tar.gz" in world.log()
+    assert "restoring content from /state/archive.tar.gz" in world.log()
+
+
+async def test_without_an_archive_it_starts_empty_and_says_nothing(world: World) -> None:
+    world.minicluster()
+    await world.until(world.broker_runs)
+    assert instance(world).jobs.jobs == {}
+    assert "archive" not in world.log()
+
+
+async def test_a_truncated_archive_ends_the_lead_with_exit_code_0(world: World) -> None:
+    arm(world, "truncated")
+    world.minicluster()
+    await world.clock.advance(45)
+    lead, worker = world.pods()
+    assert lead["status"]["phase"] == "Succeeded"
+    ended = lead["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert (ended["exitCode"], ended["reason"]) == (0, "Completed")
+    assert worker["status"]["phase"] == "Running"
+    assert "flux-restore: truncated gzip input" in world.log()
+    assert "Return value for follower worker is 1" in world.log(1)
+    assert "Sleeping 15s" in world.log(1)
+    status = world.job()["status"]
+    assert (status["succeeded"], status["completedIndexes"]) == (1, "0")
+    ready = {c["type"]: c["status"] for c in world.get()["status"]["conditions"]}
+    assert ready["JobMiniClusterReady"] == "True"
+
+
+async def test_a_killed_lead_restarts_in_place_and_an_archive_rolls_everything_back(
+    world: World,
+) -> None:
+    arm(world, "pending")
+    world.minicluster()
+    await world.until(world.broker_runs)
+    new = submit(world, "sleep", "1000")
+    await world.clock.advance(2)
+    instance(world).checkpoint()
+    name = world.pods()[0]["metadata"]["name"]
+    await kill_lead(world)
+    assert world.pods()[0]["metadata"]["name"] == name
+    last = world.pods()[0]["status"]["containerStatuses"][0]["lastState"]["terminated"]
+    assert (last["exitCode"], last["reason"]) == (137, "Error")
+    assert new not in instance(world).jobs.jobs
+
+
+async def test_a_killed_lead_without_archive_falls_back_to_the_last_checkpoint(
+    world: World,
+) -> None:
+    world.minicluster()
+    await world.until(world.broker_runs)
+    kept = submit(world, "true")
+    await world.clock.advance(2)
+    instance(world).checkpoint()
+    lost = submit(world, "true")
+    await world.clock.advance(2)
+    await kill_lead(world)
+    assert kept in instance(world).jobs.jobs
+    assert lost not in instance(world).jobs.jobs
+
+
+async def test_a_deleted_lead_pod_comes_back_with_an_empty_queue(world: World) -> None:
+    world.minicluster()
+    await world.until(world.broker_runs)
+    submit(world, "true")
+    instance(world).checkpoint()
+    old = world.pods()[0]
+    delete(world.store, PODS, old, {})
+    await world.clock.advance(1)
+    assert len(world.pods()) == 3
+    await world.until(lambda: len(world.pods()) == 2)
+    await world.until(world.broker_runs)
+    assert old["metadata"]["uid"] not in {p["metadata"]["uid"] for p in world.pods()}
+    assert instance(world).jobs.jobs == {}
+
+
+async def test_an_evicted_worker_is_dead_to_flux_and_is_replaced(world: World) -> None:
+    world.minicluster()
+    await world.until(world.broker_runs)
+    worker = world.pods()[1]["metadata"]["name"]
+    await world.cluster.faults.do("evict-pod", namespace=NAMESPACE, pod=worker)
+    await world.until(lambda: 1 not in instance(world).online)
+    assert "dead to Flux: mc-1 (rank 1)" in world.log()
+    evicted = world.store.get(PODS, NAMESPACE, worker)
+    assert evicted is not None
+    assert (evicted["status"]["phase"], evicted["status"]["reason"]) == ("Failed", "Evicted")
+    await world.until(lambda: 1 in instance(world).online)
+    assert len(world.pods()) == 3
+
+
+async def test_a_minicluster_with_a_command_ends_as_complete_even_if_it_fails(
+    world: World,
+) -> None:
+    container = {"image": "rockylinux:9", "command": "false"}
+    world.minicluster(interactive=False, containers=[container])
+    await world.until(lambda: world.job_is("Complete"))
+    assert [p["status"]["phase"] for p in world.pods()] == ["Succeeded", "Succeeded"]
+    assert world.job()["status"]["completedIndexes"] == "0,1"
+    assert "exited cleanly. Goodbye!" in world.log(1)
+    assert world.get()["status"]["size"] == 0
+
+
+async def test_scaling_up_and_down_moves_pods_and_status(world: World) -> None:
+    world.minicluster(maxSize=4)
+    await world.until(world.broker_runs)
+
+    def resize(size: int) -> None:
+        world.store.modify(
+            MINICLUSTERS, NAMESPACE, "mc", lambda draft: draft["spec"].update(size=size)
+        )
+
+    resize(3)
+    await world.until(lambda: 2 in instance(world).online)
+    assert world.get()["status"]["size"] == 3
+    resize(2)
+    await world.until(lambda: len(world.pods()) == 2)
+    assert instance(world).online == {0, 1}
+    resize(9)
+    await world.clock.advance(20)
+    assert (world.get()["spec"]["size"], len(world.pods())) == (9, 2)
+
+
+async def test_without_max_size_a_larger_size_is_patched_back(world: World) -> None:
+    world.minicluster()
+    await world.until(world.broker_runs)
+    world.store.modify(MINICLUSTERS, NAMESPACE, "mc", lambda draft: draft["spec"].update(size=5))
+    await world.until(lambda: world.get()["spec"]["size"] == 2)
+    assert len(world.pods()) == 2
+
+
+async def test_files_on_the_host_outlive_pods_and_pods_own_files_do_not(world: World) -> None:
+    world.minicluster()
+    await world.until(world.broker_runs)
+    pod = world.pods()[0]["metadata"]["name"]
+    container = world.cluster.state.kubelet.running(NAMESPACE, pod, "mc")
+    assert container is not None
+    container.machine.files.write("/state/kept", b"1")
+    container.machine.files.write("/opt/software/lost", b"1")
+    delete(world.store, MINICLUSTERS, world.get(), {})
+    await world.until(lambda: not world.pods())
+    world.minicluster()
+    await world.until(world.broker_runs)
+    pod = world.pods()[0]["metadata"]["name"]
+    container = world.cluster.state.kubelet.running(NAMESPACE, pod, "mc")
+    assert container is not None
+    assert container.machine.files.read("/state/kept") == b"1"
+    assert not container.machine.files.exists("/opt/software/lost")
