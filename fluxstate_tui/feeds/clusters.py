@@ -47,6 +47,7 @@ class ClusterFeed:
         self._emit = emit
         self._clock = clock
         self._links = Links()
+        self._said: dict[str, StateChanged] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -66,7 +67,7 @@ class ClusterFeed:
             except KubeError as error:
                 absent = isinstance(error, CrdMissing)
                 state = WatchState.ABSENT if absent else WatchState.STALE
-                if absent:
+                if absent and self._state(source) is not WatchState.ABSENT:
                     source.listed((), self._clock.now())
                 self._say(source, StateChanged(state, sentence(error)))
             else:
@@ -124,5 +125,12 @@ class ClusterFeed:
                 source.deleted(item, at)
 
     def _say(self, source: Source, event: StateChanged) -> None:
+        if self._said.get(source.name) == event:
+            return
+        self._said[source.name] = event
         freshness = Freshness(event.state.value)
         self._emit(SourceChanged(source.name, freshness, event.detail, self._clock.now()))
+
+    def _state(self, source: Source) -> WatchState | None:
+        said = self._said.get(source.name)
+        return said.state if said else None
