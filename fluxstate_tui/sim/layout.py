@@ -31,6 +31,7 @@ class Layout:
     flux_dir: str
     mount: str = ""
     view_script: str = ""
+    has_sudo: bool = False
 
     def prepare(self, files: Files) -> None:
         """Put the directories and scripts of this flavour into a container."""
@@ -69,5 +70,5 @@ def layout_named(name: str, mount: str = "/mnt/flux") -> Layout:
     if name == "v1alpha2-old":
         return _v1alpha2(name, mount, "view")
     if name == "v1alpha1":
-        return Layout(name, "/run/flux/local", "/var/lib/flux", "/usr/bin")
+        return Layout(name, "/run/flux/local", "/var/lib/flux", "/usr/bin", has_sudo=True)
     raise ValueError(f"there is no layout named {name!r}")

@@ -71,7 +71,8 @@ class Agenda:
     def _run_due(self) -> None:
         while self._heap and self._heap[0][0] <= self._clock.now() and not self._closed:
             when, _, callback = heapq.heappop(self._heap)
-            self._due = when
+            # Never before what has happened already: delays count from when it is logged.
+            self._due = max(when, self._last)
             try:
                 callback()
             finally:

@@ -26,6 +26,7 @@ from fluxstate_tui.sim.flux.kvs import Kvs
 from fluxstate_tui.sim.flux.queues import Queues
 from fluxstate_tui.sim.flux.resources import Resources
 from fluxstate_tui.sim.flux.scheduler import Pool
+from fluxstate_tui.sim.flux.services import Services
 from fluxstate_tui.sim.flux.startup import Startup
 from fluxstate_tui.sim.flux.statedir import StateDir
 from fluxstate_tui.sim.flux.tasks import ShellTasks
@@ -95,6 +96,7 @@ class FluxInstance:
         self.job_list = JobList(self.jobs)
         self.kvs = Kvs(self.jobs)
         self.resources = Resources(self)
+        self.services = Services(self)
         self._state_changed = asyncio.Event()
         self._end_listeners: list[Callable[[], None]] = []
         self._cleanups: list[Callable[[], Any]] = []
