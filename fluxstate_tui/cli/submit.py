@@ -14,13 +14,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="submit jobs to a MiniCluster",
         description="Submit jobs; the words after -- are the command, never a shell line.",
         usage="fluxstate-tui submit NAME [-n N] [-N N] [--count N] [options] -- CMD...",
-        # `-n` is a namespace for kubectl and tasks for flux: after `submit` it is flux's, and the
-        # namespace has only its long name.
+        # `-n` is a namespace for kubectl and a number of tasks for flux: here it is either.
         conflict_handler="resolve",
     )
     add_cluster_options(parser)
     parser.add_argument("name", help="the MiniCluster")
-    parser.add_argument("-n", "--ntasks", type=_positive, metavar="N", help="number of tasks")
+    parser.add_argument("--ntasks", type=_positive, metavar="N", help="number of tasks")
+    parser.add_argument(
+        "-n", action=_TasksOrNamespace, metavar="N|NS", help="tasks if a number, else the namespace"
+    )
     parser.add_argument("-N", "--nodes", type=_positive, metavar="N", help="number of nodes")
     parser.add_argument("--count", type=_positive, default=1, metavar="N", help="that many jobs")
     parser.add_argument("--queue", default="", metavar="NAME", help="a named queue")
@@ -31,6 +33,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--json", action="store_true", help="ids as JSON")
     parser.add_argument("words", nargs="+", metavar="CMD")
     parser.set_defaults(run=run)
+
+
+class _TasksOrNamespace(argparse.Action):
+    """A number can only be meant as tasks; a namespace of digits has `--namespace`."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        text = str(values)
+        if text.isdigit():
+            try:
+                namespace.ntasks = _positive(text)
+            except argparse.ArgumentTypeError as error:
+                parser.error(f"argument -n: {error}")
+        else:
+            namespace.namespace = text
 
 
 def _positive(text: str) -> int:

@@ -9,6 +9,7 @@ from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.minicluster import Derived, Phase
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.patience import BROKEN, patiently
 from fluxstate_tui.operations.read_cluster import lead_log, read_phase
 from fluxstate_tui.operations.running_jobs import duration
 from fluxstate_tui.operations.world import World, WorldError
@@ -28,7 +29,7 @@ async def bring_up(
     """
     begin = context.clock.now()
     while True:
-        derived = await read_phase(context, ref)
+        derived = await patiently(context.clock, lambda: read_phase(context, ref))
         tell(f"{derived.phase.value}: {derived.reason}")
         if derived.phase in _HOPELESS:
             raise await _failed(context, ref, derived)
@@ -52,6 +53,8 @@ async def _running(
     """The world if its broker is in state run; else says what is in the way."""
     try:
         world = await World.open(context, ref)
+    except BROKEN:
+        return None
     except WorldError as error:
         if derived.phase in _ASKABLE:
             tell(f"{derived.phase.value}: {error.message}")

@@ -17,6 +17,7 @@ from fluxstate_tui.operations import last_seen
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.helper_pod import HelperPod
 from fluxstate_tui.operations.manifest_edit import fresh
+from fluxstate_tui.operations.patient_files import PatientFiles
 from fluxstate_tui.operations.read_cluster import read_lead
 
 
@@ -51,7 +52,9 @@ async def volume_files(
         lead = await read_lead(context, minicluster)
         if lead.running:
             namespace = minicluster.ref.namespace
-            files = RemoteFiles(context.cluster, namespace, lead.pod, lead.container)
+            files = PatientFiles(
+                context.cluster, context.clock, namespace, lead.pod, lead.container
+            )
             yield files, _path(minicluster.archive_path, str(minicluster.ref))
             return
     if raw is None:

@@ -16,6 +16,7 @@ from fluxstate_tui.operations.loss import Loss, loss
 from fluxstate_tui.operations.observation import Observation, describe
 from fluxstate_tui.operations.observe import observe, unreachable
 from fluxstate_tui.operations.owned import Owned
+from fluxstate_tui.operations.patience import patiently
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.read_cluster import read_minicluster
 from fluxstate_tui.operations.runner import Operation, RefusedError, Run, Script, Task, Undo
@@ -206,7 +207,7 @@ class Deleting:
         clock = self._context.clock
         begin = clock.now()
         while True:
-            left = await self._owned.left()
+            left = await patiently(clock, self._owned.left)
             still = await self._object_left()
             if not left and not still:
                 break
@@ -225,7 +226,7 @@ class Deleting:
 
     async def _object_left(self) -> bool:
         try:
-            await read_minicluster(self._context, self._ref)
+            await patiently(self._context.clock, lambda: read_minicluster(self._context, self._ref))
         except NotFound:
             return False
         return True

@@ -11,11 +11,12 @@ import secrets
 from typing import Any
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.flux.files import RemoteFiles
-from fluxstate_tui.kube.errors import NotFound
+from fluxstate_tui.kube.errors import Conflict, NotFound
 from fluxstate_tui.kube.resources import PODS
 from fluxstate_tui.operations.archive_place import archive_volume, container_of
 from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.patience import patiently
+from fluxstate_tui.operations.patient_files import PatientFiles
 
 DEADLINE_SECONDS = 1800
 START_SECONDS = 120.0
@@ -30,7 +31,7 @@ class HelperPod:
         self._namespace = namespace
         self._uid = uid
         self.name = name
-        self.files = RemoteFiles(context.cluster, namespace, name, _CONTAINER)
+        self.files = PatientFiles(context.cluster, context.clock, namespace, name, _CONTAINER)
 
     @classmethod
     async def start(cls, context: OperationContext, manifest: dict[str, Any]) -> HelperPod:
@@ -49,20 +50,22 @@ class HelperPod:
     async def remove(self) -> None:
         """Delete it at once. A pod that is gone already is fine."""
         body = {"gracePeriodSeconds": 0, "preconditions": {"uid": self._uid}}
+        path = PODS.path(self._namespace, self.name)
         try:
-            await self._context.cluster.request(
-                "DELETE", PODS.path(self._namespace, self.name), body=body
+            await patiently(
+                self._context.clock,
+                lambda: self._context.cluster.request("DELETE", path, body=body),
             )
-        except NotFound:
+        except (NotFound, Conflict):
             return
 
     async def _wait(self) -> None:
         clock = self._context.clock
         deadline = clock.now() + START_SECONDS
         reason = ""
+        path = PODS.path(self._namespace, self.name)
         while clock.now() < deadline:
-            path = PODS.path(self._namespace, self.name)
-            pod = await self._context.cluster.request("GET", path)
+            pod = await patiently(clock, lambda: self._context.cluster.request("GET", path))
             reason = why_not_running(pod)
             if not reason:
                 return

@@ -114,7 +114,7 @@ def require_valid(manifest: dict[str, Any]) -> None:
 
 
 def plan(source: Source, manifest: dict[str, Any], fates: tuple[str, ...]) -> Plan:
-    """The steps of a restore. `fates` are the lines of archive.preview: what becomes of the jobs."""
+    """The steps of a restore. `fates` are the lines of archive.preview."""
     metadata = manifest["metadata"]
     ref = ClusterRef(metadata["namespace"], metadata["name"], "")
     steps = [CHECK, ARM, CREATE, START, ACCOUNT, DISARM, CHECKPOINT]

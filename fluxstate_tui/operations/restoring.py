@@ -17,6 +17,7 @@ from fluxstate_tui.operations.bring_up import bring_up
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.helper_pod import HelperPod
 from fluxstate_tui.operations.manifest_edit import dropped
+from fluxstate_tui.operations.patience import patiently
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.read_cluster import left_of_name, read_by_name
 from fluxstate_tui.operations.restore_plan import Source
@@ -96,7 +97,7 @@ class Restoring:
             )
         clock = self._context.clock
         begin = clock.now()
-        while left := await left_of_name(self._context, self._ref):
+        while left := await patiently(clock, lambda: left_of_name(self._context, self._ref)):
             if clock.now() - begin > OLD_PODS_SECONDS:
                 raise FluxstateError(
                     f"still there from before: {', '.join(left)}",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.flux.files import RemoteFiles
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.arming import disarm
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.helper_pod import HelperPod
+from fluxstate_tui.operations.patient_files import PatientFiles
 from fluxstate_tui.operations.read_cluster import Lead, read_by_name, read_lead
 
 
@@ -33,7 +33,9 @@ async def roll_back(
     else:
         removed = ""
     if lead.running:
-        files = RemoteFiles(context.cluster, ref.namespace, lead.pod, lead.container)
+        files = PatientFiles(
+            context.cluster, context.clock, ref.namespace, lead.pod, lead.container
+        )
         return await disarm(files, path, sha256)
     helper = await HelperPod.start(context, manifest)
     try:

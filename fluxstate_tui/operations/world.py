@@ -8,14 +8,13 @@ the same name.
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.flux.command import FluxFailed, run_flux
-from fluxstate_tui.flux.files import RemoteFiles
 from fluxstate_tui.flux.locate import locate
 from fluxstate_tui.flux.session import FluxSession
 from fluxstate_tui.flux.submit import SubmitOptions, submit
@@ -26,13 +25,14 @@ from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.model.queue import Queue
 from fluxstate_tui.operations import last_seen
 from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.patience import BROKEN_FLUX, patiently
+from fluxstate_tui.operations.patient_files import PatientFiles
 from fluxstate_tui.operations.read_cluster import read_minicluster
 
 if TYPE_CHECKING:
     from fluxstate_tui.flux.endpoint import Endpoint
     from fluxstate_tui.model.reference import ClusterRef
 
-SESSION_TRIES = 5
 DUMP_SECONDS = 3600.0
 KILLED = 137
 _FINAL = (CannotConnect, Unauthorized, Forbidden, ReadOnly)
@@ -42,6 +42,10 @@ class WorldError(FluxstateError):
     """The brokers of this MiniCluster cannot be reached; the Kubernetes objects can."""
 
     exit_code = ExitCode.NO_CONNECTION
+
+
+class BrokerRestartedError(FluxstateError):
+    """The broker that an operation worked with is gone; another one has taken its place."""
 
 
 class World:
@@ -54,12 +58,11 @@ class World:
         self._endpoint = endpoint
         self._stack = AsyncExitStack()
         self._session: FluxSession | None = None
+        self._started: float | None = None
         self.clock = context.clock
         self.minicluster = minicluster
         self.ref = minicluster.ref
-        self.files = RemoteFiles(
-            context.cluster, endpoint.namespace, endpoint.pod, endpoint.container
-        )
+        self.files = self._files()
 
     @classmethod
     async def open(cls, context: OperationContext, ref: ClusterRef) -> World:
@@ -98,11 +101,31 @@ class World:
         await stack.aclose()
 
     async def connect(self) -> FluxSession:
-        """The living session; opened when there is none."""
-        if self._session is None:
-            opening = FluxSession.open(self._context.cluster, self._endpoint)
-            self._session = await self._stack.enter_async_context(opening)
-        return self._session
+        """The living session; opened when there is none.
+
+        Raises BrokerRestartedError once when the broker is not the one that it was: what was done
+        to its queue may be undone, and what was read of it may not be true any more.
+        """
+        if self._session is not None:
+            return self._session
+        cluster = self._context.cluster
+        if self._started is not None:
+            self._endpoint = await locate(cluster, self.minicluster)
+            self.files = self._files()
+        session = await self._stack.enter_async_context(FluxSession.open(cluster, self._endpoint))
+        self._session = session
+        before, self._started = self._started, session.hello.started
+        if before is not None and before != self._started:
+            raise BrokerRestartedError(
+                f"the lead broker of {self.ref} was restarted meanwhile",
+                safe="Its queue goes on from its last KVS checkpoint.",
+                advice="Look at its queue, then start the operation again.",
+            )
+        return session
+
+    def _files(self) -> PatientFiles:
+        place = (self._endpoint.namespace, self._endpoint.pod, self._endpoint.container)
+        return PatientFiles(self._context.cluster, self.clock, *place)
 
     @property
     def broker_state(self) -> str:
@@ -241,25 +264,17 @@ class World:
             ) from error
 
     async def _ask(self, request: str, **args: Any) -> dict[str, Any]:
+        """Ask, over a new session if the old one broke, as long as that is likely to help."""
+
         async def once() -> dict[str, Any]:
-            session = await self.connect()
-            return await session.request(request, **args)
-
-        return await self._again(once)
-
-    async def _again(self, once: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-        """Repeat over a new session while the connection is what fails."""
-        for attempt in range(SESSION_TRIES):
             try:
-                return await once()
-            except FluxFailed:
-                raise
-            except FluxstateError as error:
+                session = await self.connect()
+                return await session.request(request, **args)
+            except BROKEN_FLUX:
                 await self.close()
-                if attempt == SESSION_TRIES - 1 or error.exit_code is ExitCode.REFUSED:
-                    raise
-                await self.clock.sleep(0.5 * 2**attempt)
-        raise AssertionError("unreachable")
+                raise
+
+        return await patiently(self.clock, once, trouble=BROKEN_FLUX)
 
 
 def _named(names: list[str]) -> list[str]:

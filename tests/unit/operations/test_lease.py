@@ -1,0 +1,84 @@
+"""One operator at a time, and the second one is told who the first is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fluxstate_tui.kube.resources import LEASES
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.lease import ClusterLease, LockedError
+from fluxstate_tui.sim.api.auth import Rule, User
+from fluxstate_tui.sim.server import SimulatedCluster
+from tests.unit.operations.builders import REF
+from tests.unit.operations.conftest import opened
+
+
+async def test_a_second_operator_is_locked_out_and_told_who_works(
+    sim: SimulatedCluster, context: OperationContext, tmp_path: Path
+) -> None:
+    first = ClusterLease(context, REF, "save")
+    await first.acquire()
+    async with opened(sim, tmp_path, "bob@two") as other:
+        second = ClusterLease(other, REF, "delete")
+        with pytest.raises(LockedError, match=r"alice@one.*save"):
+            await second.acquire()
+        await second.release()  # gives back nothing that it does not have
+        await first.release()
+        await second.acquire()
+        assert second.held
+        await second.release()
+
+
+async def test_a_dead_operators_lease_is_taken_over_only_after_it_expired(
+    sim: SimulatedCluster, context: OperationContext, tmp_path: Path
+) -> None:
+    await ClusterLease(context, REF, "save").acquire()
+    await sim.clock.sleep(31)
+    async with opened(sim, tmp_path, "bob@two") as other:
+        second = ClusterLease(other, REF, "save")
+        await second.acquire()
+        assert second.held
+        await second.release()
+
+
+async def test_a_living_lease_is_renewed(
+    sim: SimulatedCluster, context: OperationContext, tmp_path: Path
+) -> None:
+    lost: list[str] = []
+    first = ClusterLease(context, REF, "save")
+    await first.acquire()
+    first.keep(lost.append)
+    await sim.clock.sleep(60)
+    async with opened(sim, tmp_path, "bob@two") as other:
+        with pytest.raises(LockedError):
+            await ClusterLease(other, REF, "save").acquire()
+    await first.release()
+    assert lost == []
+
+
+async def test_a_stolen_lease_is_noticed(sim: SimulatedCluster, context: OperationContext) -> None:
+    lost: list[str] = []
+    first = ClusterLease(context, REF, "save")
+    await first.acquire()
+    first.keep(lost.append)
+    name = f"fluxstate-{REF.name}"
+    await context.cluster.delete(LEASES, name, REF.namespace)
+    await ClusterLease(context, REF, "delete").acquire()
+    await sim.clock.sleep(25)
+    assert len(lost) == 1
+    await first.release()
+    assert await context.cluster.get(LEASES, name, REF.namespace)
+
+
+async def test_a_user_without_the_right_to_leases_is_told_and_goes_on(
+    sim: SimulatedCluster, tmp_path: Path
+) -> None:
+    token = sim.add_user(User("carol", (), (Rule(("get", "list"), ("pods",)),)))
+    async with opened(sim, tmp_path, "carol@three", token) as context:
+        lease = ClusterLease(context, REF, "pause")
+        await lease.acquire()
+        assert not lease.held
+        assert "no lock" in lease.note
+        await lease.release()

@@ -1,0 +1,201 @@
+"""The runner's promises: journal first, undo on failure, nothing left undone unnoticed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations import journal
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.plan import (
+    Consent,
+    ConsentKind,
+    OutcomeKind,
+    Plan,
+    Step,
+    StepEvent,
+    StepState,
+)
+from fluxstate_tui.operations.runner import Action, Operation, Run, Script, Task
+from tests.unit.operations.builders import REF
+
+
+class World:
+    """Something that a step changes and an undo puts back."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self.closed = 0
+        self.undo_fails = 0
+        self.entered = asyncio.Event()
+
+    async def stop(self, run: Run) -> str:
+        run.undo("the queue is started again", self.start, "Run: resume")
+        self.stopped = True
+        return "stopped"
+
+    async def start(self) -> str:
+        if self.undo_fails:
+            self.undo_fails -= 1
+            raise FluxstateError("no connection")
+        self.stopped = False
+        return "started"
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def operation(
+    context: OperationContext,
+    world: World,
+    *actions: Action,
+    optional: tuple[Action, ...] = (),
+    consent: Consent | None = None,
+) -> Operation:
+    everything = (world.stop, *actions, *optional)
+    steps = tuple(Step(f"step{number}", f"Step {number}") for number in range(len(everything)))
+    plan = Plan("save", REF, steps, (), consent or Consent(ConsentKind.NONE, "Sure?"))
+    tasks = [
+        Task(step, action, required=action not in optional)
+        for step, action in zip(steps, everything, strict=True)
+    ]
+    return Operation(context, plan, Script(tasks, lambda: "saved", close=world.close))
+
+
+def ignore(event: StepEvent) -> None:
+    """Nobody watches."""
+
+
+async def fail(run: Run) -> str:
+    raise FluxstateError("the disk is full", safe="Nothing was lost.", advice="Make room.")
+
+
+async def fine(run: Run) -> str:
+    return "fine"
+
+
+async def test_a_failed_step_undoes_what_was_done_and_says_so(context: OperationContext) -> None:
+    world = World()
+    events: list[StepEvent] = []
+    outcome = await operation(context, world, fail, fine).run(events.append)
+    assert outcome.kind is OutcomeKind.FAILED
+    assert "Step 1: the disk is full" in outcome.reason
+    assert outcome.advice == "Make room."
+    assert not world.stopped
+    assert world.closed == 1
+    last = {event.step: event for event in events}
+    assert "put back: the queue is started again" in last["step1"].read_back
+    assert last["step2"].state is StepState.SKIPPED
+    assert journal.unfinished(context.state_dir) == []
+
+
+async def test_an_undo_is_tried_again_when_the_connection_comes_back(
+    context: OperationContext,
+) -> None:
+    world = World()
+    world.undo_fails = 2
+    await operation(context, world, fail).run(ignore)
+    assert not world.stopped
+
+
+async def test_what_cannot_be_undone_is_loud_and_stays_in_the_journal(
+    context: OperationContext,
+) -> None:
+    world = World()
+    world.undo_fails = 99
+    outcome = await operation(context, world, fail).run(ignore)
+    assert "NOT put back: the queue is started again" in outcome.reason
+    assert "Run: resume" in outcome.advice
+    (record,) = journal.unfinished(context.state_dir)
+    assert record.left == ("the queue is started again",)
+
+
+async def test_an_unknown_outcome_is_never_called_a_success_or_a_failure(
+    context: OperationContext,
+) -> None:
+    async def lost(run: Run) -> str:
+        raise FluxstateError("the stream was cut", exit_code=ExitCode.UNKNOWN)
+
+    outcome = await operation(context, World(), lost).run(ignore)
+    assert outcome.kind is OutcomeKind.UNKNOWN
+    assert outcome.exit_code == ExitCode.UNKNOWN
+
+
+async def test_a_step_that_is_not_required_makes_it_partially_failed(
+    context: OperationContext,
+) -> None:
+    outcome = await operation(context, World(), fine, optional=(fail,)).run(ignore)
+    assert outcome.kind is OutcomeKind.PARTIALLY_FAILED
+    assert outcome.exit_code != 0
+    assert "the disk is full" in outcome.reason
+
+
+async def test_a_bug_in_a_step_undoes_as_well(context: OperationContext) -> None:
+    async def bug(run: Run) -> str:
+        raise KeyError("oops")
+
+    world = World()
+    outcome = await operation(context, world, bug).run(ignore)
+    assert outcome.kind is OutcomeKind.FAILED
+    assert not world.stopped
+
+
+async def wait_for_ever(world: World) -> Action:
+    async def wait(run: Run) -> str:
+        world.entered.set()
+        await asyncio.Event().wait()
+        return ""
+
+    return wait
+
+
+async def test_cancel_undoes_and_tells(context: OperationContext) -> None:
+    world = World()
+    running = operation(context, world, await wait_for_ever(world))
+    task = asyncio.create_task(running.run(ignore))
+    await world.entered.wait()
+    running.cancel()
+    running.cancel()  # an impatient second key press must not break the undo
+    outcome = await task
+    assert outcome.kind is OutcomeKind.CANCELLED
+    assert outcome.exit_code == ExitCode.INTERRUPTED
+    assert not world.stopped
+
+
+async def test_a_cancelled_task_undoes_before_it_lets_go(context: OperationContext) -> None:
+    world = World()
+    running = operation(context, world, await wait_for_ever(world))
+    task = asyncio.create_task(running.run(ignore))
+    await world.entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not world.stopped
+    assert running.outcome is not None
+    assert running.outcome.kind is OutcomeKind.CANCELLED
+    assert journal.unfinished(context.state_dir) == []
+
+
+async def test_a_name_that_must_be_typed_is_checked_by_the_operation_itself(
+    context: OperationContext,
+) -> None:
+    consent = Consent(ConsentKind.TYPE_NAME, "Everything is lost.", "flux-sample")
+    world = World()
+    outcome = await operation(context, world, fine, consent=consent).run(ignore, "flux-simple")
+    assert outcome.exit_code == ExitCode.REFUSED
+    assert world.closed == 1
+    assert not (context.state_dir / "journal").exists()
+    again = await operation(context, World(), fine, consent=consent).run(ignore, "flux-sample")
+    assert again.kind is OutcomeKind.COMPLETED
+
+
+async def test_without_a_journal_nothing_is_done(context: OperationContext) -> None:
+    context.state_dir.write_text("in the way")
+    world = World()
+    outcome = await operation(context, world, fine).run(ignore)
+    assert outcome.kind is OutcomeKind.FAILED
+    assert "journal" in outcome.reason
+    assert not world.stopped
