@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from fluxstate_tui.model.loose import as_map, as_maps, as_whole
 from fluxstate_tui.model.volume_check import check_volumes
 
 GROUP = "flux-framework.org"
@@ -55,8 +56,7 @@ def check_spec(raw: Mapping[str, Any]) -> tuple[SpecProblem, ...]:
         found.append(_refused("spec", "There is no spec.", "Give at least spec.containers."))
         return tuple(found)
     version = str(raw.get("apiVersion") or "")
-    metadata = raw.get("metadata")
-    name = str(metadata.get("name") or "") if isinstance(metadata, Mapping) else ""
+    name = str(as_map(raw.get("metadata")).get("name") or "")
     found += _name(name, spec)
     found += _sizes(spec)
     found += _containers(spec)
@@ -94,7 +94,7 @@ def _name(name: str, spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
     if not name:
         yield _refused("metadata.name", "It has no name.", "Give metadata.name.")
         return
-    most = max(_whole(spec.get("maxSize")) or 0, _whole(spec.get("size")) or 1, 1)
+    most = max(as_whole(spec.get("maxSize")) or 0, as_whole(spec.get("size")) or 1, 1)
     longest = _LABEL - len(f"-{most - 1}")
     if len(name) > longest:
         yield _ignored(
@@ -114,10 +114,10 @@ def _name(name: str, spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
 def _sizes(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
     for field in ("size", "maxSize", "minSize", "tasks", "backoffLimit"):
         value = spec.get(field)
-        if value is not None and _whole(value) is None:
+        if value is not None and as_whole(value) is None:
             yield _refused(f"spec.{field}", f"{field} is {value!r}.", "Give a whole number.")
-    size = _whole(spec.get("size", 1))
-    most, least = _whole(spec.get("maxSize")), _whole(spec.get("minSize"))
+    size = as_whole(spec.get("size", 1))
+    most, least = as_whole(spec.get("maxSize")), as_whole(spec.get("minSize"))
     if size is not None and size <= 0:
         yield _ignored("spec.size", f"size is {size}.", "Give a size of 1 or more.")
     if size is not None and most and size > most:
@@ -132,12 +132,12 @@ def _sizes(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
         yield _ignored(
             "spec.minSize", f"minSize {least} is larger than maxSize {most}.", "Lower minSize."
         )
-    if (_whole(spec.get("backoffLimit")) or 0) < 0:
+    if (as_whole(spec.get("backoffLimit")) or 0) < 0:
         yield _ignored("spec.backoffLimit", "backoffLimit is negative.", "Give 0 or more.")
 
 
 def _containers(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
-    containers = _list(spec.get("containers"))
+    containers = as_maps(spec.get("containers"))
     if not containers:
         yield _refused("spec.containers", "There are no containers.", "Give at least one.")
         return
@@ -151,7 +151,7 @@ def _containers(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
     for index, container in enumerate(containers):
         runs_flux = bool(container.get("runFlux")) or len(containers) == 1
         yield from _container(f"spec.containers[{index}]", container, runs_flux, spec)
-    for index, service in enumerate(_list(spec.get("services"))):
+    for index, service in enumerate(as_maps(spec.get("services"))):
         yield from _service(f"spec.services[{index}]", service)
 
 
@@ -162,7 +162,7 @@ def _container(
         yield _ignored(f"{path}.name", "A sidecar has no name.", "Give it one.")
     if container.get("launcher") and container.get("batch"):
         yield _ignored(path, "It has both launcher and batch.", "Choose one of them.")
-    script = (container.get("commands") or {}).get("script")
+    script = as_map(container.get("commands")).get("script")
     if runs_flux and container.get("command") and script:
         yield _ignored(path, "It has both command and commands.script.", "Choose one of them.")
     if runs_flux and container.get("command") and spec.get("interactive"):
@@ -177,15 +177,15 @@ def _container(
 def _service(path: str, service: Mapping[str, Any]) -> Iterator[SpecProblem]:
     if not service.get("name"):
         yield _ignored(f"{path}.name", "A service has no name.", "Give it one.")
-    refused = {"pre", "brokerPre", "workerPre"} & set(service.get("commands") or {})
+    refused = {"pre", "brokerPre", "workerPre"} & set(as_map(service.get("commands")))
     if refused:
         words = ", ".join(sorted(refused))
         yield _ignored(f"{path}.commands", f"A service may not have {words}.", "Use servicePre.")
 
 
 def _pod(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
-    pod = spec.get("pod")
-    if isinstance(pod, Mapping) and pod.get("resources") and not pod.get("runtimeClassName"):
+    pod = as_map(spec.get("pod"))
+    if pod.get("resources") and not pod.get("runtimeClassName"):
         yield SpecProblem(
             "spec.pod.resources",
             Effect.NO_PODS,
@@ -207,7 +207,7 @@ def _old_fields(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
         if spec.get(field):
             message = f"spec.{field} is of v1alpha1."
             yield SpecProblem(f"spec.{field}", Effect.DROPPED, message, "Remove it.")
-    for index, container in enumerate(_list(spec.get("containers"))):
+    for index, container in enumerate(as_maps(spec.get("containers"))):
         if container.get("existingVolumes"):
             yield SpecProblem(
                 f"spec.containers[{index}].existingVolumes",
@@ -218,8 +218,7 @@ def _old_fields(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
 
 
 def _archive(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
-    archive = spec.get("archive")
-    path = str(archive.get("path") or "") if isinstance(archive, Mapping) else ""
+    path = str(as_map(spec.get("archive")).get("path") or "")
     if not path:
         return
     if not path.startswith("/"):
@@ -235,9 +234,9 @@ def _archive(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
         )
     mounts = [
         str(volume.get("path") or "")
-        for container in _list(spec.get("containers"))
-        for volume in (container.get("volumes") or {}).values()
-        if isinstance(volume, Mapping) and not volume.get("emptyDir")
+        for container in as_maps(spec.get("containers"))
+        for volume in map(as_map, as_map(container.get("volumes")).values())
+        if not volume.get("emptyDir")
     ]
     if not any(path.startswith(mount.rstrip("/") + "/") for mount in mounts if mount):
         yield SpecProblem(
@@ -246,11 +245,3 @@ def _archive(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
             f"{path} is on no volume, so an archive dies with its pod.",
             "Mount a volume there (containers[].volumes).",
         )
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _list(value: object) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

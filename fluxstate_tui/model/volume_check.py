@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fluxstate_tui.model.loose import as_map, as_maps
+
 # What may stand behind a volume of v1alpha2, in the operator's order of precedence.
 _SOURCES = ("csiDriver", "secretName", "emptyDir", "hostPath", "configMapName", "claimName")
 
@@ -14,12 +16,8 @@ Found = tuple[str, str, str, str]
 
 def check_volumes(spec: Mapping[str, Any], version: str) -> Iterator[Found]:
     """The problems of all containers' volumes."""
-    containers = spec.get("containers")
-    for index, container in enumerate(containers if isinstance(containers, list) else ()):
-        volumes = container.get("volumes") if isinstance(container, Mapping) else None
-        if not isinstance(volumes, Mapping):
-            continue
-        for name, volume in volumes.items():
+    for index, container in enumerate(as_maps(spec.get("containers"))):
+        for name, volume in as_map(container.get("volumes")).items():
             path = f"spec.containers[{index}].volumes.{name}"
             if not isinstance(volume, Mapping):
                 yield path, "API_REFUSES", f"Volume {name} is empty.", "Give path and claimName."
@@ -30,7 +28,7 @@ def check_volumes(spec: Mapping[str, Any], version: str) -> Iterator[Found]:
 
 
 def _v1alpha1(spec: Mapping[str, Any], path: str, name: str) -> Iterator[Found]:
-    if name not in (spec.get("volumes") or {}):
+    if name not in as_map(spec.get("volumes")):
         yield (
             path,
             "JOB_REFUSED",
