@@ -81,7 +81,9 @@ def run(args: argparse.Namespace) -> int:
 
 def choices_of(args: argparse.Namespace) -> Choices:
     """The flags as choices. Raises FluxstateError for a manifest that cannot be read."""
-    from fluxstate_tui.cli.operate_run import read_manifest
+    from pathlib import Path
+
+    from fluxstate_tui.kube.manifest import load_manifest
     from fluxstate_tui.operations.choices import Choices, Running
 
     given = vars(args)
@@ -100,6 +102,6 @@ def choices_of(args: argparse.Namespace) -> Choices:
         save_first=bool(given.get("save")),
         archive=given.get("archive") or "",
         size=given.get("size"),
-        manifest=read_manifest(given["file"]) if given.get("file") else None,
+        manifest=load_manifest(Path(given["file"])) if given.get("file") else None,
         start_timeout=given.get("timeout") or 600.0,
     )

@@ -8,14 +8,12 @@ import json
 import signal
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TextIO
 
 from fluxstate_tui.cli.options import kube_options
-from fluxstate_tui.cli.plain import plain
 from fluxstate_tui.cli.target import find_ref, open_context
-from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.model.text import plain
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.plan import (
     ConsentKind,
@@ -46,27 +44,6 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
             return await _with_consent(args, operation, out)
         finally:
             await operation.close()
-
-
-def read_manifest(path: str) -> dict[str, Any]:
-    """The first MiniCluster of a YAML or JSON file ('-' is stdin)."""
-    import yaml
-
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text()
-        documents = [item for item in yaml.safe_load_all(text) if isinstance(item, dict)]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FluxstateError(
-            f"{path} cannot be read: {error}",
-            safe="Nothing was done.",
-            exit_code=ExitCode.USAGE,
-        ) from None
-    for document in documents:
-        if document.get("kind") == "MiniCluster":
-            return document
-    raise FluxstateError(
-        f"{path} has no MiniCluster", safe="Nothing was done.", exit_code=ExitCode.USAGE
-    )
 
 
 async def _with_consent(args: argparse.Namespace, operation: Operation, out: TextIO) -> int:

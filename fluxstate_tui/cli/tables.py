@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fluxstate_tui.cli.plain import plain
+from fluxstate_tui.model.text import plain
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -5,22 +5,6 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from fluxstate_tui.model.spec_check import check_spec
-
-
-def problems(manifest: dict[str, Any]) -> tuple[str, ...]:
-    """Why this manifest cannot be restored to, one sentence each; none when it can.
-
-    The operator is silent about all of them (facts/operator.md, 1): the MiniCluster would have no
-    status, no pods, or an empty queue.
-    """
-    fatal = tuple(
-        f"{problem.path}: {problem.message} {problem.fix}"
-        for problem in check_spec(manifest)
-        if problem.fatal
-    )
-    return fatal or _place(manifest.get("spec") or {})
-
 
 def container_of(spec: dict[str, Any]) -> dict[str, Any] | None:
     """The container that runs Flux: the one with runFlux, or the only one."""
@@ -43,18 +27,22 @@ def archive_volume(spec: dict[str, Any]) -> dict[str, Any] | None:
     return max(fitting, key=lambda volume: len(str(volume["path"])), default=None)
 
 
-def _place(spec: dict[str, Any]) -> tuple[str, ...]:
+def no_place(spec: dict[str, Any]) -> str:
+    """Why nothing could be restored with this spec, '' when it could.
+
+    The operator is silent about it (facts/operator.md, 3): the queue would come up empty.
+    """
     path = str((spec.get("archive") or {}).get("path") or "")
     if not path:
-        return ("spec.archive.path is missing: nothing would be restored.",)
+        return "spec.archive.path is missing: nothing would be restored"
     volume = archive_volume(spec)
     if volume is None:
-        return (f"spec.archive.path {path} lies on no volume of the container that runs Flux.",)
+        return f"spec.archive.path {path} lies on no volume of the container that runs Flux"
     if volume.get("emptyDir"):
-        return (f"spec.archive.path {path} lies on an emptyDir, which dies with the pod.",)
+        return f"spec.archive.path {path} lies on an emptyDir, which dies with the pod"
     if volume.get("readOnly"):
-        return (f"The volume of spec.archive.path {path} is read-only.",)
-    return ()
+        return f"the volume of spec.archive.path {path} is read-only"
+    return ""
 
 
 def _inside(path: str, folder: str) -> bool:

@@ -12,11 +12,11 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.feeds.catalogues import is_there, read_catalogue
 from fluxstate_tui.flux.files import RemoteFiles
+from fluxstate_tui.kube.manifest import for_create
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.operations import last_seen
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.helper_pod import HelperPod
-from fluxstate_tui.operations.manifest_edit import fresh
 from fluxstate_tui.operations.patient_files import PatientFiles
 from fluxstate_tui.operations.read_cluster import read_lead
 
@@ -66,7 +66,7 @@ async def volume_files(
             safe="Nothing was done.",
             exit_code=ExitCode.NOT_FOUND,
         )
-    manifest = fresh(raw)
+    manifest = for_create(raw)
     path = _path(str((manifest["spec"].get("archive") or {}).get("path") or ""), name)
     helper = await HelperPod.start(context, manifest)
     try:

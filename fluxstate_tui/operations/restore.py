@@ -13,6 +13,7 @@ from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.feeds.catalogues import read_catalogue
 from fluxstate_tui.flux.files import RemoteFiles
 from fluxstate_tui.kube.errors import CrdMissing, NotFound
+from fluxstate_tui.kube.manifest import for_create
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import last_seen
 from fluxstate_tui.operations import restore_plan as steps
@@ -20,7 +21,6 @@ from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.fetch import fetch
 from fluxstate_tui.operations.helper_pod import HelperPod
-from fluxstate_tui.operations.manifest_edit import fresh
 from fluxstate_tui.operations.restore_plan import Source
 from fluxstate_tui.operations.restoring import Restoring
 from fluxstate_tui.operations.runner import Operation, RefusedError, Script
@@ -32,10 +32,11 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
     `ref.uid` is not used: what is restored is a new object. Raises FluxstateError with the reason
     when the name is taken, no archive is sound, or the manifest would silently be rejected.
     """
+    served = (await context.cluster.minicluster_resource()).version
     await _require_free_name(context, ref)
-    manifest = fresh(_template(context, ref, choices), size=choices.size)
+    manifest = for_create(_template(context, ref, choices), size=choices.size)
     manifest["metadata"] |= {"name": ref.name, "namespace": ref.namespace}
-    steps.require_valid(manifest)
+    steps.require_valid(manifest, served)
     helper = await HelperPod.start(context, manifest)
     try:
         entry = await _choose(helper.files, manifest, choices)
@@ -44,7 +45,7 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
             steps.require_sound(source)
             if choices.manifest is None:
                 manifest = _as_saved(source, manifest, choices)
-                steps.require_valid(manifest)
+                steps.require_valid(manifest, served)
             size = int(manifest["spec"].get("size", 1))
             planned = steps.plan(source, manifest, preview(archive, size=size).lines())
     except BaseException:
@@ -99,7 +100,7 @@ def _as_saved(source: Source, manifest: dict[str, Any], choices: Choices) -> dic
         raw = json.loads(saved)
     except ValueError:
         return manifest
-    again = fresh(raw, size=choices.size)
+    again = for_create(raw, size=choices.size)
     again["apiVersion"] = manifest["apiVersion"]
     again["metadata"] |= {key: manifest["metadata"][key] for key in ("name", "namespace")}
     return again

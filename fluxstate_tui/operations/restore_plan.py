@@ -10,9 +10,10 @@ from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.manifest import refuse_broken
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.archive_place import problems
+from fluxstate_tui.operations.archive_place import no_place
 from fluxstate_tui.operations.observation import describe
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
 
@@ -101,12 +102,13 @@ def require_sound(source: Source) -> None:
         )
 
 
-def require_valid(manifest: dict[str, Any]) -> None:
-    """Raise FluxstateError (exit 5) when the operator would silently reject the manifest."""
-    found = problems(manifest)
-    if found:
+def require_valid(manifest: dict[str, Any], served_version: str) -> None:
+    """Raise FluxstateError (exit 5) when nothing, or an empty queue, would come out of it."""
+    refuse_broken(manifest, served_version)
+    problem = no_place(manifest["spec"])
+    if problem:
         raise FluxstateError(
-            "; ".join(found),
+            problem,
             safe="Nothing was created.",
             advice="Correct the manifest (--file MANIFEST).",
             exit_code=ExitCode.REFUSED,

@@ -15,8 +15,8 @@ from fluxstate_tui.operations import restore_plan as steps
 from fluxstate_tui.operations.arming import Version, arm, disarm, keep_copy
 from fluxstate_tui.operations.bring_up import bring_up
 from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.dropped_fields import dropped
 from fluxstate_tui.operations.helper_pod import HelperPod
-from fluxstate_tui.operations.manifest_edit import dropped
 from fluxstate_tui.operations.patience import patiently
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.read_cluster import left_of_name, read_by_name

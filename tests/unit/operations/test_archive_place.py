@@ -1,4 +1,4 @@
-"""What the operator would reject without a word is said before anything is created."""
+"""An archive that no restore would find is said before anything is deleted or created."""
 
 from __future__ import annotations
 
@@ -6,40 +6,35 @@ from typing import Any
 
 import pytest
 
-from fluxstate_tui.operations.archive_place import archive_volume, problems
-from fluxstate_tui.operations.manifest_edit import dropped, fresh
+from fluxstate_tui.operations.archive_place import archive_volume, no_place
+from fluxstate_tui.operations.dropped_fields import dropped
 from tests.unit.operations.builders import manifest
 
 
-def test_the_tutorials_manifest_is_fine() -> None:
-    assert problems(manifest()) == ()
+def test_the_tutorials_manifest_has_a_place_for_archives() -> None:
+    assert no_place(manifest()["spec"]) == ""
 
 
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"size": 0}, "spec.size"),
-        ({"size": 3, "maxSize": 2}, "maxSize"),
-        ({"minSize": 5}, "minSize"),
-        ({"containers": []}, "spec.containers"),
         ({"archive": {}}, "archive.path is missing"),
         ({"archive": {"path": "/elsewhere/a.tar.gz"}}, "no volume"),
         ({"archive": {"path": "/statement/a.tar.gz"}}, "no volume"),
+        ({"containers": []}, "no volume"),
     ],
 )
-def test_what_the_operator_would_ignore_is_named(spec: dict[str, Any], words: str) -> None:
-    assert any(words in problem for problem in problems(manifest(**spec)))
+def test_an_archive_on_no_volume_is_named(spec: dict[str, Any], words: str) -> None:
+    assert words in no_place(manifest(**spec)["spec"])
 
 
-def test_a_volume_with_only_a_path_is_named_as_in_the_tutorials_own_mistake() -> None:
-    container = {"image": "x", "volumes": {"data": {"path": "/state"}}}
-    found = problems(manifest(containers=[container]))
-    assert any("has only a path" in problem for problem in found)
-
-
-def test_an_archive_on_an_emptydir_dies_with_the_pod() -> None:
-    container = {"image": "x", "volumes": {"data": {"path": "/state", "emptyDir": True}}}
-    assert any("emptyDir" in problem for problem in problems(manifest(containers=[container])))
+@pytest.mark.parametrize(
+    ("volume", "words"),
+    [({"emptyDir": True}, "emptyDir"), ({"hostPath": "/data", "readOnly": True}, "read-only")],
+)
+def test_a_volume_that_keeps_nothing_is_named(volume: dict[str, Any], words: str) -> None:
+    container = {"image": "x", "volumes": {"data": {"path": "/state", **volume}}}
+    assert words in no_place(manifest(containers=[container])["spec"])
 
 
 def test_the_deepest_mount_holds_the_archive() -> None:
@@ -52,32 +47,6 @@ def test_the_deepest_mount_holds_the_archive() -> None:
         archive={"path": "/state/archives/a.tar.gz"},
     )["spec"]
     assert archive_volume(spec) == volumes["deep"]
-
-
-def test_a_fresh_object_has_nothing_of_the_old_one_but_its_wishes() -> None:
-    raw = manifest()
-    raw["metadata"] |= {
-        "uid": "u",
-        "resourceVersion": "7",
-        "creationTimestamp": "2026-01-01T00:00:00Z",
-        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "mine": "x"},
-        "managedFields": [{}],
-    }
-    raw["status"] = {"size": 2}
-    again = fresh(raw)
-    assert again["metadata"] == {
-        "name": "flux-sample",
-        "namespace": "default",
-        "annotations": {"mine": "x"},
-    }
-    assert "status" not in again
-    assert again["spec"] == raw["spec"]
-
-
-def test_another_size_takes_the_bounds_along() -> None:
-    assert fresh(manifest(maxSize=3), size=5)["spec"]["maxSize"] == 5
-    assert fresh(manifest(minSize=2), size=1)["spec"]["minSize"] == 1
-    assert fresh(manifest(maxSize=9), size=5)["spec"]["maxSize"] == 9
 
 
 def test_fields_that_the_api_server_drops_are_found() -> None:
