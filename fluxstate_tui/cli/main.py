@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from fluxstate_tui import __version__
-from fluxstate_tui.cli.options import add_cluster_options
+from fluxstate_tui.cli.options import DEFAULTS, add_cluster_options
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 
@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--theme", metavar="NAME", help="a theme (default flux-dark)")
     add_cluster_options(parser)
-    parser.set_defaults(run=_run_dashboard)
+    parser.set_defaults(run=_run_dashboard, **DEFAULTS)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name in COMMAND_MODULES:
         importlib.import_module(f"fluxstate_tui.cli.{name}").add_parser(subparsers)

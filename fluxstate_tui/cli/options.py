@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fluxstate_tui.kube.options import KubeOptions
 
 
+DEFAULTS: dict[str, Any] = {
+    "kubeconfig": None,
+    "context": None,
+    "cluster": None,
+    "user": None,
+    "namespace": None,
+    "all_namespaces": False,
+    "as_user": None,
+    "as_groups": [],
+    "read_only": False,
+    "request_timeout": 15.0,
+}
+
+
 def add_cluster_options(parser: argparse.ArgumentParser) -> None:
-    """Which cluster, as whom, and in which namespace."""
+    """Which cluster, as whom, and in which namespace.
+
+    The flags have no defaults here (DEFAULTS is set once, on the main parser): a command's parser
+    would overwrite with them what stands before the command.
+    """
     group = parser.add_argument_group("cluster")
-    group.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, ~/.kube/config")
-    group.add_argument("--context", metavar="NAME", help="a context of the kubeconfig")
-    group.add_argument("--cluster", metavar="NAME", help="a cluster of the kubeconfig")
-    group.add_argument("--user", metavar="NAME", help="a user of the kubeconfig")
-    group.add_argument("-n", "--namespace", metavar="NS", help="default: the context's")
-    group.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces")
-    group.add_argument("--as", dest="as_user", metavar="USER", help="impersonate this user")
-    group.add_argument(
-        "--as-group", dest="as_groups", metavar="GROUP", action="append", default=[], help="a group"
-    )
-    group.add_argument(
-        "--request-timeout", type=float, default=15.0, metavar="S", help="seconds (default 15)"
-    )
-    group.add_argument(
-        "--read-only", action="store_true", help="no request that changes anything leaves"
-    )
+
+    def flag(*names: str, **options: Any) -> None:
+        group.add_argument(*names, default=argparse.SUPPRESS, **options)
+
+    flag("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, ~/.kube/config")
+    flag("--context", metavar="NAME", help="a context of the kubeconfig")
+    flag("--cluster", metavar="NAME", help="a cluster of the kubeconfig")
+    flag("--user", metavar="NAME", help="a user of the kubeconfig")
+    flag("-n", "--namespace", metavar="NS", help="default: the context's")
+    flag("-A", "--all-namespaces", action="store_true", help="all namespaces")
+    flag("--as", dest="as_user", metavar="USER", help="impersonate this user")
+    flag("--as-group", dest="as_groups", metavar="GROUP", action="append", help="and this group")
+    flag("--request-timeout", type=float, metavar="S", help="seconds (default 15)")
+    flag("--read-only", action="store_true", help="no request that changes anything leaves")
 
 
 def kube_options(args: argparse.Namespace) -> KubeOptions:
