@@ -1,0 +1,322 @@
+"""The remote program alone, as a real process with a stand-in for the flux module."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.flux.command import FluxFailed
+from fluxstate_tui.flux.live import LiveJobs
+from fluxstate_tui.flux.protocol import (
+    ActiveJobs,
+    Beat,
+    Fact,
+    JobEvents,
+    JobsPiece,
+    Message,
+    Mode,
+)
+from fluxstate_tui.flux.session import CannotStart, FluxSession, SessionLost
+from fluxstate_tui.model.job import Job, JobState
+from tests.unit.flux.script import JOBSPEC, R, Script, event, lifetime, listed
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Script:
+    return Script(tmp_path)
+
+
+async def _until(session: FluxSession, *kinds: type) -> list[Message]:
+    """All messages up to and including the first of each kind."""
+    missing, messages = set(kinds), []
+    async with asyncio.timeout(10):
+        while missing:
+            messages.append(await session.message())
+            missing.discard(type(messages[-1]))
+    return messages
+
+
+async def test_it_says_who_is_there_before_it_is_asked_anything(script: Script) -> None:
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        hello = session.hello
+        assert (hello.version, hello.size, hello.state) == ("0.88.0", 2, "run")
+        assert hello.hostlist == "flux-sample-[0-1]"
+
+
+async def test_it_ends_by_itself_when_stdin_closes(script: Script) -> None:
+    executor = script.executor()
+    async with FluxSession.open(executor, script.endpoint) as session:
+        await session.request("ping")
+    assert executor.streams[0].exit_code == 0
+
+
+async def test_the_program_travels_by_stdin_because_arguments_are_part_of_a_url(
+    script: Script,
+) -> None:
+    executor = script.executor()
+    async with FluxSession.open(executor, script.endpoint):
+        assert sum(len(word) for word in executor.commands[0]) < 2000
+
+
+async def test_watching_tells_jobs_queues_resources_and_the_clock(script: Script) -> None:
+    script.answers["job-list.list"] = [{"jobs": [listed(16, 64, result=1)]}]
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        await session.watch()
+        messages = await _until(session, Mode, ActiveJobs, JobsPiece, Beat, Fact)
+        kinds = {message.kind for message in messages if isinstance(message, Fact)}
+        while not {"queues", "resources", "stats", "overlay"} <= kinds:
+            message = await session.message()
+            if isinstance(message, Fact):
+                kinds.add(message.kind)
+
+
+async def test_a_fact_that_did_not_change_is_told_once(script: Script) -> None:
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        await session.watch()
+        beats, queues = 0, 0
+        async with asyncio.timeout(10):
+            while beats < 5:
+                message = await session.message()
+                beats += isinstance(message, Beat)
+                queues += isinstance(message, Fact) and message.kind == "queues"
+        assert queues == 1
+
+
+async def test_a_job_that_the_list_has_not_seen_comes_from_the_journal(script: Script) -> None:
+    """job-list lags behind: the list is empty, but the journal had the job's history."""
+    now = time.time() - 1_795_300_000.0
+    history = lifetime(start=now - 2)[:6]
+    script.answers["job-manager.events-journal"] = [
+        {"id": 16, "events": history, "jobspec": JOBSPEC, "R": R},
+        {"id": -1, "events": []},
+        {"id": 16, "events": [event("finish", now, status=0)]},
+    ]
+    live = LiveJobs()
+    job = None
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        await session.watch()
+        async with asyncio.timeout(10):
+            while job is None or job.state is not JobState.CLEANUP:
+                for job in _fold(live, await session.message()):
+                    assert (job.id, job.name, job.nnodes) == (16, "sleep", 2)
+    assert live.counts() == {"pending": 0, "running": 1, "inactive": 0}
+
+
+def _fold(live: LiveJobs, message: Message) -> tuple[Job, ...]:
+    if isinstance(message, JobEvents):
+        live.events(message)
+    elif isinstance(message, ActiveJobs):
+        live.active(message)
+    elif isinstance(message, JobsPiece) and (snapshot := live.piece(message)):
+        return snapshot.jobs
+    return live.changes()
+
+
+async def test_the_history_of_old_jobs_is_not_sent_only_their_ids(script: Script) -> None:
+    script.answers["job-manager.events-journal"] = [
+        {"id": 16, "events": lifetime()[:4], "jobspec": JOBSPEC},
+        {"id": -1, "events": []},
+    ]
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        await session.watch()
+        messages = await _until(session, ActiveJobs, JobsPiece, Beat)
+    assert ActiveJobs(frozenset({16})) in messages
+    assert not any(isinstance(message, JobEvents) for message in messages)
+
+
+async def test_an_old_flux_core_is_polled_and_it_says_so(script: Script) -> None:
+    script.attributes["version"] = "0.66.0-30-gabc"
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        await session.watch()
+        messages = await _until(session, Mode, JobsPiece)
+        assert isinstance(messages[-1], JobsPiece)
+        assert any(isinstance(m, Mode) and m.mode == "poll" and "0.68" in m.why for m in messages)
+        async with asyncio.timeout(10):
+            while not (isinstance(message := await session.message(), JobsPiece) and message.part):
+                pass
+    assert not script.calls("job-manager.events-journal")
+
+
+async def test_a_guest_is_polled_and_told_why(script: Script) -> None:
+    refusal = {"errno": errno.EPERM, "text": "Request requires owner credentials"}
+    script.answers["job-manager.events-journal"] = [refusal]
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        await session.watch()
+        messages = await _until(session, Mode, JobsPiece)
+    assert any(isinstance(m, Mode) and m.mode == "poll" and "owner" in m.why for m in messages)
+
+
+async def test_jobs_are_not_asked_for_while_the_broker_loads_its_modules(script: Script) -> None:
+    script.answers["state-machine.get"] = [{"state": "init"}] * 5 + [{"state": "run"}]
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        await session.watch()
+        messages = await _until(session, JobsPiece)
+    states = [message.state for message in messages if isinstance(message, Beat)]
+    assert states[-1] == "run"
+    assert isinstance(messages[-1], JobsPiece)
+
+
+async def test_a_broken_request_gets_an_error_and_the_program_lives_on(script: Script) -> None:
+    executor = script.executor()
+    async with FluxSession.open(executor, script.endpoint) as session:
+        for rubbish in (b"{broken\n", b"\xff\xfe\n", b"[1]\n", b'{"id": 1}\n', b"\n\n", b"null\n"):
+            await executor.streams[0].write(rubbish)
+        with pytest.raises(FluxFailed, match="nonsense"):
+            await session.request("nonsense")
+        with pytest.raises(FluxFailed, match="job"):
+            await session.request("job.cancel")
+        assert (await session.request("ping"))["now"] > 0
+
+
+async def test_flux_errors_come_as_they_are(script: Script) -> None:
+    words = "[/foo] only instance owner can do that ƒ\n"
+    script.answers["job-manager.raise"] = [{"errno": errno.EPERM, "text": words}]
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        with pytest.raises(FluxFailed) as caught:
+            await session.request("job.cancel", job=16, note="why")
+    assert (caught.value.said, caught.value.errno) == (words, errno.EPERM)
+    assert script.calls("job-manager.raise") == [
+        {"id": 16, "type": "cancel", "severity": 0, "note": "why"}
+    ]
+
+
+async def test_stopping_replies_what_was_read_back(script: Script) -> None:
+    script.answers["job-manager.queue-status"] = [
+        {"enable": True, "start": False, "stop_reason": "fluxstate: x"}
+    ]
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        reply = await session.request("queue.stop", reason="fluxstate: x")
+    assert reply["queues"][0] == {
+        "name": "",
+        "enable": True,
+        "start": False,
+        "stop_reason": "fluxstate: x",
+    }
+    assert script.calls("job-manager.queue-start") == [
+        {"start": False, "nocheckpoint": False, "reason": "fluxstate: x", "all": True}
+    ]
+
+
+async def test_named_queues_are_started_one_by_one(script: Script) -> None:
+    script.answers["job-manager.queue-list"] = [{"queues": ["batch", "debug"]}]
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        reply = await session.request("queue.start", names=["batch", "debug"])
+    assert [queue["name"] for queue in reply["queues"]] == ["batch", "debug"]
+    sent = script.calls("job-manager.queue-start")
+    assert [(call["name"], call["all"]) for call in sent] == [("batch", False), ("debug", False)]
+
+
+async def test_a_checkpoint_counts_only_when_it_holds_the_commit(script: Script) -> None:
+    script.answers["kvs.commit"] = [{"rootref": "sha1-b", "rootseq": 9}]
+    script.answers["content.checkpoint-get"] = [
+        {"value": [{"rootref": "sha1-a", "sequence": 8}]},
+        {"value": [{"rootref": "sha1-c", "sequence": 10}]},
+        {"value": {"rootref": "sha1-b"}},
+    ]
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        assert [(await session.request("kvs.sync"))["synced"] for _ in range(3)] == [
+            False,
+            True,
+            True,
+        ]
+    assert script.calls("kvs.commit")[0] == {"namespace": "primary", "flags": 4, "ops": []}
+
+
+async def test_submitted_jobs_get_the_containers_environment_and_their_errors(
+    script: Script,
+) -> None:
+    refused = {"errno": errno.EINVAL, "text": "Named queues are defined, no queue given"}
+    script.answers["job-ingest.submit"] = [{"id": 32}, refused, {"id": 16}]
+    script.environment["MARK"] = "here"
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        reply = await session.request("job.submit", jobspec=JOBSPEC, copies=3, urgency=0)
+    assert reply == {"ids": [16, 32], "errors": [refused["text"]]}
+    sent = script.calls("job-ingest.submit")[0]
+    environment = sent["jobspec"]["attributes"]["system"]["environment"]
+    assert sent["urgency"] == 0
+    assert environment["MARK"] == "here"
+    assert "FLUX_F58_FORCE_ASCII" not in environment
+
+
+async def test_a_dump_never_overwrites(script: Script, tmp_path: Path) -> None:
+    archive = tmp_path / "archive.tar.gz"
+    archive.write_bytes(b"precious")
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        with pytest.raises(FluxFailed) as caught:
+            await session.request("dump", path=str(archive))
+    assert caught.value.errno == errno.EEXIST
+    assert archive.read_bytes() == b"precious"
+
+
+async def test_output_is_followed_until_the_job_ends(script: Script) -> None:
+    ended = {"errno": errno.ENODATA, "text": "no data"}
+    script.answers["job-info.eventlog-watch"] = [{"event": "1\n"}, {"event": "2\n"}, ended]
+    heard: list[Message] = []
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        await session.request("job.follow", job=16, listen=heard.append)
+    assert [getattr(message, "event", "") for message in heard] == ["1\n", "2\n"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"), [("broker socket /run/flux/local was not found", 1), ("", 3)]
+)
+async def test_it_says_why_it_cannot_start(script: Script, reason: str, code: int) -> None:
+    if code == 3:
+        script.environment["STANDIN_NO_BINDINGS"] = "1"
+    script.cannot_connect = reason
+    with pytest.raises(CannotStart) as caught:
+        async with FluxSession.open(script.executor(), script.endpoint):
+            raise AssertionError("it started")
+    assert caught.value.code == code
+    assert caught.value.no_bindings == (code == 3)
+    assert (reason or "no Python bindings") in caught.value.message
+
+
+async def test_a_lost_broker_ends_the_conversation_in_words(script: Script) -> None:
+    script.answers["job-manager.events-journal"] = [
+        {"id": -1, "events": []},
+        {"errno": errno.ENODATA, "text": "No data available"},
+    ]
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        await session.watch()
+        with pytest.raises(SessionLost, match="the journal ended"):
+            await _until(session, int)
+        with pytest.raises(SessionLost):
+            await session.request("ping")
+
+
+async def test_read_only_lets_nothing_out_that_changes_something(script: Script) -> None:
+    executor = script.executor()
+    executor.read_only = True
+    async with FluxSession.open(executor, script.endpoint) as session:
+        assert await session.request("queue.status")
+        with pytest.raises(FluxstateError) as caught:
+            await session.request("queue.stop")
+    assert caught.value.exit_code is ExitCode.REFUSED
+    assert not script.calls("job-manager.queue-start")
+
+
+async def test_a_hundred_thousand_characters_of_jobs_come_in_pieces(script: Script) -> None:
+    jobs: list[dict[str, Any]] = [
+        listed(16 * i, 64, result=1, name="[/foo] ƒ 😀 \x1b[31m" + "x" * 500) for i in range(2000)
+    ]
+    script.answers["job-list.list"] = [{"jobs": jobs}]
+    live, pieces = LiveJobs(), 0
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        await session.watch()
+        async with asyncio.timeout(10):
+            snapshot = None
+            while snapshot is None:
+                message = await session.message()
+                if isinstance(message, JobsPiece):
+                    pieces += 1
+                    snapshot = live.piece(message)
+    assert pieces > 3
+    assert [job.name for job in snapshot.jobs] == [job["name"] for job in jobs]
