@@ -76,7 +76,7 @@ def parse_queue_status(text: str) -> tuple[Queue, ...]:
 def parse_jobs(text: str) -> tuple[Job, ...]:
     """`flux jobs --json`; what is no job in it is left out. Raises FluxFailed for other text."""
     try:
-        listed = json.loads(text)["jobs"]
+        listed = list(json.loads(text)["jobs"])
     except (ValueError, KeyError, TypeError) as error:
         raise FluxFailed("flux jobs --json", f"no JSON list of jobs: {error}") from None
     jobs = []
