@@ -188,10 +188,10 @@ async def _archives(context: OperationContext, args: argparse.Namespace) -> str:
         )
         for entry in view.entries
     ]
-    text = table(("ID", "SIZE", "JOBS", "VERIFIED", "AGE", "NOTE"), rows)
-    if view.armed:
-        text += f"\nARMED: an archive lies at {view.archive_path}"
-    return text
+    header = ("ID", "SIZE", "JOBS", "VERIFIED", "AGE", "NOTE")
+    text = table(header, rows) if rows else f"No archives beside {view.archive_path}."
+    armed = f"\nARMED: an archive lies at {view.archive_path}" if view.armed else ""
+    return text + armed
 
 
 def _archives_json(view: CatalogueView) -> dict[str, Any]:

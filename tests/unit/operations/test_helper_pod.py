@@ -1,0 +1,68 @@
+"""The helper pod: on the right volume, never in the operator's way, and it ends by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.operations.helper_pod import DEADLINE_SECONDS, pod_for, why_not_running
+from tests.unit.operations.builders import manifest
+
+
+def test_it_has_the_volume_of_the_archives_and_the_image_of_the_minicluster() -> None:
+    pod = pod_for(manifest(), "abc")
+    (container,) = pod["spec"]["containers"]
+    assert container["image"] == "rockylinux:9"
+    assert container["volumeMounts"] == [{"name": "archives", "mountPath": "/state"}]
+    assert pod["spec"]["volumes"] == [
+        {"name": "archives", "hostPath": {"path": "/data", "type": "Directory"}}
+    ]
+
+
+def test_a_claim_is_mounted_as_a_claim() -> None:
+    container = {"image": "x", "volumes": {"data": {"path": "/state", "claimName": "data"}}}
+    pod = pod_for(manifest(containers=[container]), "abc")
+    assert pod["spec"]["volumes"][0]["persistentVolumeClaim"] == {"claimName": "data"}
+
+
+def test_it_has_a_label_as_the_operator_chokes_on_pods_without_any() -> None:
+    assert pod_for(manifest(), "abc")["metadata"]["labels"]
+
+
+def test_it_ends_by_itself() -> None:
+    assert pod_for(manifest(), "abc")["spec"]["activeDeadlineSeconds"] == DEADLINE_SECONDS
+
+
+def test_it_goes_where_the_minicluster_went() -> None:
+    wish = {"nodeSelector": {"disk": "local"}, "tolerations": [{"key": "hpc"}]}
+    spec = pod_for(manifest(pod=wish), "abc")["spec"]
+    assert {key: spec[key] for key in wish} == wish
+
+
+def test_a_volume_that_only_the_minicluster_can_mount_is_an_error() -> None:
+    container = {"image": "x", "volumes": {"data": {"path": "/state", "secretName": "s"}}}
+    with pytest.raises(FluxstateError, match="cannot be reached"):
+        pod_for(manifest(containers=[container]), "abc")
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ({"phase": "Running", "containerStatuses": [{"state": {"running": {}}}]}, ""),
+        (
+            {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull"}}}]},
+            "ErrImagePull",
+        ),
+        ({"conditions": [{"status": "False", "message": "no node fits"}]}, "no node fits"),
+        ({}, "Pending"),
+    ],
+)
+def test_why_it_does_not_run_yet_is_said(status: dict[str, Any], words: str) -> None:
+    assert why_not_running({"status": status}) == words
+
+
+def test_one_that_ended_is_not_waited_for() -> None:
+    with pytest.raises(FluxstateError, match="Evicted"):
+        why_not_running({"status": {"phase": "Failed", "message": "Evicted"}})

@@ -1,0 +1,41 @@
+"""After a kill: what is left is looked up, said, and offered to be put right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fluxstate_tui.model.queue import Queue
+from fluxstate_tui.operations.journal import Record
+from fluxstate_tui.operations.observation import PAUSED_BY_US
+from fluxstate_tui.operations.recover import judge
+from tests.unit.operations.builders import NOW, REF, job, observation
+
+STOPPED_BY_US = (Queue("", enabled=True, started=False, stop_reason=f"{PAUSED_BY_US} me"),)
+STOPPED_BY_OTHERS = (Queue("", enabled=True, started=False, stop_reason="maintenance"),)
+
+
+def record(operation: str) -> Record:
+    return Record(Path("x"), operation, REF, "me", "server", NOW, {"wait": "running"})
+
+
+def test_a_save_that_left_the_queue_stopped_offers_to_start_it() -> None:
+    found = judge(record("save"), observation(job(1), queues=STOPPED_BY_US), "It was interrupted.")
+    assert found.next == "resume"
+    assert "1 pending" in found.says[1]
+
+
+def test_a_queue_that_others_stopped_is_left_alone() -> None:
+    found = judge(record("save"), observation(queues=STOPPED_BY_OTHERS), "")
+    assert found.next == ""
+
+
+def test_an_interrupted_pause_is_no_trouble() -> None:
+    assert judge(record("pause"), observation(queues=STOPPED_BY_US), "").next == ""
+
+
+def test_a_restore_that_left_an_archive_armed_offers_to_disarm() -> None:
+    assert judge(record("restore"), observation(armed=True), "").next == "disarm"
+
+
+def test_an_armed_archive_that_we_did_not_arm_is_not_ours_to_offer() -> None:
+    assert judge(record("save"), observation(armed=True), "").next == ""
