@@ -10,6 +10,7 @@ from fluxstate_tui.clock import Clock
 from fluxstate_tui.feeds.sources import (
     Emit,
     EventSource,
+    Item,
     JobSource,
     Links,
     MiniClusterSource,
@@ -18,6 +19,7 @@ from fluxstate_tui.feeds.sources import (
 )
 from fluxstate_tui.kube.backoff import Backoff
 from fluxstate_tui.kube.errors import CrdMissing, KubeError
+from fluxstate_tui.kube.listing import ListQuery
 from fluxstate_tui.kube.listwatch import (
     Changed,
     Deleted,
@@ -57,7 +59,7 @@ class ClusterFeed:
             tasks.create_task(self._scoped(JobSource(self._emit, self._links), JOBS))
             tasks.create_task(self._scoped(EventSource(self._emit), EVENTS))
 
-    async def _miniclusters(self, source: Source) -> None:
+    async def _miniclusters(self, source: Source[Item]) -> None:
         """MiniClusters, in the version that is served now; asked again when that changes."""
         backoff = Backoff(self._clock)
         self._say(source, StateChanged(WatchState.CONNECTING))
@@ -74,12 +76,12 @@ class ClusterFeed:
                 await self._follow_scope(source, resource, until=WatchState.ABSENT)
             await self._clock.sleep(backoff.delay())
 
-    async def _scoped(self, source: Source, resource: Resource) -> None:
+    async def _scoped(self, source: Source[Item], resource: Resource) -> None:
         self._say(source, StateChanged(WatchState.CONNECTING))
         await self._follow_scope(source, resource, until=None)
 
     async def _follow_scope(
-        self, source: Source, resource: Resource, until: WatchState | None
+        self, source: Source[Item], resource: Resource, until: WatchState | None
     ) -> None:
         """Watch the scope that was asked for, or the namespace if that is all we may see."""
         namespace = self._cluster.scope
@@ -95,14 +97,16 @@ class ClusterFeed:
 
     async def _follow(
         self,
-        source: Source,
+        source: Source[Item],
         resource: Resource,
         namespace: str | None,
         until: set[WatchState | None],
         note: str = "",
     ) -> StateChanged:
         """Tell the store what happens, until one of these states is reached."""
-        watch = ListWatch(self._cluster, resource, namespace, clock=self._clock)
+        watch = ListWatch(
+            self._cluster, ListQuery(resource, namespace), source.read, clock=self._clock
+        )
         async with aclosing(watch.events()) as events:
             async for event in events:
                 if isinstance(event, StateChanged):
@@ -114,7 +118,7 @@ class ClusterFeed:
                     self._tell(source, event)
         raise AssertionError("a list+watch never ends by itself")
 
-    def _tell(self, source: Source, event: WatchEvent) -> None:
+    def _tell(self, source: Source[Item], event: WatchEvent[Item]) -> None:
         at = self._clock.now()
         match event:
             case Listed(items=items):
@@ -124,13 +128,13 @@ class ClusterFeed:
             case Deleted(item=item):
                 source.deleted(item, at)
 
-    def _say(self, source: Source, event: StateChanged) -> None:
+    def _say(self, source: Source[Item], event: StateChanged) -> None:
         if self._said.get(source.name) == event:
             return
         self._said[source.name] = event
         freshness = Freshness(event.state.value)
         self._emit(SourceChanged(source.name, freshness, event.detail, self._clock.now()))
 
-    def _state(self, source: Source) -> WatchState | None:
+    def _state(self, source: Source[Item]) -> WatchState | None:
         said = self._said.get(source.name)
         return said.state if said else None

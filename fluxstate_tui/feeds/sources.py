@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from fluxstate_tui.kube.objects import parse_event, parse_job, parse_minicluster, parse_pod
-from fluxstate_tui.model.kubernetes import KubeEvent
+from fluxstate_tui.model.kubernetes import KubeEvent, KubeJob
+from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.model.pod import Pod
 from fluxstate_tui.store import events as told
 
 Object = dict[str, Any]
 Emit = Callable[[told.StoreEvent], None]
+Item = TypeVar("Item")
 
 
-class Source(Protocol):
+class Source(Protocol[Item]):
     """What one list+watch says, told to the store."""
 
     name: str
 
-    def listed(self, items: Iterable[Object], at: float) -> None:
+    def read(self, raw: Object) -> Item:
+        """An object as the model has it."""
+        ...
+
+    def listed(self, items: Sequence[Item], at: float) -> None:
         """The complete set."""
         ...
 
-    def changed(self, item: Object, at: float) -> None:
+    def changed(self, item: Item, at: float) -> None:
         """One object was added or changed."""
         ...
 
-    def deleted(self, item: Object, at: float) -> None:
+    def deleted(self, item: Item, at: float) -> None:
         """One object is gone."""
         ...
 
@@ -40,17 +46,21 @@ class MiniClusterSource:
     emit: Emit
     name: str = "miniclusters"
 
-    def listed(self, items: Iterable[Object], at: float) -> None:
+    def read(self, raw: Object) -> MiniCluster:
+        """An object as the model has it."""
+        return parse_minicluster(raw)
+
+    def listed(self, items: Sequence[MiniCluster], at: float) -> None:
         """The complete set."""
-        self.emit(told.MiniClustersListed(tuple(map(parse_minicluster, items)), at))
+        self.emit(told.MiniClustersListed(tuple(items), at))
 
-    def changed(self, item: Object, at: float) -> None:
+    def changed(self, item: MiniCluster, at: float) -> None:
         """One MiniCluster was added or changed."""
-        self.emit(told.MiniClusterChanged(parse_minicluster(item), at))
+        self.emit(told.MiniClusterChanged(item, at))
 
-    def deleted(self, item: Object, at: float) -> None:
+    def deleted(self, item: MiniCluster, at: float) -> None:
         """One MiniCluster is gone."""
-        self.emit(told.MiniClusterGone(item["metadata"]["uid"], at))
+        self.emit(told.MiniClusterGone(item.ref.uid, at))
 
 
 @dataclass
@@ -86,26 +96,28 @@ class PodSource:
     links: Links
     name: str = "pods"
 
-    def listed(self, items: Iterable[Object], at: float) -> None:
+    def read(self, raw: Object) -> Pod:
+        """An object as the model has it."""
+        return parse_pod(raw)
+
+    def listed(self, items: Sequence[Pod], at: float) -> None:
         """The complete set."""
-        pods = tuple(self._parse(item) for item in items)
+        pods = tuple(map(self._linked, items))
         self.links.pods = {pod.uid: pod for pod in pods}
         self.emit(told.PodsListed(pods, at))
 
-    def changed(self, item: Object, at: float) -> None:
+    def changed(self, item: Pod, at: float) -> None:
         """One pod was added or changed."""
-        pod = self._parse(item)
+        pod = self._linked(item)
         self.links.pods[pod.uid] = pod
         self.emit(told.PodChanged(pod, at))
 
-    def deleted(self, item: Object, at: float) -> None:
+    def deleted(self, item: Pod, at: float) -> None:
         """One pod is gone."""
-        uid = item["metadata"]["uid"]
-        self.links.pods.pop(uid, None)
-        self.emit(told.PodGone(uid, at))
+        self.links.pods.pop(item.uid, None)
+        self.emit(told.PodGone(item.uid, at))
 
-    def _parse(self, item: Object) -> Pod:
-        pod = parse_pod(item)
+    def _linked(self, pod: Pod) -> Pod:
         return replace(pod, cluster_uid=self.links.cluster_of(pod))
 
 
@@ -117,22 +129,24 @@ class JobSource:
     links: Links
     name: str = "jobs"
 
-    def listed(self, items: Iterable[Object], at: float) -> None:
+    def read(self, raw: Object) -> KubeJob:
+        """An object as the model has it."""
+        return parse_job(raw)
+
+    def listed(self, items: Sequence[KubeJob], at: float) -> None:
         """The complete set."""
-        jobs = tuple(map(parse_job, items))
-        self.emit(told.KubeJobsListed(jobs, at))
-        for job in jobs:
+        self.emit(told.KubeJobsListed(tuple(items), at))
+        for job in items:
             self._link(job.uid, job.owner_uid, at)
 
-    def changed(self, item: Object, at: float) -> None:
+    def changed(self, item: KubeJob, at: float) -> None:
         """One Job was added or changed."""
-        job = parse_job(item)
-        self.emit(told.KubeJobChanged(job, at))
-        self._link(job.uid, job.owner_uid, at)
+        self.emit(told.KubeJobChanged(item, at))
+        self._link(item.uid, item.owner_uid, at)
 
-    def deleted(self, item: Object, at: float) -> None:
+    def deleted(self, item: KubeJob, at: float) -> None:
         """One Job is gone."""
-        self.emit(told.KubeJobGone(item["metadata"]["uid"], at))
+        self.emit(told.KubeJobGone(item.uid, at))
 
     def _link(self, job_uid: str, cluster_uid: str, at: float) -> None:
         for pod in self.links.learn(job_uid, cluster_uid):
@@ -147,18 +161,21 @@ class EventSource:
     name: str = "events"
     _seen: dict[str, KubeEvent] = field(default_factory=dict)
 
-    def listed(self, items: Iterable[Object], at: float) -> None:
+    def read(self, raw: Object) -> KubeEvent:
+        """An object as the model has it."""
+        return parse_event(raw)
+
+    def listed(self, items: Sequence[KubeEvent], at: float) -> None:
         """The complete set; what was told already is not told again."""
         for item in items:
             self.changed(item, at)
 
-    def changed(self, item: Object, at: float) -> None:
+    def changed(self, item: KubeEvent, at: float) -> None:
         """One event was seen or counted again."""
-        event = parse_event(item)
-        if self._seen.get(event.uid) != event:
-            self._seen[event.uid] = event
-            self.emit(told.KubeEventSeen(event, at))
+        if self._seen.get(item.uid) != item:
+            self._seen[item.uid] = item
+            self.emit(told.KubeEventSeen(item, at))
 
-    def deleted(self, item: Object, at: float) -> None:
+    def deleted(self, item: KubeEvent, at: float) -> None:
         """The API server forgets events after an hour; so do we what we remember of them."""
-        self._seen.pop(item["metadata"]["uid"], None)
+        self._seen.pop(item.uid, None)

@@ -8,11 +8,11 @@ is met with jittered back-off. It never ends by itself and never raises KubeErro
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fluxstate_tui.clock import Clock
 from fluxstate_tui.kube.backoff import Backoff
@@ -25,8 +25,7 @@ from fluxstate_tui.kube.errors import (
     TooManyRequests,
     Unauthorized,
 )
-from fluxstate_tui.kube.listing import PAGE, list_all
-from fluxstate_tui.kube.resources import Resource
+from fluxstate_tui.kube.listing import ListQuery, list_all
 from fluxstate_tui.kube.status_errors import error_from_response
 from fluxstate_tui.kube.watch_lines import Chunks, Lines, decoded
 
@@ -43,6 +42,7 @@ _SHORT_SECONDS = 1.0
 _ERRORS_UNTIL_RELIST = 3
 
 Object = dict[str, Any]
+Read = TypeVar("Read")
 
 
 class WatchState(Enum):
@@ -56,25 +56,25 @@ class WatchState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Generic[Read]):
     """The complete set: what is not in it is gone. Also after a 410, so take the difference."""
 
-    items: list[Object]
+    items: list[Read]
     resource_version: str
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Generic[Read]):
     """One object was added or changed."""
 
-    item: Object
+    item: Read
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
+class Deleted(Generic[Read]):
     """One object is gone (or no longer matches the selector)."""
 
-    item: Object
+    item: Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +85,29 @@ class StateChanged:
     detail: str = ""
 
 
-WatchEvent = Listed | Changed | Deleted | StateChanged
+WatchEvent = Listed[Read] | Changed[Read] | Deleted[Read] | StateChanged
 
 
-class ListWatch:
-    """One list+watch of one resource in one namespace (None: in all)."""
+class ListWatch(Generic[Read]):
+    """One list+watch of one resource in one namespace (None: in all).
+
+    Each object is given to `read` at once, and what it makes of it is what the events hold:
+    keeping raw objects costs half a gigabyte for ten thousand pods.
+    """
 
     def __init__(
         self,
         cluster: Cluster,
-        resource: Resource,
-        namespace: str | None,
+        query: ListQuery,
+        read: Callable[[Object], Read],
         *,
         clock: Clock,
-        field_selector: str = "",
         dice: random.Random | None = None,
     ) -> None:
         self._cluster = cluster
-        self._resource = resource
-        self._namespace = namespace
+        self._query = query
+        self._make = read
         self._clock = clock
-        self._field_selector = field_selector
         self._dice = dice or random.Random()
         self._backoff = Backoff(clock, self._dice)
         self._version = ""
@@ -117,7 +119,7 @@ class ListWatch:
         self._bookmarks_seen = False
         self._silences = 0
 
-    async def events(self) -> AsyncGenerator[WatchEvent, None]:
+    async def events(self) -> AsyncGenerator[WatchEvent[Read], None]:
         """Everything that happens. Close it (`contextlib.aclosing`) or cancel its task."""
         while True:
             try:
@@ -133,21 +135,20 @@ class ListWatch:
                     yield state
                 await self._clock.sleep(self._pause(error))
 
-    async def _list(self) -> Listed:
-        listing = await list_all(
-            self._cluster,
-            self._resource,
-            self._namespace,
-            field_selector=self._field_selector,
-            limit=PAGE,
-        )
-        for item in listing.items:
-            slim(item)
+    async def _list(self) -> Listed[Read]:
+        listing = await list_all(self._cluster, self._query, self._slim_and_make)
         self._version = listing.resource_version
         self._listed_at = self._clock.now()
         return Listed(listing.items, listing.resource_version)
 
-    async def _watch(self) -> AsyncGenerator[WatchEvent, None]:
+    def _slim_and_make(self, item: Object) -> Read:
+        """Without managedFields: half of every object, and nobody looks at them."""
+        metadata = item.get("metadata")
+        if isinstance(metadata, dict):
+            metadata.pop("managedFields", None)
+        return self._make(item)
+
+    async def _watch(self) -> AsyncGenerator[WatchEvent[Read], None]:
         """One watch request, from its opening to its end."""
         seconds = self._dice.randint(*WATCH_SECONDS)
         params = {
@@ -155,12 +156,11 @@ class ListWatch:
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
             "timeoutSeconds": str(seconds),
+            **self._query.selectors,
         }
-        if self._field_selector:
-            params["fieldSelector"] = self._field_selector
         opened = self._clock.now()
         seen = 0
-        async with self._cluster.stream(self._resource.path(self._namespace), params) as stream:
+        async with self._cluster.stream(self._query.path, params) as stream:
             chunks = Chunks(stream, self._clock)
             try:
                 async for event in self._read(chunks, seconds):
@@ -174,7 +174,9 @@ class ListWatch:
         if self._clock.now() - self._listed_at > RELIST_SECONDS:
             self._version = ""  # Cheap insurance against events that were lost on the way.
 
-    async def _read(self, chunks: Chunks, seconds: int) -> AsyncGenerator[WatchEvent | None, None]:
+    async def _read(
+        self, chunks: Chunks, seconds: int
+    ) -> AsyncGenerator[WatchEvent[Read] | None, None]:
         """The events of one open watch; None for a bookmark. Returns at its end."""
         lines = Lines()
         patience = _SHORT_SECONDS
@@ -194,7 +196,7 @@ class ListWatch:
                     yield state
                 yield event
 
-    def _understand(self, document: Object) -> WatchEvent | None:
+    def _understand(self, document: Object) -> WatchEvent[Read] | None:
         kind, item = document.get("type"), document.get("object") or {}
         if kind == "ERROR":
             raise self._error_event(item)
@@ -204,22 +206,22 @@ class ListWatch:
         if kind == "BOOKMARK":
             self._bookmarks_seen = True
             return None
-        slim(item)
         if kind == "DELETED":
-            return Deleted(item)
+            return Deleted(self._slim_and_make(item))
         if kind in ("ADDED", "MODIFIED"):
-            return Changed(item)
+            return Changed(self._slim_and_make(item))
         raise BadAnswer(f"A watch sent an event of the unknown type {kind!r}.")
 
     def _error_event(self, status: Object) -> KubeError:
         code = int(status.get("code") or 500)
         if status.get("reason") in ("Expired", "Gone"):
             code = 410
-        path = self._resource.path(self._namespace)
         said = str(status.get("message") or "no reason given")
         if code == 410:
             return Gone(said)
-        return error_from_response("GET", path, code, said.encode(), params={"watch": "true"})
+        return error_from_response(
+            "GET", self._query.path, code, said.encode(), params={"watch": "true"}
+        )
 
     def _healthy(self) -> list[StateChanged]:
         """The watch works: forget what went wrong before."""
@@ -283,13 +285,6 @@ class ListWatch:
         if isinstance(error, TooManyRequests) and error.retry_after is not None:
             return max(delay, error.retry_after)
         return delay
-
-
-def slim(item: Object) -> None:
-    """Drop managedFields: half of every object, and nobody looks at them."""
-    metadata = item.get("metadata")
-    if isinstance(metadata, dict):
-        metadata.pop("managedFields", None)
 
 
 def sentence(error: KubeError) -> str:

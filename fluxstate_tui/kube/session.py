@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 from fluxstate_tui.clock import Clock, SystemClock
 from fluxstate_tui.kube.access import Access
 from fluxstate_tui.kube.discovery import find_minicluster_resource
-from fluxstate_tui.kube.errors import NOTHING_CHANGED, BadAnswer
-from fluxstate_tui.kube.listing import PAGE, list_all
+from fluxstate_tui.kube.errors import BadAnswer
+from fluxstate_tui.kube.listing import PAGE, ListQuery, list_all
 from fluxstate_tui.kube.options import KubeOptions
 from fluxstate_tui.kube.resources import Resource
 from fluxstate_tui.kube.status_errors import shorten
@@ -123,23 +123,42 @@ class Cluster:
         accept: str = JSON,
     ) -> Object:
         """One request, one JSON object."""
+        answer = await self.request_bytes(
+            method, path, params=params, body=body, content_type=content_type, accept=accept
+        )
+        try:
+            document = json.loads(answer)
+        except ValueError as error:
+            raise self.no_api_answer(answer) from error
+        if not isinstance(document, dict):
+            raise self.no_api_answer(answer)
+        return document
+
+    async def request_bytes(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Object | list[Any] | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> bytes:
+        """One request; the answer as it came."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Accept": accept}
         if data is not None:
             headers["Content-Type"] = content_type
         query = list((params or {}).items())
-        answer = await self._transport.request(method, path, query, data, headers)
-        try:
-            document = json.loads(answer)
-        except ValueError:
-            document = None
-        if not isinstance(document, dict):
-            raise BadAnswer(
-                f"{self.server} did not answer as a Kubernetes API server: {shorten(answer)}.",
-                safe=NOTHING_CHANGED if method == "GET" else "",
-                advice="Check the server address of this context (perhaps a login page answers).",
-            )
-        return document
+        return await self._transport.request(method, path, query, data, headers)
+
+    def no_api_answer(self, answer: bytes) -> BadAnswer:
+        """The error for a body that no Kubernetes API server sends (a login page, a cut one)."""
+        return BadAnswer(
+            f"{self.server} did not answer as a Kubernetes API server: {shorten(answer)}.",
+            safe="If this was a change, look whether it was carried out.",
+            advice="Check the server address of this context (perhaps a login page answers).",
+        )
 
     async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
         """One object. Raises NotFound."""
@@ -155,14 +174,8 @@ class Cluster:
         limit: int = PAGE,
     ) -> list[Object]:
         """All objects, paged. `namespace=None` means all namespaces."""
-        listing = await list_all(
-            self,
-            resource,
-            namespace,
-            label_selector=label_selector,
-            field_selector=field_selector,
-            limit=limit,
-        )
+        query = ListQuery(resource, namespace, label_selector, field_selector, limit)
+        listing = await list_all(self, query, _as_it_is)
         return listing.items
 
     async def create(
@@ -303,3 +316,7 @@ class Cluster:
 
 def _dry(dry_run: bool) -> dict[str, str] | None:
     return {"dryRun": "All"} if dry_run else None
+
+
+def _as_it_is(item: Object) -> Object:
+    return item

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from fluxstate_tui.clock import Clock
 from fluxstate_tui.kube.errors import NOTHING_CHANGED, BadAnswer
+from fluxstate_tui.kube.list_body import SLICE_SECONDS
 from fluxstate_tui.kube.status_errors import shorten
 
 if TYPE_CHECKING:
     from fluxstate_tui.kube.transport import ByteStream
-
-# The screen is drawn by the same loop: never decode longer than this in one go.
-_DECODE_SECONDS = 0.008
 
 
 class Lines:
@@ -86,6 +84,6 @@ async def decoded(lines: Iterator[bytes]) -> AsyncIterator[dict[str, Any]]:
                 f"A watch sent something that is no JSON: {shorten(line)}", safe=NOTHING_CHANGED
             ) from error
         yield document
-        if time.perf_counter() - started > _DECODE_SECONDS:
+        if time.perf_counter() - started > SLICE_SECONDS:
             await asyncio.sleep(0)
             started = time.perf_counter()

@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from fluxstate_tui.kube.listing import ListQuery
 from fluxstate_tui.kube.listwatch import ListWatch, StateChanged, WatchEvent
 from fluxstate_tui.kube.resources import PODS
 from tests.unit.kube.clock import QuickClock
@@ -100,7 +101,7 @@ def listed(*items: Object, version: str = "10") -> Answer:
 class Seen:
     """What a ListWatch said so far."""
 
-    events: list[WatchEvent] = field(default_factory=list)
+    events: list[WatchEvent[Object]] = field(default_factory=list)
     clock: QuickClock = field(default_factory=QuickClock)
 
     @property
@@ -127,7 +128,9 @@ async def watching(folder: Path, server: WatchServer) -> AsyncIterator[tuple[See
     seen = Seen()
 
     async def read() -> None:
-        watch = ListWatch(cluster, PODS, "ns", clock=seen.clock, dice=random.Random(1))
+        watch = ListWatch(
+            cluster, ListQuery(PODS, "ns"), dict, clock=seen.clock, dice=random.Random(1)
+        )
         async with aclosing(watch.events()) as events:
             async for event in events:
                 seen.events.append(event)
