@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
 from fluxstate_tui.archive.details import output
 from fluxstate_tui.archive.preview import preview
-from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.dashboard.connection import Connection
+from fluxstate_tui.dashboard.copies import ArchiveCopies
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model import eventlog
 from fluxstate_tui.model.jobid import f58
@@ -25,6 +24,7 @@ from fluxstate_tui.screens.actions import (
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogueEntry
+    from fluxstate_tui.archive.verify import Verdict
     from fluxstate_tui.flux.session import FluxSession
     from fluxstate_tui.operations.choices import Choices
 
@@ -38,13 +38,11 @@ class LiveActions:
     def __init__(self, connection: Connection, read_only: bool) -> None:
         self._connection = connection
         self._read_only = read_only
-        self._archives: dict[tuple[str, str], Archive] = {}
-        self._copies = AsyncExitStack()
+        self._copies = ArchiveCopies()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Remove the private copies of archives that were looked into."""
-        self._archives.clear()
-        await self._copies.aclose()
+        self._copies.close()
 
     async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> Operation:
         """Read the world and plan an operation."""
@@ -57,9 +55,9 @@ class LiveActions:
     ) -> tuple[str, ...]:
         """What a restore onto `size` pods would bring, in plain lines."""
         entry = self._connection.catalogue_entry(ref, archive)
-        opened = await self.open_archive(ref, entry)
+        verdict = await self.open_archive(ref, entry)
         wanted = size or (entry.manifest.size if entry.manifest else 1)
-        return preview(opened, size=wanted).lines()
+        return preview(verdict.archive, size=wanted).lines()
 
     async def job_detail(self, ref: ClusterRef, job_id: int) -> JobDetail:
         """Eventlog, jobspec and output of one job, from the broker."""
@@ -122,17 +120,13 @@ class LiveActions:
         """Read the catalogue again; it comes back through the store."""
         self._connection.watched(ref).catalogue.wake()
 
-    async def open_archive(self, ref: ClusterRef, entry: CatalogueEntry) -> Archive:
+    async def open_archive(self, ref: ClusterRef, entry: CatalogueEntry) -> Verdict:
         """Fetch an archive of the catalogue to a private copy, verified, and read it."""
-        from fluxstate_tui.operations.fetch import fetch
-
-        key = (ref.uid, entry.id)
-        if key not in self._archives:
-            context = self._connection.context
-            async with self._connection.files(ref) as files:
-                copy = fetch(files, entry.path, context.state_dir, lambda _: None)
-                self._archives[key] = await self._copies.enter_async_context(copy)
-        return self._archives[key]
+        known = self._copies.known(ref.uid, entry)
+        if known is not None:
+            return known
+        async with self._connection.files(ref) as files:
+            return await self._copies.read(ref.uid, entry, files)
 
     def why_not(self, kind: Kind | Literal["submit"], ref: ClusterRef) -> str:
         """Why that is not possible for this MiniCluster, '' if it is."""

@@ -35,7 +35,7 @@ def build(
         try:
             await connection.run()
         finally:
-            await actions.close()
+            actions.close()
 
     return FluxstateApp(
         store,
