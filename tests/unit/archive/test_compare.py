@@ -1,0 +1,169 @@
+"""Account, diff, preview and timelines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fluxstate_tui.archive.account import Fortune, account
+from fluxstate_tui.archive.diff import diff
+from fluxstate_tui.archive.entries import Entry
+from fluxstate_tui.archive.preview import Fate, RestorePreview, preview
+from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.archive.timeline import gantt, life, span
+from fluxstate_tui.model.event import Event
+from fluxstate_tui.model.job import Job, JobException, JobResult, JobState
+from tests.unit.archive import given
+
+_PENDING = Job(1, 0, JobState.SCHED, t_submit=5.0)
+_RUNNING = replace(_PENDING, state=JobState.RUN, t_run=6.0)
+_DONE = replace(
+    _RUNNING,
+    state=JobState.INACTIVE,
+    result=JobResult.COMPLETED,
+    waitstatus=0,
+    t_cleanup=7.0,
+    t_inactive=8.0,
+)
+_REFUSED = replace(
+    _PENDING,
+    state=JobState.INACTIVE,
+    result=JobResult.FAILED,
+    exception=JobException("alloc", 0, "unsatisfiable request"),
+)
+_KILLED = replace(
+    _RUNNING,
+    state=JobState.INACTIVE,
+    result=JobResult.FAILED,
+    exception=JobException("exec", 0, "failed to create guest ns"),
+)
+
+
+@pytest.mark.parametrize(
+    ("saved", "live", "fortune"),
+    [
+        (_DONE, _DONE, Fortune.SAME),
+        (_PENDING, _PENDING, Fortune.SAME),
+        (_PENDING, replace(_PENDING, urgency=0), Fortune.SAME),
+        (_PENDING, _RUNNING, Fortune.RUNNING),
+        (_PENDING, _DONE, Fortune.FINISHED_SINCE),
+        (_PENDING, _REFUSED, Fortune.REFUSED),
+        (_RUNNING, _KILLED, Fortune.REFUSED),
+        (_RUNNING, _DONE, Fortune.FINISHED_SINCE),
+        (_RUNNING, _PENDING, Fortune.LOST),
+        (_DONE, _RUNNING, Fortune.LOST),
+        (_DONE, replace(_DONE, waitstatus=256), Fortune.LOST),
+        (_PENDING, replace(_PENDING, t_submit=9.0), Fortune.LOST),
+        (_PENDING, None, Fortune.LOST),
+    ],
+)
+def test_every_saved_job_is_accounted_for(saved: Job, live: Job | None, fortune: Fortune) -> None:
+    found = account([saved], [live] if live else [])
+    assert [one.fortune for one in found.jobs] == [fortune]
+    assert found.balanced == (fortune is not Fortune.LOST)
+    assert found.counts[fortune.value] == 1
+
+
+def test_a_job_that_was_not_saved_is_new_and_no_loss() -> None:
+    found = account([], [_PENDING])
+    assert found.balanced
+    assert found.explain().endswith("1 new")
+
+
+def test_a_diff_names_field_from_and_to() -> None:
+    other = replace(_PENDING, id=2)
+    found = diff([_PENDING, other], [replace(_PENDING, urgency=31), replace(_PENDING, id=3)])
+    assert [job.id for job in found.only_a] == [2]
+    assert [job.id for job in found.only_b] == [3]
+    assert [(one.name, one.before, one.after) for one in found.changed[0].fields] == [
+        ("urgency", 16, 31)
+    ]
+    assert not found.equal
+
+
+def test_the_schedulers_annotations_are_no_difference_but_memos_are() -> None:
+    noted = replace(_PENDING, annotations={"sched": {"resource_summary": "rank0"}})
+    assert diff([_PENDING], [noted]).equal
+    memo = replace(_PENDING, annotations={"user": {"a": 1}})
+    assert diff([_PENDING], [memo]).changed[0].fields[0].name == "annotations.user"
+
+
+def _look(
+    events: list[Event], spec: dict[str, Any], *more: Entry, **options: Any
+) -> RestorePreview:
+    job = given.job_entries(1, events, spec)
+    return preview(read_archive(given.archive(*job, *more)), **{"size": 2, **options})
+
+
+def test_a_job_that_needs_more_nodes_can_never_fit_and_the_right_size_is_named() -> None:
+    found = _look(given.pending(), given.jobspec(nodes=3))
+    assert found.jobs[0].fate is Fate.NEVER_FITS
+    assert found.size_needed == 3
+    assert _look(given.pending(), given.jobspec(nodes=3), size=3).jobs[0].fate is Fate.STARTS
+
+
+def test_a_task_that_needs_more_cores_than_a_node_has_can_never_fit() -> None:
+    spec = given.jobspec()
+    spec["resources"][0]["with"][0]["count"] = 8
+    assert _look(given.pending(), spec).jobs[0].fate is Fate.NEVER_FITS
+    assert _look(given.pending(), spec, cores=8).jobs[0].fate is Fate.STARTS
+
+
+def test_another_owner_cannot_run_the_jobs() -> None:
+    assert _look(given.pending(), given.jobspec(), uid=1000).jobs[0].fate is Fate.OTHER_USER
+    assert _look(given.finished(), given.jobspec(), uid=1000).jobs[0].fate is Fate.HISTORY
+
+
+def test_named_queues_come_up_stopped_and_missing_ones_keep_their_jobs_for_ever() -> None:
+    spec = given.jobspec(queue="batch")
+    found = _look(given.pending(), spec)
+    assert [(queue.name, queue.started) for queue in found.queues] == [("batch", False)]
+    assert found.jobs[0].fate is Fate.WAITS
+    assert _look(given.pending(), spec, queues=[]).jobs[0].fate is Fate.NO_QUEUE
+    assert _look(given.pending(), spec, queues=["batch", "x"]).jobs[0].fate is Fate.WAITS
+
+
+def test_a_checkpoint_that_says_stopped_keeps_jobs_waiting() -> None:
+    checkpoint = b'{"version":1,"queue":[{"enable":true,"start":false,"stop_reason":"paused"}]}'
+    entry = Entry("checkpoint/job-manager", checkpoint)
+    found = _look(given.pending(), given.jobspec(), entry)
+    assert found.jobs[0].fate is Fate.WAITS
+    assert "the queue comes up STOPPED (paused)" in found.lines()
+
+
+def test_a_job_that_waits_for_the_success_of_a_running_one_fails_with_it() -> None:
+    depends = Event(given.T0 + 1.6, "dependency-add", {"description": "after-success=ƒ2"})
+    waiting = [*given.pending()[:2], depends]
+    running = given.job_entries(1, given.finished()[:6])
+    archive = read_archive(given.archive(*running, *given.job_entries(9, waiting)))
+    assert [one.fate for one in preview(archive, size=2).jobs] == [Fate.FAILED, Fate.FAILED]
+
+
+def test_a_life_has_the_phases_in_order_with_their_lengths() -> None:
+    phases = life(1, given.finished())
+    names = [phase.state.name for phase in phases]
+    assert names == ["NEW", "DEPEND", "PRIORITY", "SCHED", "RUN", "CLEANUP"]
+    assert [phase.seconds(0) for phase in phases] == [1, 1, 1, 1, 2, 3]
+
+
+def test_a_restart_shows_as_a_second_wait() -> None:
+    again = [Event(given.T0 + 9, "flux-restart"), Event(given.T0 + 10, "priority", {"priority": 1})]
+    phases = life(1, [*given.pending(), *again])
+    assert [phase.state.name for phase in phases[-3:]] == ["SCHED", "PRIORITY", "SCHED"]
+    assert phases[-1].end is None
+    assert phases[-1].seconds(given.T0 + 12) == 2
+
+
+def test_jobs_that_share_a_node_are_in_different_lanes() -> None:
+    def job(number: int, begin: float, end: float | None) -> Job:
+        return replace(_DONE, id=number, t_run=begin, t_cleanup=end, nodelist="n[0-1]")
+
+    rows = gantt([job(1, 0, 10), job(2, 5, None), job(3, 10, 12), _PENDING], "n[0-2]")
+    assert [row.host for row in rows] == ["n0", "n1", "n2"]
+    lanes = [[one.job.id for one in lane] for lane in rows[0].lanes]
+    assert lanes == [[1, 3], [2]]
+    assert rows[2].lanes == ()
+    assert span([_DONE, _PENDING], 99.0) == (5.0, 99.0)
+    assert span([], 1.0) is None
