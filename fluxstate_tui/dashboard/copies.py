@@ -33,7 +33,9 @@ class ArchiveCopies:
         with copy.open("xb") as target:
             async for chunk in files.read(entry.path):
                 target.write(chunk)
-        verdict = await asyncio.to_thread(verify, copy)
+        parts = entry.manifest.parts if entry.manifest is not None else ()
+        expected = parts[0] if parts else None
+        verdict = await asyncio.to_thread(verify, copy, expected=expected)
         self._verdicts[_key(owner, entry)] = verdict
         return verdict
 
