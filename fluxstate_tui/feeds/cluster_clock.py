@@ -6,7 +6,7 @@ from collections import deque
 
 _SAMPLES = 20
 _SPAN = 5.0  # seconds of ours; below, a rate would be noise
-_SAME = 0.02  # a rate this close to 1 is 1
+_JITTER = 2.0  # seconds that messages may be late; clocks this close go at the same rate
 
 
 class ClusterClock:
@@ -26,7 +26,7 @@ class ClusterClock:
     def _rate(self) -> float:
         theirs, ours = self._samples[0]
         last_theirs, last_ours = self._samples[-1]
-        if last_ours - ours < _SPAN or last_theirs <= theirs:
+        our_span, their_span = last_ours - ours, last_theirs - theirs
+        if our_span < _SPAN or their_span <= 0 or abs(their_span - our_span) < _JITTER:
             return 1.0
-        rate = (last_theirs - theirs) / (last_ours - ours)
-        return 1.0 if abs(rate - 1.0) < _SAME else rate
+        return their_span / our_span

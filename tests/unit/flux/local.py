@@ -77,7 +77,7 @@ class LocalExecutor:
     read_only = False
 
     def __init__(self, environment: Mapping[str, str] | None = None, shell: str = "") -> None:
-        self._environment = {**os.environ, **(environment or {})}
+        self.environment = {**os.environ, **(environment or {})}
         self._shell = shell
         self.streams: list[LocalStream] = []
         self.commands: list[list[str]] = []
@@ -105,7 +105,7 @@ class LocalExecutor:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=self._environment,
+            env=self.environment,
         )
         output, errors = await asyncio.wait_for(process.communicate(stdin or b""), timeout)
         assert process.returncode is not None
@@ -126,7 +126,7 @@ class LocalExecutor:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=self._environment,
+            env=self.environment,
         )
         stream = LocalStream(process)
         self.streams.append(stream)

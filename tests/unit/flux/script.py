@@ -69,6 +69,13 @@ def listed(job_id: int, state: int, **more: Any) -> dict[str, Any]:
     }
 
 
+_FLUX = """\
+#!/bin/sh
+if [ "$1" = python ]; then shift; exec {python} "$@"; fi
+exec cat "{folder}/output-$1"
+"""
+
+
 class Script:
     """The answers of a broker; change them before the session opens."""
 
@@ -95,6 +102,8 @@ class Script:
             "overlay.health": [{"rank": 0, "status": "full", "duration": 1.0, "children": []}],
         }
         self.cannot_connect = ""
+        self.commands: dict[str, str] = {}  # what other flux commands print, by their first word
+        self.greeting = ""
         self.environment: dict[str, str] = {}
 
     def executor(self) -> LocalExecutor:
@@ -105,9 +114,12 @@ class Script:
         self.path.write_text(json.dumps(script), "utf-8")
         view = self.path.parent / "flux-view.sh"
         binary = self.path.parent / "flux"
-        binary.write_text(f'#!/bin/sh\nshift\nexec {sys.executable} "$@"\n', "utf-8")
+        binary.write_text(_FLUX.format(python=sys.executable, folder=self.path.parent), "utf-8")
+        for command, output in self.commands.items():
+            (self.path.parent / f"output-{command}").write_text(output, "utf-8")
         binary.chmod(0o755)
-        view.write_text(f"export PATH={self.path.parent}:$PATH fluxsocket=local:///none\n", "utf-8")
+        exports = f"export PATH={self.path.parent}:$PATH fluxsocket=local:///none\n"
+        view.write_text(exports + self.greeting, "utf-8")
         environment = {"PYTHONPATH": str(STANDIN), "STANDIN": str(self.path)}
         return LocalExecutor({**environment, **self.environment})
 

@@ -50,6 +50,12 @@ async def test_it_says_who_is_there_before_it_is_asked_anything(script: Script) 
         assert hello.hostlist == "flux-sample-[0-1]"
 
 
+async def test_what_a_profile_script_prints_first_does_no_harm(script: Script) -> None:
+    script.greeting = "echo 'Welcome [/foo]'; printf '\\377 half a line {'; echo\n"
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        assert session.hello.size == 2
+
+
 async def test_it_ends_by_itself_when_stdin_closes(script: Script) -> None:
     executor = script.executor()
     async with FluxSession.open(executor, script.endpoint) as session:

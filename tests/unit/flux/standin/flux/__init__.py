@@ -32,7 +32,8 @@ class Future:
 
     def then(self, callback: Callable[[Future], None]) -> Future:
         self.then_callback = callback
-        self.handle.ready.append(self)
+        if self.answers[0] != "silence":
+            self.handle.ready.append(self)
         return self
 
     def reset(self) -> None:
