@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -81,6 +81,7 @@ class FluxstateApp(App[int]):
             place=place,
             read_only=read_only,
             all_namespaces=all_namespaces,
+            tell=self.tell,
         )
         self._start = start
         self._archive = archive
@@ -99,6 +100,12 @@ class FluxstateApp(App[int]):
             path = self._archive
             return ArchiveScreen(self.services, path.name, lambda: read_file(path))
         return MiniClustersScreen(self.services)
+
+    def tell(
+        self, text: str, title: str, severity: Literal["information", "warning", "error"]
+    ) -> None:
+        """Show a notice over any screen, as plain text."""
+        self.notify(text, title=title, severity=severity, markup=False)
 
     def on_mount(self) -> None:
         """Connect after the first paint; let the seconds pass."""
@@ -125,13 +132,13 @@ class FluxstateApp(App[int]):
         """Try to connect again."""
         if self._start is not None:
             self.services.trouble = None
-            self.run_worker(self._connect(), group="connection", exclusive=True)
+            self.run_worker(self._connect, group="connection", exclusive=True)
             self._show_current()
 
     def _after_first_paint(self) -> None:
         self._load_other_themes()
         if self._start is not None:
-            self.run_worker(self._connect(), group="connection", exclusive=True)
+            self.run_worker(self._connect, group="connection", exclusive=True)
 
     async def _connect(self) -> None:
         assert self._start is not None
@@ -154,7 +161,7 @@ class FluxstateApp(App[int]):
 
     def _tick(self) -> None:
         self.services.store.tick(self.services.clock.now())
-        if isinstance(self.screen, LiveScreen):
+        if isinstance(self.screen, LiveScreen) and self.screen.ready:
             self.screen.tick()
 
     def _load_first_theme(self) -> None:

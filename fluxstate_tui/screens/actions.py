@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogueEntry
-    from fluxstate_tui.archive.reader import Archive
+    from fluxstate_tui.archive.verify import Verdict
     from fluxstate_tui.model.event import Event
     from fluxstate_tui.model.reference import ClusterRef
     from fluxstate_tui.operations.choices import Choices
@@ -97,8 +97,8 @@ class Actions(Protocol):
         """Read the catalogue again; it comes back through the store."""
         ...
 
-    async def open_archive(self, ref: ClusterRef, entry: CatalogueEntry) -> Archive:
-        """Fetch an archive of the catalogue, verified, and read it."""
+    async def open_archive(self, ref: ClusterRef, entry: CatalogueEntry) -> Verdict:
+        """Fetch an archive of the catalogue, read it and verify it."""
         ...
 
     def why_not(self, kind: Kind | Literal["submit"], ref: ClusterRef) -> str:

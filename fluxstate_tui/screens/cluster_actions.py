@@ -79,7 +79,6 @@ class ClusterActions(Screen[None]):
         if self.chosen is not None:
             self.app.push_screen(SubmitDialog(self.services, self.chosen.ref))
 
-
     def _toggle(self) -> str:
         """`p` pauses what is started and resumes what is stopped."""
         return "resume" if self.chosen is not None and self.chosen.queue == "stopped" else "pause"

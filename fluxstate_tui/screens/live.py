@@ -21,12 +21,14 @@ KUBE_SOURCES = ("miniclusters", "pods", "jobs", "events")
 class LiveScreen(Screen[None]):
     """Subclasses give `body`, `crumbs`, `show_all` and `show_changes`.
 
-    A screen below another one does nothing; it shows everything again when it comes back.
+    A screen below another one does nothing; it shows everything again when it comes back. `ready`
+    says that its widgets exist.
     """
 
     def __init__(self, services: Services) -> None:
         super().__init__()
         self.services = services
+        self.ready = False
         self._unsubscribe: Callable[[], None] | None = None
 
     def compose(self) -> ComposeResult:
@@ -61,16 +63,20 @@ class LiveScreen(Screen[None]):
     def on_mount(self) -> None:
         """Follow the store."""
         self._unsubscribe = self.services.notices.subscribe(self._noticed)
+        self.ready = True
         self.show_header()
         self.show_all()
 
     def on_unmount(self) -> None:
         """Follow it no more."""
+        self.ready = False
         if self._unsubscribe is not None:
             self._unsubscribe()
 
     def on_screen_resume(self) -> None:
         """Back on top: show what happened meanwhile."""
+        if not self.ready:
+            return
         self.show_header()
         self.show_all()
         self.refresh_bindings()
@@ -81,17 +87,18 @@ class LiveScreen(Screen[None]):
         left: list[Part] = [("fluxstate", "$accent bold"), (place, "$muted")]
         for crumb in self.crumbs():
             left += [(" › ", "$muted"), (crumb, "$foreground bold")]
-        self.query_one("#header", Line).say(left, self._freshness())
+        self.query_one("#header", Line).say(left, self.freshness_parts())
 
     def _noticed(self, changes: Changes) -> None:
-        if not self.is_current:
+        if not (self.ready and self.is_current):
             return
         if changes.sources:
             self.show_header()
         self.show_changes(changes)
         self.refresh_bindings()
 
-    def _freshness(self) -> list[Part]:
+    def freshness_parts(self) -> list[Part]:
+        """How fresh what is shown here is."""
         parts: list[Part] = []
         if self.services.read_only:
             parts.append(("read-only  ", "$state-warn"))

@@ -11,13 +11,17 @@ from fluxstate_tui.screens.actions import Operation
 
 
 class OperationRun:
-    """Runs an operation as a task and keeps what its steps said. `changed` is called at news."""
+    """Runs an operation as a task and keeps what its steps said.
+
+    `changed` is called at every news, `ended` at the end.
+    """
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self.steps: dict[str, StepEvent] = {}
         self.outcome: Outcome | None = None
         self.changed: Callable[[], None] = lambda: None
+        self.ended: Callable[[], None] = lambda: None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -79,6 +83,7 @@ class OperationRun:
                 advice="Look at the MiniCluster before you start it again, and report this.",
             )
         self.changed()
+        self.ended()
 
     def _progress(self, event: StepEvent) -> None:
         self.steps[event.step] = event

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fluxstate_tui.errors import FluxstateError
 
@@ -14,11 +15,19 @@ if TYPE_CHECKING:
     from fluxstate_tui.store import Notices, Store
 
 
+Tell = Callable[[str, str, Literal["information", "warning", "error"]], None]
+
+
+def _to_nobody(_text: str, _title: str, _severity: str) -> None:
+    """Until the app says how news are told."""
+
+
 @dataclass(slots=True)
 class Services:
-    """`place` is context and namespace in words. `trouble` is why there is no cluster, if so.
+    """`place` is context and namespace in words; `trouble` is why there is no cluster, if so.
 
-    `runs` are operations by the uid of their MiniCluster: they go on when their screen is left.
+    `tell` shows a notice (text, title, severity) over any screen. `runs` are operations by the uid
+    of their MiniCluster: they go on when their screen is left.
     """
 
     store: Store
@@ -29,4 +38,5 @@ class Services:
     read_only: bool = False
     all_namespaces: bool = False
     trouble: FluxstateError | None = None
+    tell: Tell = _to_nobody
     runs: dict[str, OperationRun] = field(default_factory=dict)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from fluxstate_tui.model.kubernetes import KubeEvent, KubeJob
 from fluxstate_tui.model.minicluster import Derived, MiniCluster
 from fluxstate_tui.model.pod import Pod
-from fluxstate_tui.model.queue import Queue
+from fluxstate_tui.model.queue import Node, Queue
 from fluxstate_tui.store import events as e
 from fluxstate_tui.store.changes import Changes
 from fluxstate_tui.store.picture import ClusterPicture, Source
@@ -26,10 +26,13 @@ class Derive(Protocol):
         self,
         minicluster: MiniCluster,
         job: KubeJob | None,
-        pods: tuple[Pod, ...],
+        pods: Sequence[Pod],
         broker_state: str | None,
-        queues: tuple[Queue, ...],
+        queues: Sequence[Queue],
         now: float,
+        *,
+        events: Sequence[KubeEvent] = (),
+        nodes: Sequence[Node] = (),
     ) -> Derived: ...
 
 
@@ -39,9 +42,10 @@ class Store:
     def __init__(self, derive: Derive) -> None:
         self.clusters: dict[str, ClusterPicture] = {}
         self.summaries: dict[str, Summary] = {}
-        self.events: dict[str, KubeEvent] = {}
         self.sources: dict[str, Source] = {}
         self.on_dirty: Callable[[], None] | None = None
+        self._events: dict[str, dict[str, KubeEvent]] = {}
+        self._event_owners: dict[str, str] = {}
         self._workload = Workload()
         self._derive = derive
         self._changes = Changes()
@@ -102,7 +106,7 @@ class Store:
     def events_of(self, uid: str) -> list[KubeEvent]:
         """Kubernetes events of one MiniCluster, its Job and its pods, newest first."""
         objects = self._workload.object_uids(uid) | {uid}
-        found = [event for event in self.events.values() if event.object_uid in objects]
+        found = [event for owner in objects for event in self._events.get(owner, {}).values()]
         return sorted(found, key=lambda event: event.last_seen, reverse=True)
 
     def _touch(self, uids: Iterable[str]) -> None:
@@ -133,6 +137,8 @@ class Store:
             picture.broker.state if picture.broker else None,
             picture.queues,
             self._now,
+            events=self.events_of(uid),
+            nodes=picture.nodes,
         )
         return summarize(picture, derived, pods, self.sources.get(f"queue:{uid}"))
 
@@ -191,11 +197,17 @@ class Store:
         self._touch(uids)
 
     def _kube_event_seen(self, event: e.KubeEventSeen) -> None:
-        self.events.pop(event.item.uid, None)
-        self.events[event.item.uid] = event.item
-        if len(self.events) > MAX_EVENTS:
-            del self.events[next(iter(self.events))]
+        item = event.item
+        known = self._event_owners.pop(item.uid, None)
+        if known is not None:
+            self._events[known].pop(item.uid, None)
+        self._event_owners[item.uid] = item.object_uid
+        self._events.setdefault(item.object_uid, {})[item.uid] = item
+        if len(self._event_owners) > MAX_EVENTS:
+            oldest = next(iter(self._event_owners))
+            self._events[self._event_owners.pop(oldest)].pop(oldest, None)
         self._changes.events = True
+        self._touch(self._workload.clusters_of(item.object_uid))
 
     def _broker_seen(self, event: e.BrokerSeen) -> None:
         picture = self.clusters.get(event.cluster.uid)

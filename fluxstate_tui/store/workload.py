@@ -46,6 +46,12 @@ class Workload:
         jobs = {job.uid for job in self._jobs.values() if job.owner_uid == uid}
         return jobs | set(self._by_cluster.get(uid, ()))
 
+    def clusters_of(self, object_uid: str) -> set[str]:
+        """Uids of the MiniClusters that an object belongs to, itself included."""
+        pod = self._pods.get(object_uid)
+        found = {object_uid, self._job_owners.get(object_uid, "")}
+        return found | ({self._owner(pod)} if pod is not None else set())
+
     def list_pods(self, pods: Iterable[Pod]) -> set[str]:
         """Replace all pods."""
         before = set(self._by_cluster)

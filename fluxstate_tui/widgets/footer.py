@@ -36,6 +36,7 @@ class KeyFooter(Widget, can_focus=False):
         entries = self._entries()
         last = [entry for entry in entries if entry[0].action in ALWAYS]
         others = [entry for entry in entries if entry[0].action not in ALWAYS]
+        others.sort(key=lambda entry: _rank(entry[0].action))
         room = self.content_size.width - sum(_width(key, b) for b, key, _ in last)
         shown: list[tuple[Binding, str, bool]] = []
         for binding, key, enabled in others:
@@ -53,6 +54,13 @@ class KeyFooter(Widget, can_focus=False):
                 key = self.app.get_key_display(binding)
                 found[binding.action] = (binding, key, active.enabled)
         return list(found.values())
+
+
+def _rank(action: str) -> int:
+    """The way in first, then the way back, the screen's own keys, the table's keys, quit."""
+    name = action.split("(")[0].split(".")[-1]
+    order = {"open": 0, "choose": 0, "plan": 0, "pop_screen": 1, "dismiss": 1, "leave": 1}
+    return {"filter": 3, "sort": 4, "quit": 5}.get(name, order.get(name, 2))
 
 
 def _width(key: str, binding: Binding) -> int:

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.view import View
@@ -178,6 +179,10 @@ class ArchivesView(View):
 
     def action_update(self) -> None:
         """Read the catalogue again."""
-        self.run_worker(
-            self.services.actions.refresh_archives(self.ref), exclusive=True, exit_on_error=False
-        )
+        self.run_worker(self._update, exclusive=True)
+
+    async def _update(self) -> None:
+        try:
+            await self.services.actions.refresh_archives(self.ref)
+        except FluxstateError as error:
+            self.services.tell(f"{error.message} {error.advice}", "Not read", "error")

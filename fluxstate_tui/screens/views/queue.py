@@ -79,16 +79,17 @@ class QueueView(View):
         key = self.table.grid.cursor_key
         if key is not None:
             from fluxstate_tui.screens.job import JobScreen
+            from fluxstate_tui.screens.job_source import LiveJob
 
-            self.app.push_screen(JobScreen(self.services, self.ref, key))
+            self.app.push_screen(JobScreen(self.services, LiveJob(self.services, self.ref, key)))
 
     def action_cancel(self) -> None:
         """Ask whether the marked jobs, or the one under the cursor, shall be cancelled."""
-        ids = self._targets()
-        if ids:
-            from fluxstate_tui.screens.job_dialog import CancelJobsDialog
+        jobs = self._targets()
+        if jobs:
+            from fluxstate_tui.screens.job_dialog import cancel_jobs
 
-            self.app.push_screen(CancelJobsDialog(self.services, self.ref, ids))
+            cancel_jobs(self.app, self.services, self.ref, jobs)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only jobs that are not over can be cancelled."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 from fluxstate_tui.archive.manifest import CatalogueEntry, Manifest, Part
 from fluxstate_tui.model.job import Job, JobException, JobResult, JobState
 from fluxstate_tui.model.kubernetes import KubeEvent, KubeJob
-from fluxstate_tui.model.minicluster import Derived, MiniCluster, Phase
+from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.model.pod import ContainerState, Pod
 from fluxstate_tui.model.queue import Node, Queue
 from fluxstate_tui.model.reference import ClusterRef
@@ -17,34 +18,6 @@ from fluxstate_tui.store import events as e
 NOW = 1_795_000_000.0
 FIRST_ID = 0x5A0000000000
 NAMES = ("lammps", "sleep", "whoami", "osu_latency", "relax", "md", "train", "reduce")
-
-
-def derive(
-    minicluster: MiniCluster,
-    job: KubeJob | None,
-    pods: tuple[Pod, ...],
-    broker_state: str | None,
-    queues: tuple[Queue, ...],
-    now: float,
-) -> Derived:
-    """A few phases, enough to show screens; the real rule is model.phase.derive."""
-    if minicluster.deleting_since is not None:
-        return Derived(Phase.DELETING, f"{len(pods)} pods are still ending.")
-    if job is not None and job.complete:
-        return Derived(Phase.FINISHED, "All pods ended; the Job is complete.")
-    if any(pod.unschedulable for pod in pods):
-        why = next(pod.unschedulable for pod in pods if pod.unschedulable)
-        return Derived(Phase.SCHEDULING, "A pod finds no node.", (why,))
-    if broker_state == "run":
-        if queues and not any(queue.started for queue in queues):
-            return Derived(Phase.PAUSED, "The broker runs and the queue is stopped.")
-        up = "The broker says run, all nodes are online and the queue is started."
-        return Derived(Phase.UP, up, ("flux uptime: run", f"{len(pods)} pods Running"))
-    if broker_state == "quorum":
-        return Derived(Phase.QUORUM, "2 of 4 brokers are online; rank 2 and 3 are awaited.")
-    if pods:
-        return Derived(Phase.STARTING, "The pods run, the broker does not answer yet.")
-    return Derived(Phase.INVALID, "The operator made nothing of it: spec.size > spec.maxSize.")
 
 
 def ref(name: str, uid: str = "") -> ClusterRef:
@@ -76,7 +49,7 @@ def kube_job(name: str, size: int = 4, complete: bool = False) -> KubeJob:
     )
 
 
-def pod(name: str, index: int, **changes: object) -> Pod:
+def pod(name: str, index: int, **changes: Any) -> Pod:
     """One of its pods, running."""
     made = Pod(
         uid=f"pod-{name}-{index}",
@@ -90,10 +63,10 @@ def pod(name: str, index: int, **changes: object) -> Pod:
         created=NOW - 6900,
         containers=(ContainerState(name, "running", ready=True),),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
-def job(number: int, state: JobState = JobState.SCHED, **changes: object) -> Job:
+def job(number: int, state: JobState = JobState.SCHED, **changes: Any) -> Job:
     """The job with that number in the order of submission."""
     made = Job(
         id=FIRST_ID + number * 0x1000000,
@@ -120,14 +93,14 @@ def job(number: int, state: JobState = JobState.SCHED, **changes: object) -> Job
         made = replace(
             made, t_cleanup=over, t_inactive=over, result=JobResult.COMPLETED, waitstatus=0
         )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def jobs(pending: int, running: int, done: int) -> tuple[Job, ...]:
     """A queue as it grows: the oldest are done, the newest wait; some ended badly."""
     made: list[Job] = []
     for number in range(done):
-        ended: dict[str, object] = {}
+        ended: dict[str, Any] = {}
         if number % 17 == 5:
             ended = {"result": JobResult.FAILED, "waitstatus": 256}
         if number % 29 == 7:
@@ -144,7 +117,7 @@ def jobs(pending: int, running: int, done: int) -> tuple[Job, ...]:
         for number in range(running)
     ]
     for number in range(pending):
-        waiting: dict[str, object] = {}
+        waiting: dict[str, Any] = {}
         if number % 5 == 3:
             waiting = {"state": JobState.DEPEND, "dependencies": ("after-success=ƒ2Kf9",)}
         if number % 7 == 6:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from fluxstate_tui.archive.manifest import CatalogueEntry
-from fluxstate_tui.archive.reader import Archive
+from fluxstate_tui.archive.verify import Verdict
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.reference import ClusterRef
@@ -122,7 +122,7 @@ class RehearsedActions:
         """Remember that it was asked."""
         self._ask("refresh", ref)
 
-    async def open_archive(self, ref: ClusterRef, entry: CatalogueEntry) -> Archive:
+    async def open_archive(self, ref: ClusterRef, entry: CatalogueEntry) -> Verdict:
         """There is no cluster to fetch it from."""
         raise FluxstateError(f"{entry.id} cannot be fetched.", advice="Look at the volume.")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fluxstate_tui.app import FluxstateApp
 from fluxstate_tui.clock import Clock
+from fluxstate_tui.model.phase import derive
 from fluxstate_tui.store import Store
 from tests.unit.screens import feed
 from tests.unit.screens.rehearsal import RehearsedActions
@@ -33,7 +34,7 @@ class StillClock(Clock):
 
 def make_app(**options: object) -> FluxstateApp:
     """An app on the made-up world."""
-    store = Store(feed.derive)
+    store = Store(derive)
     for event in feed.world():
         store.take(event)
     store.take_changes()

@@ -1,0 +1,104 @@
+"""Dialogs: a question, choices by arrow keys, Escape always means no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from fluxstate_tui.widgets.footer import KeyFooter
+from fluxstate_tui.widgets.line import Line, Part
+from fluxstate_tui.widgets.panel import Panel
+from fluxstate_tui.widgets.plain import visible
+
+T = TypeVar("T")
+
+
+class Dialog(ModalScreen[T], Generic[T]):
+    """A titled box over the screen; subclasses give its content."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "cancel", id="dialog.cancel", key_display="esc"),
+    ]
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._heading = title
+
+    def compose(self) -> ComposeResult:
+        """Title, content, keys."""
+        heading = Line(classes="dialog-title")
+        heading.say([(self._heading, "$accent bold")])
+        with VerticalScroll(classes="dialog", can_focus=False):
+            yield heading
+            yield from self.content()
+        yield KeyFooter()
+
+    def content(self) -> Iterable[Widget]:
+        """What stands under the title."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[T]):
+    """Something to choose: what it gives, its label, and a quiet line about what it means."""
+
+    value: T
+    label: str
+    hint: str = ""
+
+
+class ChoiceDialog(Dialog[T]):
+    """One of a few choices; the first is the safe default. Gives None when cancelled."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "choose", id="dialog.choose", key_display="↵"),
+    ]
+
+    def __init__(
+        self, title: str, lines: Sequence[Sequence[Part]], choices: Sequence[Choice[T]]
+    ) -> None:
+        super().__init__(title)
+        self._lines = lines
+        self._choices = tuple(choices)
+
+    def content(self) -> Iterable[Widget]:
+        """The lines, then the choices."""
+        panel = Panel(classes="dialog-text")
+        panel.say(self._lines)
+        yield panel
+        yield OptionList(*(Option(_prompt(choice)) for choice in self._choices), compact=True)
+
+    def on_mount(self) -> None:
+        """The default is under the cursor."""
+        options = self.query_one(OptionList)
+        options.highlighted = 0
+        options.focus()
+
+    def action_choose(self) -> None:
+        """Give what is under the cursor."""
+        highlighted = self.query_one(OptionList).highlighted
+        if highlighted is not None:
+            self.dismiss(self._choices[highlighted].value)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter or a click on a choice."""
+        event.stop()
+        self.dismiss(self._choices[event.option_index].value)
+
+
+def _prompt(choice: Choice[T]) -> Content:
+    if not choice.hint:
+        return Content.assemble((visible(choice.label), "bold"))
+    return Content.assemble(
+        (visible(choice.label), "bold"), "\n", (f"  {visible(choice.hint)}", "$muted")
+    )

@@ -1,0 +1,79 @@
+"""`?`: the keys of the screen one came from, and the words of this program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+
+from fluxstate_tui.screens.dialog import Dialog
+from fluxstate_tui.widgets.line import Part
+from fluxstate_tui.widgets.panel import Panel
+
+WORDS = (
+    ("archive", "one flux dump file"),
+    ("catalogue", "the archives beside archive.path: versions that are never overwritten"),
+    ("armed", "an archive lies at archive.path: the next start of the lead container loads it"),
+    ("save", "pause, wait for running jobs, dump, verify, enter into the catalogue"),
+    ("restore", "arm, create, wait for the broker, account for every job, disarm"),
+    ("account", "job by job: same, running, finished since, refused, lost (must be 0)"),
+)
+FILTER = (
+    ("text", "rows with that text anywhere"),
+    ("state:run", "a field; name:a,b is a or b"),
+    ("nodes:>2", "numbers: 4  >2  <=8"),
+    ("!name:test", "not"),
+)
+
+
+class HelpScreen(Dialog[None]):
+    """Keys as they are bound now, also when they were remapped."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,q", "dismiss(None)", "close", id="help.close", key_display="?"),
+    ]
+
+    def __init__(self, about: Screen[Any]) -> None:
+        super().__init__("Help")
+        self._about = about
+
+    def content(self) -> Iterable[Widget]:
+        """What the screen is, its keys, the filter, the words."""
+        text = str(getattr(self._about, "HELP_TEXT", ""))
+        for title, rows in (
+            ("", [[(text, "")]] if text else []),
+            ("KEYS", self._keys()),
+            ("FILTER", _table(FILTER)),
+            ("WORDS", _table(WORDS)),
+        ):
+            if rows:
+                panel = Panel(classes="block")
+                panel.say(rows, title)
+                yield panel
+
+    def on_mount(self) -> None:
+        """Arrow keys scroll it."""
+        box = self.query_one(".dialog")
+        box.can_focus = True
+        box.focus()
+
+    def _keys(self) -> list[list[Part]]:
+        app = self._about.app
+        rows: list[list[Part]] = []
+        seen: set[tuple[str, str]] = set()
+        for active in self._about.active_bindings.values():
+            binding = active.binding
+            entry = (app.get_key_display(binding), binding.tooltip or binding.description)
+            if binding.system or not entry[1] or entry in seen:
+                continue
+            seen.add(entry)
+            state = "" if active.enabled else "  (not possible now)"
+            rows.append([(f"{entry[0]:>10}  ", "$accent bold"), (entry[1], ""), (state, "$muted")])
+        return rows
+
+
+def _table(entries: Iterable[tuple[str, str]]) -> list[list[Part]]:
+    return [[(f"{name:>10}  ", "$accent"), (meaning, "")] for name, meaning in entries]

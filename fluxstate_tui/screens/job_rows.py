@@ -1,0 +1,136 @@
+"""One job in lines of text: facts, the timeline of its life, its events, its output."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+
+from fluxstate_tui.archive.timeline import Phase, life
+from fluxstate_tui.model import jobspec as spec
+from fluxstate_tui.model.event import Event
+from fluxstate_tui.model.job import Job
+from fluxstate_tui.screens.actions import JobDetail
+from fluxstate_tui.screens.explanation import color
+from fluxstate_tui.screens.job_columns import ending, info_text, user_text
+from fluxstate_tui.widgets.line import Part
+from fluxstate_tui.widgets.panel import Row, pairs
+from fluxstate_tui.widgets.plain import visible_lines
+from fluxstate_tui.widgets.words import (
+    JOB_STATES,
+    duration,
+    job_word,
+    moment,
+    plural,
+)
+
+MAX_OUTPUT = 200_000
+
+
+def head_parts(job: Job, now: float) -> list[Part]:
+    """`▶ RUN  lammps  for 1.717m on flux-sample-3`."""
+    word = job_word(job)
+    parts: list[Part] = [(str(word), color(word.tone)), ("  ", ""), (job.name, "$foreground bold")]
+    seconds = job.runtime(now)
+    if seconds is not None:
+        parts.append((f"  {'ran' if job.t_cleanup else 'for'} {duration(seconds)}", "$muted"))
+    info = info_text(job)
+    if info:
+        parts.append((f"  {info}", "$muted"))
+    return parts
+
+
+def fact_rows(job: Job, detail: JobDetail | None) -> list[Row]:
+    """What was asked for, what it got, and how it ended."""
+    command = shlex.join(spec.command(detail.jobspec)) if detail and detail.jobspec else ""
+    exception = job.exception
+    trouble = ""
+    if exception is not None:
+        trouble = f"{exception.type} (severity {exception.severity}) {exception.note}"
+    return pairs(
+        (
+            ("command", command),
+            ("asks for", _asks(job)),
+            ("limit", duration(job.duration) if job.duration else "no time limit"),
+            ("runs on", f"{job.nodelist} (ranks {job.ranks})" if job.nodelist else ""),
+            ("user", user_text(job)),
+            ("queue", job.queue),
+            ("bank", job.bank),
+            ("project", job.project),
+            ("cwd", job.cwd),
+            ("urgency", f"{job.urgency}{' (held)' if job.urgency == 0 else ''}"),
+            ("needs", ", ".join(job.dependencies)),
+            ("exception", trouble),
+            ("ended", ending(job) if exception is None else ""),
+        )
+    )
+
+
+def life_rows(job: Job, events: Sequence[Event], now: float, width: int) -> list[Row]:
+    """One line per phase of its life, with a bar that shows when in its life that was."""
+    phases = life(job.id, events)
+    if not phases:
+        return []
+    begin = phases[0].begin
+    end = max((p.end if p.end is not None else now) for p in phases)
+    rows = [_phase_row(phase, begin, max(end - begin, 1e-9), now, width) for phase in phases]
+    if job.t_inactive is not None:
+        word = job_word(job)
+        rows.append(((f"{word!s:<13}", color(word.tone)), (moment(job.t_inactive), "$muted")))
+    return rows
+
+
+def event_rows(events: Sequence[Event]) -> list[Row]:
+    """The eventlog: seconds since submission, name, context."""
+    if not events:
+        return []
+    begin = events[0].timestamp
+    return [
+        (
+            (f"{event.timestamp - begin:>10.3f}  ", "$muted"),
+            (f"{event.name:<18} ", ""),
+            (json.dumps(event.context, ensure_ascii=False) if event.context else "", "$muted"),
+        )
+        for event in events[-200:]
+    ]
+
+
+def output_rows(detail: JobDetail) -> list[Row]:
+    """What the tasks wrote; stderr and the rank are marked. Only the end of a long output."""
+    rows: list[Row] = []
+    ranks = {line.rank for line in detail.output}
+    total = sum(len(line.text) for line in detail.output)
+    skip = max(0, total - MAX_OUTPUT)
+    if skip:
+        rows.append(((f"… {skip} characters before this are not shown", "$muted"),))
+    for line in detail.output:
+        text = line.text[skip:] if skip else line.text
+        skip = max(0, skip - len(line.text))
+        if not text:
+            continue
+        lines = visible_lines(text.removesuffix("\n"), MAX_OUTPUT)
+        tag = f"{line.rank}: " if len(ranks) > 1 else ""
+        style = "$state-warn" if line.stream == "stderr" else ""
+        rows += [((tag, "$muted"), (one, style)) for one in lines]
+    return rows
+
+
+def _asks(job: Job) -> str:
+    parts = [
+        plural(number, noun)
+        for number, noun in ((job.ntasks, "task"), (job.ncores, "core"), (job.nnodes, "node"))
+        if number is not None
+    ]
+    return ", ".join(parts)
+
+
+def _phase_row(phase: Phase, begin: float, whole: float, now: float, width: int) -> Row:
+    word = JOB_STATES[phase.state]
+    left = round((phase.begin - begin) / whole * width)
+    length = max(1, round(phase.seconds(now) / whole * width))
+    left = min(left, width - length)
+    return (
+        (f"{word!s:<13}", color(word.tone)),
+        (f"{moment(phase.begin)}  {duration(phase.seconds(now)):>7}  ", "$muted"),
+        (" " * left + "━" * length, color(word.tone)),
+    )

@@ -1,0 +1,187 @@
+"""An operation on the screen: plan, preview, consent, steps with read-back, outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widget import Widget
+from textual.widgets import Button, Input
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.plan import Consent, ConsentKind
+from fluxstate_tui.screens.actions import Kind
+from fluxstate_tui.screens.live import LiveScreen
+from fluxstate_tui.screens.operation_rows import error_rows, outcome_rows, preview_rows, step_rows
+from fluxstate_tui.screens.operation_run import OperationRun
+from fluxstate_tui.screens.services import Services
+from fluxstate_tui.widgets.panel import Panel
+
+
+class OperationScreen(LiveScreen):
+    """Nothing happens before consent. Leaving the screen does not stop a running operation."""
+
+    HELP_TEXT = (
+        "First the plan: what will happen and what would be lost. Then, after your consent, every "
+        "step with the command that does the same by hand, and what was read back. A step without "
+        "an answer is unknown, never done."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "back", id="operation.back", key_display="esc"),
+        Binding("c", "cancel", "cancel the operation", id="operation.cancel"),
+    ]
+
+    def __init__(
+        self,
+        services: Services,
+        kind: Kind,
+        ref: ClusterRef,
+        choices: Choices,
+        run: OperationRun | None = None,
+    ) -> None:
+        super().__init__(services)
+        self.kind = kind
+        self.ref = ref
+        self.choices = choices
+        self.run = run
+
+    def body(self) -> Iterable[Widget]:
+        """Preview, consent, steps, outcome: in the order in which one needs them."""
+        yield VerticalScroll(
+            Panel(id="preview", classes="block"),
+            Panel(id="question"),
+            Horizontal(
+                Input(id="word", compact=True),
+                Button("Cancel", id="no", compact=True),
+                Button("Go ahead", id="yes", compact=True),
+                id="consent",
+            ),
+            Panel(id="steps", classes="block"),
+            Panel(id="outcome", classes="block"),
+            id="operation",
+        )
+
+    def crumbs(self) -> list[str]:
+        """The MiniCluster and what is done to it."""
+        return [self.ref.name, self.kind]
+
+    def on_mount(self) -> None:
+        """Plan, unless a running operation is looked at again."""
+        super().on_mount()
+        self.query_one("#consent").display = False
+        self.query_one("#operation").focus()
+        if self.run is None:
+            self.query_one("#preview", Panel).say([[("Reading the world …", "$muted")]])
+            self.run_worker(self._prepare, exclusive=True)
+        else:
+            self._follow(self.run)
+
+    def on_unmount(self) -> None:
+        """A running operation is watched by nobody until one looks again."""
+        super().on_unmount()
+        if self.run is not None:
+            self.run.changed = lambda: None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what runs can be cancelled."""
+        if action == "cancel":
+            return self.run is not None and self.run.running
+        return True
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Yes starts it, no leaves."""
+        event.stop()
+        if event.button.id == "yes":
+            self._start()
+        else:
+            self.action_leave()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Go ahead only when the name is typed exactly."""
+        if self.run is not None:
+            word = self.run.plan.consent.word
+            self.query_one("#yes", Button).disabled = event.value.strip() != word
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter after the name is consent too: the name was typed for it."""
+        if self.run is not None and event.value.strip() == self.run.plan.consent.word:
+            self._start()
+
+    def action_leave(self) -> None:
+        """Back; what runs goes on."""
+        if self.run is not None and self.run.running:
+            self.notify(f"{self.run.title} goes on. {self.kind[0]} shows it again.", markup=False)
+        self.app.pop_screen()
+
+    def action_cancel(self) -> None:
+        """Stop the operation; it puts back what it did."""
+        if self.run is not None:
+            self.run.cancel()
+
+    async def _prepare(self) -> None:
+        try:
+            operation = await self.services.actions.prepare(self.kind, self.ref, self.choices)
+        except FluxstateError as error:
+            self.query_one("#preview", Panel).say(error_rows(self.kind, error))
+            return
+        self.run = OperationRun(operation)
+        self._show_run()
+        if operation.plan.consent.kind is ConsentKind.NONE:
+            self._start()
+        else:
+            self._ask(operation.plan.consent)
+
+    def _ask(self, consent: Consent) -> None:
+        typed = consent.kind is ConsentKind.TYPE_NAME
+        hint = f"Type {consent.word} to go ahead." if typed else ""
+        rows = [[(consent.question, "$foreground bold"), (f"  {hint}", "$muted")]]
+        self.query_one("#question", Panel).say(rows)
+        word, yes, no = (
+            self.query_one("#word", Input),
+            self.query_one("#yes", Button),
+            self.query_one("#no", Button),
+        )
+        word.display = typed
+        word.placeholder = consent.word
+        yes.disabled = typed
+        self.query_one("#consent").display = True
+        (word if typed else no).focus()
+
+    def _start(self) -> None:
+        if self.run is None or self.run.running or self.run.outcome is not None:
+            return
+        self.query_one("#consent").display = False
+        self.query_one("#question", Panel).say([])
+        self.query_one("#operation").focus()
+        self.services.runs[self.ref.uid] = self.run
+        self.run.ended = self._tell_when_away
+        self.run.start()
+        self._follow(self.run)
+
+    def _follow(self, run: OperationRun) -> None:
+        run.changed = self._show_run
+        self._show_run()
+
+    def _tell_when_away(self) -> None:
+        run = self.run
+        if run is not None and run.outcome is not None and not self.is_attached:
+            text = f"{run.outcome.kind.value}: {run.outcome.reason}"
+            bad = run.outcome.exit_code != 0
+            self.services.tell(text, run.title, "error" if bad else "information")
+
+    def _show_run(self) -> None:
+        if self.run is None or not self.is_attached:
+            return
+        plan = self.run.plan
+        self.query_one("#preview", Panel).say(preview_rows(plan))
+        self.query_one("#steps", Panel).say(step_rows(plan, self.run.steps), "STEPS")
+        outcome = self.run.outcome
+        panel = self.query_one("#outcome", Panel)
+        panel.say(outcome_rows(outcome) if outcome is not None else [])
+        if outcome is not None:
+            panel.scroll_visible(animate=False)
+        self.refresh_bindings()

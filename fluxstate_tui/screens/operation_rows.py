@@ -1,0 +1,64 @@
+"""An operation in lines of text: the preview, the steps, the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent, StepState
+from fluxstate_tui.screens.explanation import color
+from fluxstate_tui.widgets.line import Part
+from fluxstate_tui.widgets.words import OUTCOMES, STEPS
+
+
+def preview_rows(plan: Plan) -> list[list[Part]]:
+    """What will happen and what is lost, under the name of the operation."""
+    title: list[Part] = [
+        (plan.operation, "$accent bold"),
+        (" ", ""),
+        (str(plan.target), "$foreground bold"),
+    ]
+    return [title, *([("  ", ""), (line, "")] for line in plan.preview)]
+
+
+def step_rows(plan: Plan, said: Mapping[str, StepEvent]) -> list[list[Part]]:
+    """Each step with its state, the equivalent command, and what was read back."""
+    rows: list[list[Part]] = []
+    for step in plan.steps:
+        event = said.get(step.id)
+        state = event.state if event is not None else StepState.PENDING
+        word = STEPS[state]
+        weight = "$muted" if state is StepState.PENDING else "$foreground bold"
+        rows.append([(f"{word.glyph} ", color(word.tone)), (step.title, weight)])
+        if state not in (StepState.PENDING, StepState.DONE):
+            rows[-1].append((f"  {word.word}", color(word.tone)))
+        if step.command:
+            rows.append([("    $ ", "$muted"), (step.command, "$muted")])
+        if event is not None and event.read_back:
+            rows.append([("    ↳ ", color(word.tone)), (event.read_back, "")])
+    return rows
+
+
+def outcome_rows(outcome: Outcome) -> list[list[Part]]:
+    """What happened, what is safe, what to do."""
+    word = OUTCOMES[outcome.kind]
+    rows: list[list[Part]] = [
+        [(str(word), f"{color(word.tone)} bold"), ("  ", ""), (outcome.reason, "")]
+    ]
+    if outcome.safe:
+        rows.append([("  safe  ", "$state-ok"), (outcome.safe, "")])
+    if outcome.advice:
+        rows.append([("  do    ", "$accent"), (outcome.advice, "")])
+    return rows
+
+
+def error_rows(kind: str, error: FluxstateError) -> list[list[Part]]:
+    """Why there is no plan at all."""
+    rows: list[list[Part]] = [
+        [(f"✗ {kind} is not possible  ", "$state-bad bold"), (error.message, "")]
+    ]
+    if error.safe:
+        rows.append([("  safe  ", "$state-ok"), (error.safe, "")])
+    if error.advice:
+        rows.append([("  do    ", "$accent"), (error.advice, "")])
+    return rows

@@ -1,0 +1,113 @@
+"""What to restore, and onto how many nodes: the preview says what that would bring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.screens.dialog import Dialog
+from fluxstate_tui.screens.services import Services
+from fluxstate_tui.screens.views.archives import note, verified_word
+from fluxstate_tui.store import Summary
+from fluxstate_tui.widgets.line import Line
+from fluxstate_tui.widgets.panel import Panel
+from fluxstate_tui.widgets.words import age
+
+
+class RestoreDialog(Dialog[Choices]):
+    """Arrow keys choose the archive; `+` and `-`, or typing, the number of nodes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "plan", "plan it", id="restore.plan", key_display="↵", priority=True),
+        Binding("plus", "resize(1)", "one node more", id="restore.more", key_display="+"),
+        Binding("minus", "resize(-1)", "one less", id="restore.less", key_display="-"),
+    ]
+
+    def __init__(self, services: Services, chosen: Summary) -> None:
+        super().__init__(f"Restore {chosen.ref.name}")
+        self.services = services
+        self.summary = chosen
+        picture = services.store.clusters[chosen.ref.uid]
+        self.entries = sorted(picture.catalogue, key=lambda e: e.modified, reverse=True)
+        self.manifest = picture.minicluster.raw or None
+
+    def content(self) -> Iterable[Widget]:
+        """The archives, the size, and the preview."""
+        yield OptionList(*(Option(self._label(entry)) for entry in self.entries), compact=True)
+        label = Line(classes="dialog-label")
+        label.say([("nodes", "$muted")])
+        was = Line(id="size-before")
+        was.say([(f"it had {self.summary.size}", "$muted")])
+        yield Horizontal(
+            label,
+            Input(str(self.summary.size), id="size", type="integer", compact=True),
+            was,
+            classes="dialog-row",
+        )
+        yield Panel(id="restore-preview", classes="block")
+
+    def on_mount(self) -> None:
+        """The newest archive is under the cursor."""
+        options = self.query_one(OptionList)
+        options.highlighted = 0
+        options.focus()
+        self._preview()
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Another archive, another preview."""
+        event.stop()
+        self._preview()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Another size, another preview."""
+        event.stop()
+        self._preview()
+
+    def action_resize(self, step: int) -> None:
+        """One node more or less, never none."""
+        size = self.query_one("#size", Input)
+        size.value = str(max(1, (self._wanted_size() or self.summary.size) + step))
+
+    def action_plan(self) -> None:
+        """Go on to the plan; nothing happens yet."""
+        entry, size = self._entry(), self._wanted_size()
+        if entry is not None and size is not None:
+            self.dismiss(Choices(archive=entry.id, size=size, manifest=self.manifest))
+
+    def _entry(self) -> CatalogueEntry | None:
+        highlighted = self.query_one(OptionList).highlighted
+        return self.entries[highlighted] if highlighted is not None else None
+
+    def _wanted_size(self) -> int | None:
+        text = self.query_one("#size", Input).value.strip()
+        return int(text) if text.isdigit() and int(text) > 0 else None
+
+    def _preview(self) -> None:
+        if self.is_mounted:
+            self.run_worker(self._read_preview, exclusive=True, group="preview")
+
+    async def _read_preview(self) -> None:
+        entry, size = self._entry(), self._wanted_size()
+        panel = self.query_one("#restore-preview", Panel)
+        if entry is None or size is None:
+            panel.say([[("Write how many nodes it shall have: 1 or more.", "$state-warn")]])
+            return
+        try:
+            lines = await self.services.actions.preview_restore(self.summary.ref, entry.id, size)
+        except FluxstateError as error:
+            panel.say([[(error.message, "$state-warn")], [(error.advice, "$muted")]])
+            return
+        panel.say([[(line, "")] for line in lines])
+
+    def _label(self, entry: CatalogueEntry) -> str:
+        old = age(self.services.clock.now() - entry.modified)
+        return f"{entry.id}  {verified_word(entry)}  {old} old  {note(entry)}"

@@ -1,0 +1,94 @@
+"""From a key to an operation's plan: ask what must be decided first, then show the plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import App
+
+from fluxstate_tui.operations.choices import Choices, Running
+from fluxstate_tui.screens.actions import Kind
+from fluxstate_tui.screens.dialog import Choice, ChoiceDialog
+from fluxstate_tui.screens.operation import OperationScreen
+from fluxstate_tui.screens.services import Services
+from fluxstate_tui.store import Summary
+from fluxstate_tui.widgets.line import Part
+from fluxstate_tui.widgets.words import age, plural
+
+
+def start_operation(app: App[Any], services: Services, kind: Kind, chosen: Summary) -> None:
+    """Show a running operation of that MiniCluster again, or ask and plan a new one."""
+    run = services.runs.get(chosen.ref.uid)
+    if run is not None and run.running:
+        app.push_screen(OperationScreen(services, kind, chosen.ref, Choices(), run))
+        return
+
+    def decided(choices: Choices | None) -> None:
+        if choices is not None:
+            app.push_screen(OperationScreen(services, kind, chosen.ref, choices))
+
+    if kind == "delete":
+        app.push_screen(_delete_dialog(services, chosen), decided)
+    elif kind == "save" and chosen.running:
+        app.push_screen(_save_dialog(chosen), decided)
+    elif kind == "restore":
+        from fluxstate_tui.screens.restore import RestoreDialog
+
+        app.push_screen(RestoreDialog(services, chosen), decided)
+    else:
+        decided(Choices())
+
+
+def _save_dialog(chosen: Summary) -> ChoiceDialog[Choices]:
+    running = plural(chosen.running or 0, "job")
+    lines: list[list[Part]] = [
+        [(f"{running} running.", "$state-busy")],
+        [("A job that runs while the queue is dumped comes back as FAILED,", "")],
+        [("so the save waits for them unless you say otherwise.", "")],
+    ]
+    return ChoiceDialog(
+        f"Save {chosen.ref.name}",
+        lines,
+        (
+            Choice(Choices(), "Wait until they are done", "the queue is paused meanwhile"),
+            Choice(
+                Choices(running=Running.CANCEL),
+                "Cancel them",
+                "saved as CANCELED",
+            ),
+            Choice(
+                Choices(running=Running.LEAVE), "Save now", "they come back FAILED after a restore"
+            ),
+        ),
+    )
+
+
+def _delete_dialog(services: Services, chosen: Summary) -> ChoiceDialog[Choices]:
+    saved = Choice(
+        Choices(save_first=True), "Save first, then delete", "verified, or it is not deleted"
+    )
+    plain = Choice(Choices(), "Delete without saving", "you will be asked for its name")
+    can_save = chosen.queue is not None and chosen.queue_since is None
+    return ChoiceDialog(
+        f"Delete {chosen.ref.name}",
+        _delete_lines(services, chosen, can_save),
+        (saved, plain) if can_save else (plain,),
+    )
+
+
+def _delete_lines(services: Services, chosen: Summary, can_save: bool) -> list[list[Part]]:
+    lines: list[list[Part]] = [
+        [("Its queue and its history die with its pods unless they are saved.", "")]
+    ]
+    if chosen.newest_archive is not None:
+        old = age(services.clock.now() - chosen.newest_archive)
+        lines.append([(f"The newest archive is {old} old.", "$state-warn")])
+    elif chosen.archives == 0:
+        lines.append([("There is no archive of it.", "$state-bad")])
+    if chosen.running:
+        lines.append([(f"{plural(chosen.running, 'job')} running.", "$state-busy")])
+    if chosen.pending:
+        lines.append([(f"{plural(chosen.pending, 'job')} pending.", "$state-wait")])
+    if not can_save:
+        lines.append([("It cannot be saved: its Flux does not answer.", "$state-bad")])
+    return lines
