@@ -97,6 +97,8 @@ async def _serve(args: argparse.Namespace, files: list[tuple[Path, str]]) -> int
         async with cluster:
             _announce(cluster, args)
             await ended.wait()
+    except ValueError as error:
+        raise FluxstateError(str(error), exit_code=ExitCode.USAGE) from None
     except OSError as error:
         raise FluxstateError(
             f"the simulated cluster cannot serve on port {args.port}: {error.strerror}",

@@ -10,6 +10,7 @@ import asyncio
 import random
 import secrets
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,12 @@ from typing import Any, Self
 import yaml
 from aiohttp import web
 
-from fluxstate_tui.clock import Clock
+from fluxstate_tui.clock import Clock, SystemClock
 from fluxstate_tui.sim.api.app import TOKEN_PATH, build_app
 from fluxstate_tui.sim.api.auth import User, Users
 from fluxstate_tui.sim.api.context import ApiContext
 from fluxstate_tui.sim.api.kinds import BUILT_IN, CRDS, PODS, Registry
 from fluxstate_tui.sim.api.store import ObjectStore
-from fluxstate_tui.sim.clock import ScaledClock
 from fluxstate_tui.sim.faults import Faults
 from fluxstate_tui.sim.files import Files
 from fluxstate_tui.sim.flux.instance import FluxInstance
@@ -42,7 +42,9 @@ from fluxstate_tui.sim.operator.reconciler import FluxOperator
 from fluxstate_tui.sim.operator.scheduler import Scheduler
 from fluxstate_tui.sim.operator.timings import Timings
 from fluxstate_tui.sim.operator.volumes import Volumes
-from fluxstate_tui.sim.world import build_world, crd_of
+from fluxstate_tui.sim.warm_clock import WarmClock
+from fluxstate_tui.sim.worlds.manifests import crd_of
+from fluxstate_tui.sim.worlds.registry import WARM_UP, build_world
 
 HOST = "127.0.0.1"
 CONTEXT = "fluxstate-sim"
@@ -78,7 +80,7 @@ class ClusterState:
 class SimulatedCluster:
     """A cluster to talk to over HTTP. `speed` scales time; `seed` fixes names and ids.
 
-    `world` names what is there from the start (sim.world); `flavour` an operator version
+    `world` names what is there from the start (sim.worlds); `flavour` an operator version
     (sim.operator.flavour). `clock` replaces the scaled clock (VirtualClock in tests).
     """
 
@@ -97,7 +99,10 @@ class SimulatedCluster:
         self._port = port
         self._world = world
         self.token = secrets.token_urlsafe(32)
-        self.clock: Clock = clock or ScaledClock(speed)
+        self._past = WARM_UP.get(world, 0.0)
+        # A world with a past begins that long ago, and lives through it at once.
+        self._warm = WarmClock(speed, time.time() - self._past) if clock is None else None
+        self.clock: Clock = clock or self._warm or SystemClock()
         self.faults = Faults()
         self.users = Users(self.token)
         self._runner: web.AppRunner | None = None
@@ -140,8 +145,11 @@ class SimulatedCluster:
         )
         await self._runner.setup()
         try:
-            await self._listen()
             await build_world(self.state, self._world)
+            if self._warm is not None:
+                await self._warm.advance(self._past)
+                self._warm.go_live()
+            await self._listen()
         except BaseException:
             await self.close()
             raise
@@ -188,7 +196,7 @@ class SimulatedCluster:
         return token
 
     def kubeconfig(self, token: str | None = None, namespace: str = "default") -> dict[str, Any]:
-        """A kubeconfig for a token (the admin's if None), which also stands in the server's path."""
+        """A kubeconfig for a token (None: the admin's); it also stands in the server's path."""
         token = token or self.token
         server = f"{self.url}{TOKEN_PATH}{token}"
         context = {"cluster": CONTEXT, "user": CONTEXT, "namespace": namespace}

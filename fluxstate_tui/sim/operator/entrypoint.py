@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fluxstate_tui.clock import Clock
 from fluxstate_tui.sim.flux.instance import FluxInstance
 from fluxstate_tui.sim.flux.statedir import StateDir
-from fluxstate_tui.sim.machine import CommandNotFound
+from fluxstate_tui.sim.flux.tasks import ShellTasks
+from fluxstate_tui.sim.machine import CommandNotFound, Machine
 from fluxstate_tui.sim.operator.container import Container, LogWriter
 from fluxstate_tui.sim.operator.manifests import MiniClusterView
 from fluxstate_tui.sim.operator.node import CORES
@@ -26,6 +27,8 @@ class Rendezvous:
 
     instance: FluxInstance | None = None
     clean_end: bool = False
+    # The containers by rank: jobs run in them.
+    machines: dict[int, Machine] = field(default_factory=dict)
 
     def put(self, instance: FluxInstance) -> None:
         """A new lead broker."""
@@ -80,6 +83,8 @@ class Lead:
         parts, cluster = self._parts, self._parts.cluster
         await parts.clock.sleep(parts.timings.entrypoint)
         instance = self._new_instance(container)
+        if isinstance(instance.tasks, ShellTasks):
+            instance.tasks.machine_of = self._rendezvous.machines.get
         self._rendezvous.put(instance)
         stop = instance.log.subscribe(lambda line: self._log(container, line))
         clean = False

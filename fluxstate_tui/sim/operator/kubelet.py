@@ -169,6 +169,7 @@ class Kubelet:
                 broker=lambda: self._broker_for(state, rendezvous, index),
                 rank=index,
             )
+            rendezvous.machines[index] = machine
             entry = self._flux_entrypoint(state, cluster, rendezvous, index)
             container = Container(machine, log, entry)
         state.containers[spec["name"]] = container

@@ -137,7 +137,9 @@ class PodWorker:
         self._report()
         if record.spec.get("command", [])[-1:] == ["/flux_operator/flux-init.sh"]:
             log = self._kubelet.new_log(self._pod, record.name)
-            await self._clock.sleep(self._timings.init_runs)
+            large = "spack" in record.spec["image"]
+            timings = self._timings
+            await self._clock.sleep(timings.init_runs_spack if large else timings.init_runs)
             log.write(self._kubelet.store.now(), "Copying the view to the shared volume")
             log.close()
             code = 0

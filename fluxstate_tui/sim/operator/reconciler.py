@@ -106,7 +106,7 @@ class FluxOperator:
                     "capacity": capacity,
                     "accessModes": ["ReadWriteMany"],
                     "hostPath": {"path": path},
-                    "persistentVolumeReclaimPolicy": "Retain",
+                    "persistentVolumeReclaimPolicy": "Delete",
                     "storageClassName": volume.get("storageClass", "hostpath"),
                 },
             }

@@ -15,6 +15,8 @@ class Timings:
     sandbox: float = 0.1
     init_started: float = 1.2
     init_runs: float = 1.1
+    # A view built with spack is gigabytes, which `cp -R` copies for every pod.
+    init_runs_spack: float = 120.0
     main_started: float = 1.0
     entrypoint: float = 1.5
     worker_connects: float = 1.0

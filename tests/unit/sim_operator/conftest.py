@@ -10,7 +10,7 @@ import pytest
 from fluxstate_tui.sim.api.kinds import EVENTS, JOBS, MINICLUSTERS, PODS
 from fluxstate_tui.sim.clock import VirtualClock
 from fluxstate_tui.sim.server import SimulatedCluster
-from fluxstate_tui.sim.world import minicluster, with_defaults
+from fluxstate_tui.sim.worlds.manifests import minicluster, with_defaults
 
 NAMESPACE = "default"
 
@@ -25,7 +25,7 @@ class World:
 
     def apply(self, body: dict[str, Any]) -> dict[str, Any]:
         """Create a MiniCluster as the API server would."""
-        return self.store.create(MINICLUSTERS, with_defaults(self.cluster.state, body))
+        return self.store.create(MINICLUSTERS, with_defaults(self.cluster.state.flavour, body))
 
     def minicluster(self, name: str = "mc", size: int = 2, **spec: Any) -> dict[str, Any]:
         """Create the tutorial's MiniCluster with changes of its spec."""

@@ -1,21 +1,14 @@
-"""Named worlds: what a simulated cluster holds when it starts."""
+"""MiniClusters and the CRD as the tutorials write them."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from fluxstate_tui.sim.api.json_types import JsonObject
-from fluxstate_tui.sim.api.kinds import NAMESPACES, PVCS, PVS, SERVICEACCOUNTS, STORAGECLASSES
 from fluxstate_tui.sim.api.schema import apply_defaults
-from fluxstate_tui.sim.operator.defaults import DEFAULT_CLASS
 from fluxstate_tui.sim.operator.flavour import Flavour
 
-if TYPE_CHECKING:
-    from fluxstate_tui.sim.server import ClusterState
-
 DATA = "/data"
-OPERATOR_NAMESPACE = "operator-system"
 
 
 def crd_of(flavour: Flavour) -> JsonObject:
@@ -49,8 +42,11 @@ def crd_of(flavour: Flavour) -> JsonObject:
     }  # fmt: skip
 
 
-def minicluster(name: str, size: int = 2, *, namespace: str = "default") -> JsonObject:
-    """The tutorial's MiniCluster (v1alpha2): interactive, state on hostPath /data."""
+def minicluster(name: str, size: int = 2, *, namespace: str = "default", **spec: Any) -> JsonObject:
+    """The tutorial's MiniCluster (v1alpha2): interactive, state on hostPath /data.
+
+    `spec` replaces fields of its spec.
+    """
     return {
         "apiVersion": "flux-framework.org/v1alpha2",
         "kind": "MiniCluster",
@@ -63,6 +59,7 @@ def minicluster(name: str, size: int = 2, *, namespace: str = "default") -> Json
                 {"image": "rockylinux:9",
                  "volumes": {"data": {"hostPath": DATA, "path": "/state"}}}
             ],
+            **spec,
         },
     }  # fmt: skip
 
@@ -92,71 +89,7 @@ def tutorial_minicluster(flavour: Flavour, name: str, size: int = 2) -> JsonObje
     return minicluster(name, size) if flavour.has_view else minicluster_v1alpha1(name, size)
 
 
-def _basics(state: ClusterState) -> None:
-    """Namespaces, service accounts, storage classes and the directory /data."""
-    for name in ("default", "kube-system", "kube-public", "kube-node-lease", OPERATOR_NAMESPACE):
-        state.store.create(NAMESPACES, {"metadata": {"name": name}})
-        account = {"metadata": {"name": "default", "namespace": name}}
-        state.store.create(SERVICEACCOUNTS, account)
-    state.store.create(
-        STORAGECLASSES,
-        {
-            "metadata": {"name": "standard", "annotations": {DEFAULT_CLASS: "true"}},
-            "provisioner": "k8s.io/minikube-hostpath",
-            "reclaimPolicy": "Delete",
-            "volumeBindingMode": "Immediate",
-        },
-    )
-    state.volumes.host_path(DATA)
-
-
-def _tutorial_volume(state: ClusterState) -> None:
-    """The tutorial's PV and PVC `data` (hostPath /data)."""
-    capacity = {"storage": "10Gi"}
-    state.store.create(
-        PVS,
-        {
-            "metadata": {"name": "data", "labels": {"type": "local"}},
-            "spec": {"storageClassName": "manual", "capacity": capacity,
-                     "accessModes": ["ReadWriteMany"], "hostPath": {"path": DATA}},
-        },
-    )  # fmt: skip
-    state.store.create(
-        PVCS,
-        {
-            "metadata": {"name": "data", "namespace": "default"},
-            "spec": {"storageClassName": "manual", "accessModes": ["ReadWriteMany"],
-                     "resources": {"requests": capacity}},
-        },
-    )  # fmt: skip
-
-
-async def _empty(state: ClusterState) -> None:
-    if state.flavour.has_view:
-        _tutorial_volume(state)
-
-
-async def _tutorial(state: ClusterState) -> None:
-    await _empty(state)
-    body = tutorial_minicluster(state.flavour, "flux-sample")
-    state.store.create(state.flavour.kind, with_defaults(state, body))
-
-
-def with_defaults(state: ClusterState, body: JsonObject) -> JsonObject:
+def with_defaults(flavour: Flavour, body: JsonObject) -> JsonObject:
     """A MiniCluster with the CRD's defaults, as the API server would store it."""
-    filled: JsonObject = apply_defaults(state.flavour.schema(), body)
+    filled: JsonObject = apply_defaults(flavour.schema(), body)
     return filled
-
-
-WORLDS: dict[str, Callable[[ClusterState], Awaitable[None]]] = {
-    "empty": _empty,
-    "tutorial": _tutorial,
-}
-
-
-async def build_world(state: ClusterState, name: str) -> None:
-    """Create what the world holds. Raises ValueError for an unknown name."""
-    if name not in WORLDS:
-        raise ValueError(f"unknown world {name!r}; known: {', '.join(WORLDS)}")
-    _basics(state)
-    await WORLDS[name](state)

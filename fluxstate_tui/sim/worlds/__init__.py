@@ -1,0 +1,1 @@
+"""Named worlds: what a simulated cluster holds when it starts."""
