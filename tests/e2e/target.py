@@ -7,9 +7,15 @@ import copy
 import json
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from fluxstate_tui.kube.errors import NotFound
+from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.session import Cluster
 
 MINICLUSTER: dict[str, Any] = {
     "apiVersion": "flux-framework.org/v1alpha2",
@@ -65,17 +71,78 @@ class Target:
         manifest["spec"]["size"] = size
         return manifest
 
+    @asynccontextmanager
+    async def api(self) -> AsyncIterator[Cluster]:
+        """Our own client, for what tests set up and look at."""
+        options = KubeOptions(kubeconfig=str(self.kubeconfig), namespace=self.namespace)
+        async with await Cluster.open(options) as cluster:
+            yield cluster
+
+    async def create(self, size: int) -> None:
+        """Apply the manifest with that size and wait until its broker runs."""
+        async with self.api() as cluster:
+            resource = await cluster.minicluster_resource()
+            await cluster.create(resource, self.sized(size), self.namespace)
+        await self.until_phase("Up")
+
+    async def remove(self) -> None:
+        """No MiniCluster of that name is left (its archives stay)."""
+        async with self.api() as cluster:
+            resource = await cluster.minicluster_resource()
+            try:
+                await cluster.delete(resource, self.name, self.namespace)
+            except NotFound:
+                return
+
+    async def until_phase(self, phase: str) -> None:
+        """Wait until that is the state of the MiniCluster."""
+        async with asyncio.timeout(self.patience):
+            while True:
+                if (await self.minicluster())["phase"] == phase:
+                    return
+
+    async def minicluster(self) -> dict[str, Any]:
+        """What `get miniclusters NAME --json` says of it."""
+        found = await self.fluxstate("get", "miniclusters", self.name, "--json")
+        assert found.code == 0, found.stderr
+        first: dict[str, Any] = found.json["miniclusters"][0]
+        return first
+
+    async def jobs(self) -> dict[int, dict[str, Any]]:
+        """What `get jobs NAME --json` says, by job id."""
+        found = await self.fluxstate("get", "jobs", self.name, "--json")
+        assert found.code == 0, found.stderr
+        return {job["id"]: job for job in found.json["jobs"]}
+
+    async def submit(self, *command: str, count: int = 1, tasks: int = 1) -> list[int]:
+        """Submit jobs; returns their ids."""
+        made = await self.fluxstate(
+            "submit", self.name, "--count", str(count), "--ntasks", str(tasks), "--json",
+            "--", *command,
+        )  # fmt: skip
+        assert made.code == 0, made.stderr
+        ids: list[int] = made.json["ids"]
+        return ids
+
+    async def until_done(self, *ids: int) -> None:
+        """Wait until these jobs are inactive."""
+        async with asyncio.timeout(self.patience):
+            while True:
+                jobs = await self.jobs()
+                if all(jobs[job]["state"] == "INACTIVE" for job in ids):
+                    return
+
     async def fluxstate(self, *arguments: str) -> Finished:
         """Run the installed program as a user would, without a terminal."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "fluxstate_tui",
-            *arguments,
             "--kubeconfig",
             str(self.kubeconfig),
-            "-n",
+            "--namespace",
             self.namespace,
+            *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
