@@ -27,6 +27,7 @@ from fluxstate_tui.operations.survey import Survey, survey
 from fluxstate_tui.operations.world import World
 
 _AT_ONCE = 4
+_COUNTS = ("running", "pending", "inactive")
 
 
 async def get(args: argparse.Namespace, what: str) -> int:
@@ -60,7 +61,18 @@ async def _miniclusters(context: OperationContext, args: argparse.Namespace) -> 
     if args.output == "json":
         return json.dumps({"miniclusters": [_survey_json(item) for item in surveys]}, indent=2)
     now = context.clock.now() + context.cluster.clock_offset
-    header = ("NAMESPACE", "NAME", "PHASE", "PODS", "QUEUE", "RUN", "PENDING", "DONE", "AGE", "WHY")
+    header = (
+        "NAMESPACE",
+        "NAME",
+        "PHASE",
+        "PODS",
+        "QUEUE",
+        "RUNNING",
+        "PENDING",
+        "INACTIVE",
+        "AGE",
+        "WHY",
+    )
     return table(header, [_survey_row(item, now) for item in surveys])
 
 
@@ -72,7 +84,10 @@ def _survey_row(found: Survey, now: float) -> tuple[object, ...]:
         found.derived.phase.value,
         f"{found.pods_running}/{found.minicluster.size}",
         found.queue_word,
-        *("-" if found.counts is None else found.counts[key] for key in ("run", "wait", "done")),
+        *(
+            "-" if found.counts is None else found.counts[key]
+            for key in ("running", "pending", "inactive")
+        ),
         age(now - found.minicluster.created),
         found.derived.reason,
     )

@@ -15,7 +15,7 @@ from fluxstate_tui.operations.world import World
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """`queues` and `counts` (run, wait, done) are None when the brokers cannot be asked."""
+    """`queues` and `counts` (pending, running, inactive) are None if no broker can be asked."""
 
     minicluster: MiniCluster
     derived: Derived

@@ -1,0 +1,176 @@
+"""What operations ask of a lead broker, and how it is asked over a session."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.flux.command import FluxFailed
+from fluxstate_tui.flux.facts import counts_of, queues_of
+from fluxstate_tui.flux.session import FluxSession
+from fluxstate_tui.flux.submit import SubmitOptions, Submitted, submit
+from fluxstate_tui.model.flux_json import job_from_rpc
+from fluxstate_tui.model.job import Job
+from fluxstate_tui.model.queue import Queue
+
+CANCEL_NOTE = "cancelled for a save"
+
+
+class Broker(Protocol):
+    """A lead broker that answers. Every method raises FluxFailed, or what broke the connection.
+
+    `state` is as `flux uptime` had it at the beginning, `started` is when this broker started
+    (seconds since the epoch by its own clock): another value is another life of it.
+    """
+
+    state: str
+    version: str
+    started: float
+
+    async def now(self) -> float:
+        """The cluster's clock, in seconds since the epoch."""
+        ...
+
+    async def queues(self) -> tuple[Queue, ...]:
+        """Every queue."""
+        ...
+
+    async def start(self, names: list[str], *, started: bool, reason: str = "") -> None:
+        """Start or stop queues; no names are all of them."""
+        ...
+
+    async def enable(self, names: list[str], *, enabled: bool, reason: str = "") -> None:
+        """Let queues accept new jobs or not; no names are all of them."""
+        ...
+
+    async def requests_outstanding(self) -> int:
+        """How many allocations the scheduler still works on."""
+        ...
+
+    async def jobs(self) -> tuple[Job, ...]:
+        """All jobs of all users."""
+        ...
+
+    async def running_jobs(self) -> tuple[Job, ...]:
+        """Jobs that hold resources, cleanup included."""
+        ...
+
+    async def counts(self) -> dict[str, int]:
+        """How many jobs are pending, running and inactive."""
+        ...
+
+    async def submit(self, options: SubmitOptions) -> Submitted:
+        """Submit jobs."""
+        ...
+
+    async def cancel(self, ids: Iterable[int]) -> None:
+        """Cancel jobs; one that is done meanwhile is fine."""
+        ...
+
+    async def checkpoint(self) -> str:
+        """Make a KVS checkpoint; returns its root. Raises FluxstateError if it is not there."""
+        ...
+
+    async def kvs_get(self, key: str) -> str | None:
+        """The text of a value, None when there is none."""
+        ...
+
+    async def kvs_put(self, key: str, value: Any) -> None:
+        """Set a value (JSON data)."""
+        ...
+
+    async def kvs_unlink(self, key: str) -> None:
+        """Remove a key; it need not exist."""
+        ...
+
+
+class SessionBroker:
+    """Asks over one long-lived session."""
+
+    def __init__(self, session: FluxSession) -> None:
+        self._session = session
+        self.state = session.hello.state
+        self.version = session.hello.version
+        self.started = session.hello.started
+
+    async def now(self) -> float:
+        """See Broker."""
+        return float((await self._session.request("ping"))["now"])
+
+    async def queues(self) -> tuple[Queue, ...]:
+        """See Broker."""
+        return queues_of((await self._session.request("queue.status"))["queues"])
+
+    async def start(self, names: list[str], *, started: bool, reason: str = "") -> None:
+        """See Broker."""
+        if started:
+            await self._session.request("queue.start", names=names)
+        else:
+            await self._session.request("queue.stop", names=names, reason=reason)
+
+    async def enable(self, names: list[str], *, enabled: bool, reason: str = "") -> None:
+        """See Broker."""
+        if enabled:
+            await self._session.request("queue.enable", names=names)
+        else:
+            await self._session.request("queue.disable", names=names, reason=reason)
+
+    async def requests_outstanding(self) -> int:
+        """See Broker."""
+        return int((await self._session.request("queue.status")).get("alloc_pending") or 0)
+
+    async def jobs(self) -> tuple[Job, ...]:
+        """See Broker."""
+        return _jobs(await self._session.request("jobs.list"))
+
+    async def running_jobs(self) -> tuple[Job, ...]:
+        """See Broker."""
+        constraint = {"states": ["running"]}
+        return _jobs(await self._session.request("jobs.list", constraint=constraint))
+
+    async def counts(self) -> dict[str, int]:
+        """See Broker."""
+        return counts_of(await self._session.request("stats"))
+
+    async def submit(self, options: SubmitOptions) -> Submitted:
+        """See Broker."""
+        return await submit(self._session, options)
+
+    async def cancel(self, ids: Iterable[int]) -> None:
+        """See Broker."""
+        for job in ids:
+            try:
+                await self._session.request("job.cancel", job=job, note=CANCEL_NOTE)
+            except FluxFailed as error:
+                if error.errno not in (errno.ENOENT, errno.EINVAL):
+                    raise
+
+    async def checkpoint(self) -> str:
+        """See Broker."""
+        answer = await self._session.request("kvs.sync")
+        if not answer.get("synced"):
+            raise FluxstateError("the KVS checkpoint does not read back")
+        return str((answer.get("root") or {}).get("rootref") or "")
+
+    async def kvs_get(self, key: str) -> str | None:
+        """See Broker."""
+        try:
+            return str((await self._session.request("kvs.get", key=key))["value"])
+        except FluxFailed as error:
+            if error.errno == errno.ENOENT:
+                return None
+            raise
+
+    async def kvs_put(self, key: str, value: Any) -> None:
+        """See Broker."""
+        await self._session.request("kvs.put", key=key, value=value)
+
+    async def kvs_unlink(self, key: str) -> None:
+        """See Broker."""
+        await self._session.request("kvs.unlink", key=key)
+
+
+def _jobs(answer: dict[str, Any]) -> tuple[Job, ...]:
+    return tuple(job_from_rpc(job) for job in answer["jobs"])

@@ -1,0 +1,141 @@
+"""A simulated cluster with one MiniCluster, and what may never be broken on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fluxstate_tui.sim.worlds.manifests import minicluster
+
+from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.flux.command import run_flux
+from fluxstate_tui.flux.locate import locate
+from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.session import Cluster
+from fluxstate_tui.model.flux_json import job_from_json
+from fluxstate_tui.model.job import Job
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations import journal
+from fluxstate_tui.operations.bring_up import bring_up
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.operations.read_cluster import read_minicluster
+from fluxstate_tui.sim.files import Files
+from fluxstate_tui.sim.server import SimulatedCluster
+
+NAMESPACE, NAME = "default", "flux-sample"
+ANY = ClusterRef(NAMESPACE, NAME, "")
+ARMED = "archive.tar.gz"
+FOLDER = "/fluxstate"
+SPEED = 40.0
+
+
+@dataclass
+class Stage:
+    """Short words for what tests do and look at. `seen` are all steps of all operations."""
+
+    sim: SimulatedCluster
+    context: OperationContext
+    seen: list[StepEvent] = field(default_factory=list)
+
+    async def create(self, size: int = 2) -> None:
+        """The tutorial's MiniCluster, up."""
+        resource = await self.context.cluster.minicluster_resource()
+        body = minicluster(NAME, size)
+        await self.context.cluster.create(resource, body, NAMESPACE)
+        await self.up()
+
+    async def up(self) -> None:
+        """Wait until its broker runs."""
+        world = await bring_up(self.context, ANY, 300.0, lambda text: None)
+        await world.close()
+
+    async def ref(self) -> ClusterRef:
+        """The living one."""
+        return (await read_minicluster(self.context, ANY)).ref
+
+    async def flux(self, *words: str) -> str:
+        """A flux command in the lead's container, as people run it."""
+        found = await read_minicluster(self.context, ANY)
+        cluster = self.context.cluster
+        return await run_flux(cluster, await locate(cluster, found), words)
+
+    async def submit(self, *words: str) -> int:
+        """One job; its id."""
+        text = await self.flux("submit", *words)
+        return int((await self.flux("job", "id", "--to=dec", text.strip())).strip())
+
+    async def jobs(self) -> dict[int, Job]:
+        """What Flux says there is."""
+        listed = json.loads(await self.flux("jobs", "-a", "-A", "-c0", "--json"))
+        return {job.id: job for job in map(job_from_json, listed["jobs"])}
+
+    async def started(self) -> bool:
+        """Whether the queue schedules."""
+        return "Scheduling is started" in await self.flux("queue", "status")
+
+    async def do(self, kind: str, choices: Choices | None = None, typed: str = "") -> Outcome:
+        """Prepare and run one operation. An error of prepare() is raised."""
+        ref = ANY if kind == "restore" else await self.ref()
+        operation = await prepare(kind, self.context, ref, choices)
+        return await operation.run(self.seen.append, typed)
+
+    async def well(self, kind: str, choices: Choices | None = None) -> Outcome:
+        """The same, and it must be completed."""
+        outcome = await self.do(kind, choices)
+        assert outcome.kind is OutcomeKind.COMPLETED, outcome
+        return outcome
+
+    # -- the volume, looked at behind everybody's back ----------------------------------------
+
+    @property
+    def volume(self) -> Files:
+        """The directory on the node that the MiniCluster mounts at /state."""
+        return Files({"/": self.sim.state.volumes.host_path("/data")})
+
+    def files(self) -> dict[str, str]:
+        """Name and checksum of everything in the catalogue."""
+        if not self.volume.exists(FOLDER):
+            return {}
+        return {
+            name: hashlib.sha256(self.volume.read(f"{FOLDER}/{name}")).hexdigest()
+            for name in self.volume.listdir(FOLDER)
+        }
+
+    def finished(self) -> dict[str, str]:
+        """The catalogue without what is still being written."""
+        return {name: sha for name, sha in self.files().items() if not name.startswith(".")}
+
+    def armed(self) -> bool:
+        """Whether an archive lies at `archive.path`."""
+        return self.volume.exists(f"/{ARMED}")
+
+    def archived(self) -> list[set[int]]:
+        """The ids in each archive that has a manifest. Each must be whole."""
+        found = []
+        for name in self.finished():
+            if name.endswith(".json"):
+                data = self.volume.read(f"{FOLDER}/{name.removesuffix('.json')}.tar.gz")
+                archive = read_archive(data)
+                assert archive.complete, (name, archive.findings)
+                found.append({archived.job.id for archived in archive.jobs})
+        return found
+
+    def unfinished(self) -> list[str]:
+        """Operations that the next start will ask about."""
+        return [record.operation for record in journal.unfinished(self.context.state_dir)]
+
+
+@asynccontextmanager
+async def staged(folder: Path, *, speed: float = SPEED) -> AsyncIterator[Stage]:
+    """A cluster without any MiniCluster yet."""
+    async with SimulatedCluster(speed=speed) as sim:
+        path = sim.write_kubeconfig(folder / "kubeconfig")
+        async with await Cluster.open(KubeOptions(kubeconfig=str(path)), sim.clock) as cluster:
+            yield Stage(sim, OperationContext(cluster, sim.clock, folder / "state", "me@test"))
