@@ -94,15 +94,14 @@ async def _create(context: OperationContext) -> ClusterRef:
 
 async def _submit(context: OperationContext, ref: ClusterRef) -> None:
     """Submit the tutorial's jobs and let some of them end."""
-    from fluxstate_tui.flux.submit import submit, tutorial_loop
+    from fluxstate_tui.flux.submit import tutorial_loop
     from fluxstate_tui.operations.world import World
 
     world = await World.open(context, ref)
     try:
-        session = await world.connect()
         for options in tutorial_loop(ROUNDS):
-            submitted = await submit(session, options)
-            _say("submit", f"{' '.join(map(f58, submitted.ids))}  {' '.join(options.command)}")
+            ids = await world.submit(options)
+            _say("submit", f"{' '.join(map(f58, ids))}  {' '.join(options.command)}")
         while True:
             jobs = await world.jobs()
             done = sum(job.t_inactive is not None for job in jobs)

@@ -121,8 +121,7 @@ class Target:
             "--", *command,
         )  # fmt: skip
         assert made.code == 0, made.stderr
-        ids: list[int] = made.json["ids"]
-        return ids
+        return [job["id"] for job in made.json["jobs"]]
 
     async def until_done(self, *ids: int) -> None:
         """Wait until these jobs are inactive."""
