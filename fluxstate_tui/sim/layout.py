@@ -35,7 +35,7 @@ class Layout:
 
     def prepare(self, files: Files) -> None:
         """Put the directories and scripts of this flavour into a container."""
-        for folder in ("/tmp", "/root", "/home/flux", "/etc", "/run/flux", "/var", self.statedir):  # noqa: S108
+        for folder in ("/tmp", "/root", "/home/flux", "/etc", "/run/flux", "/var", self.statedir):
             files.makedirs(folder)
         if not files.exists("/var/run"):
             files.symlink("/run", "/var/run")

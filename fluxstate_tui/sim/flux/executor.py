@@ -119,8 +119,8 @@ class Executor:
         if run is None or run.over or run.signal:
             return
         run.signal = signal
-        for task in run.running:
-            task.cancel()
+        for running in run.running:
+            running.cancel()
         now = self._agenda.now()
         if not run.logs.mock:
             for task in run.tasks:
@@ -137,8 +137,8 @@ class Executor:
 
     def stop(self) -> None:
         """Let nothing run any more."""
-        for task in tuple(self._background):
-            task.cancel()
+        for running in tuple(self._background):
+            running.cancel()
         self._runs.clear()
 
     def _shell_init(self, run: Run) -> None:

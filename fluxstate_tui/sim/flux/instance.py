@@ -13,6 +13,7 @@ from fluxstate_tui.clock import Clock
 from fluxstate_tui.model import hostlist
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.eventlog import encode_line
+from fluxstate_tui.sim.files import Files
 from fluxstate_tui.sim.flux.agenda import Agenda
 from fluxstate_tui.sim.flux.brokerlog import BrokerLog
 from fluxstate_tui.sim.flux.content import Content
@@ -27,6 +28,7 @@ from fluxstate_tui.sim.flux.queues import Queues
 from fluxstate_tui.sim.flux.resources import Resources
 from fluxstate_tui.sim.flux.scheduler import Pool
 from fluxstate_tui.sim.flux.services import Services
+from fluxstate_tui.sim.flux.shutdown import Shutdown
 from fluxstate_tui.sim.flux.startup import Startup
 from fluxstate_tui.sim.flux.statedir import StateDir
 from fluxstate_tui.sim.flux.tasks import ShellTasks
@@ -89,9 +91,7 @@ class FluxInstance:
         self.tasks = runner or ShellTasks(self)
         self.pool = Pool(self.hosts, cores_per_node)
         self.queues = Queues(queues or ())
-        self.jobs = JobManager(
-            self.agenda, self.pool, self.queues, self.tasks, self.rng, owner_uid
-        )
+        self.jobs = JobManager(self.agenda, self.pool, self.queues, self.tasks, self.rng, owner_uid)
         self.control = Control(self.jobs)
         self.job_list = JobList(self.jobs)
         self.kvs = Kvs(self.jobs)
@@ -184,6 +184,10 @@ class FluxInstance:
         """The broker ends by itself."""
         self.exit_code = code
         self._end("exit")
+
+    async def shutdown(self, files: Files | None = None, dump_path: str = "") -> None:
+        """A clean end: cancel what runs, remember the queues, dump if asked, exit."""
+        await Shutdown(self).run(files, dump_path)
 
     def _end(self, state: str) -> None:
         self.set_state(state)

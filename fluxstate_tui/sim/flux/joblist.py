@@ -21,33 +21,24 @@ ATTRS = [
 Match = Callable[[Job], bool]
 
 
+_BEFORE_STATE = (
+    "priority", "t_submit", "t_depend", "t_priority", "t_sched", "t_run", "t_cleanup",
+    "t_inactive",
+)  # fmt: skip
+_TEXTS = ("name", "cwd", "queue", "project", "bank", "ntasks", "ncores")
+
+
 def to_rpc(job: Job) -> dict[str, Any]:
     """One job with all attributes, as the RPC writes it: numbers for states, no empty values."""
     answer: dict[str, Any] = {"id": job.id, "userid": job.userid, "urgency": job.urgency}
-    for name in (
-        "priority", "t_submit", "t_depend", "t_priority", "t_sched", "t_run", "t_cleanup",
-        "t_inactive",
-    ):  # fmt: skip
-        if (value := getattr(job, name)) is not None:
-            answer[name] = value
+    times = {name: getattr(job, name) for name in _BEFORE_STATE}
+    answer.update({name: value for name, value in times.items() if value is not None})
     answer["state"] = int(job.state)
-    for name in ("name", "cwd", "queue", "project", "bank", "ntasks", "ncores"):
-        if value := getattr(job, name):
-            answer[name] = value
+    answer.update({name: value for name in _TEXTS if (value := getattr(job, name))})
     answer["duration"] = job.duration
-    for name in ("nnodes", "ranks", "nodelist"):
-        if value := getattr(job, name):
-            answer[name] = value
-    if job.state is JobState.INACTIVE and job.result is not None:
-        answer["success"] = job.result is JobResult.COMPLETED
-    if job.state is JobState.INACTIVE or job.exception is not None:
-        answer["exception_occurred"] = job.exception is not None
-    if job.exception is not None:
-        answer["exception_type"] = job.exception.type
-        answer["exception_severity"] = job.exception.severity
-        answer["exception_note"] = job.exception.note
-    if job.result is not None:
-        answer["result"] = int(job.result)
+    places = ("nnodes", "ranks", "nodelist")
+    answer.update({name: value for name in places if (value := getattr(job, name))})
+    answer.update(_outcome(job))
     if job.nodelist:
         answer["expiration"] = job.expiration or 0.0
     if job.annotations:
@@ -56,6 +47,20 @@ def to_rpc(job: Job) -> dict[str, Any]:
         answer["waitstatus"] = job.waitstatus
     if job.dependencies:
         answer["dependencies"] = list(job.dependencies)
+    return answer
+
+
+def _outcome(job: Job) -> dict[str, Any]:
+    answer: dict[str, Any] = {}
+    if job.result is not None:
+        answer["success"] = job.result is JobResult.COMPLETED
+        answer["result"] = int(job.result)
+    if job.state is JobState.INACTIVE or job.exception is not None:
+        answer["exception_occurred"] = job.exception is not None
+    if job.exception is not None:
+        answer["exception_type"] = job.exception.type
+        answer["exception_severity"] = job.exception.severity
+        answer["exception_note"] = job.exception.note
     return answer
 
 
@@ -70,7 +75,7 @@ class JobList:
         """Right after a restart it is still reading the journal and knows no job."""
         return self._manager.agenda.now() >= self.ready_at
 
-    def list(self, payload: dict[str, Any]) -> dict[str, Any]:
+    def select(self, payload: dict[str, Any]) -> dict[str, Any]:
         """`job-list.list`: max_entries (0 = all), attrs, since, constraint (RFC 31)."""
         limit = int(payload.get("max_entries", 0))
         attrs = payload.get("attrs", ["all"])

@@ -43,9 +43,7 @@ class GuestLogs:
         }
         self.output.append(encode_line(Event(when - 0.001, "header", context)))
         service = f"0-shell-{f58_ascii(job_id)}"
-        self.note(
-            when, "shell.init", {"service": service, "leader-rank": 0, "size": nnodes}
-        )
+        self.note(when, "shell.init", {"service": service, "leader-rank": 0, "size": nnodes})
 
     def tasks_start(self, when: float, nnodes: int, ntasks: int) -> None:
         """All tasks are running."""

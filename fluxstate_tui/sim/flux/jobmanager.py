@@ -7,6 +7,7 @@ import random
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fluxstate_tui.model import jobspec as jobspecs
@@ -168,7 +169,7 @@ class JobManager:
             if when is None:
                 self.dependencies.watch(job, description)
             else:
-                self.agenda.at(when, lambda what=description: self._dependency_met(job, what))
+                self.agenda.at(when, partial(self._dependency_met, job, description))
 
     def _dependency_met(self, job: SimJob, description: str) -> None:
         if job.active and description in job.draft.dependencies:

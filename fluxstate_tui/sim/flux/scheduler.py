@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,18 +142,17 @@ class Pool:
         }
         return self._r(held)
 
-    def _r(self, cores: dict[int, Sequence[int]]) -> dict[str, Any]:
+    def _r(self, cores: Mapping[int, Sequence[int]]) -> dict[str, Any]:
         shares = [Share(rank, self.nodes[rank].host, tuple(ids)) for rank, ids in cores.items()]
         return make_alloc(shares)
 
 
 def resource_summary(resources: dict[str, Any]) -> str:
     """`rank[0-1]/core0`, the annotation that sched-simple adds to the alloc event."""
-    parts = []
-    for group in resources["execution"]["R_lite"]:
-        parts.append(
-            f"rank{_bracketed(group['rank'])}/core{_bracketed(group['children']['core'])}"
-        )
+    parts = [
+        f"rank{_bracketed(group['rank'])}/core{_bracketed(group['children']['core'])}"
+        for group in resources["execution"]["R_lite"]
+    ]
     return " ".join(parts)
 
 

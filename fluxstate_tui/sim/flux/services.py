@@ -36,6 +36,7 @@ class Services:
 
     def __init__(self, instance: FluxInstance) -> None:
         self._instance = instance
+        self._synced: dict[str, Any] | None = None
 
     async def call(self, topic: str, payload: dict[str, Any] | None, userid: int) -> Answer:
         """The answer, or FluxError."""
@@ -183,7 +184,10 @@ class Services:
         return None
 
     def _list(self, payload: dict[str, Any], _userid: int) -> Answer:
-        return self._instance.job_list.list(payload)
+        return self._instance.job_list.select(payload)
+
+    def _stats(self, _payload: dict[str, Any], _userid: int) -> Answer:
+        return self._instance.job_list.stats()
 
     def _list_id(self, payload: dict[str, Any], _userid: int) -> Answer:
         answer = self._instance.job_list.one(int(payload["id"]), payload.get("attrs", ["all"]))
@@ -230,9 +234,11 @@ class Services:
                 instance.kvs.unlink(str(operation["key"]))
             else:
                 instance.kvs.put(str(operation["key"]), base64.b64decode(entry["data"]))
+        root = {"rootref": self._rootref(), "rootseq": instance.kvs.version}
         if int(payload.get("flags", 0)) & KVS_SYNC:
             instance.checkpoint()
-        return {"rootref": self._rootref(), "rootseq": instance.kvs.version}
+            self._synced = root
+        return root
 
     def _checkpoint_get(self, _payload: dict[str, Any], _userid: int) -> Answer:
         statedir = self._instance.statedir
@@ -240,7 +246,9 @@ class Services:
             raise FluxError(errno.ENOENT)
         text = f"{statedir.when}/{len(statedir.checkpoint.jobs)}"
         reference = "sha1-" + hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-        value = {"version": 1, "rootref": reference, "timestamp": statedir.when, "sequence": 1}
+        root = self._synced or {"rootref": reference, "rootseq": 1}
+        value = {"version": 1, "timestamp": statedir.when}
+        value |= {"rootref": root["rootref"], "sequence": root["rootseq"]}
         return {"value": [value]}
 
     # -- resources -------------------------------------------------------------------------
@@ -294,7 +302,7 @@ _HANDLERS: dict[str, Handler] = {
     "content.checkpoint-get": Services._checkpoint_get,
     "job-info.lookup": Services._lookup,
     "job-ingest.submit": Services._submit,
-    "job-list.job-stats": lambda services, _payload, _userid: services._instance.job_list.stats(),
+    "job-list.job-stats": Services._stats,
     "job-list.list": Services._list,
     "job-list.list-attrs": lambda _services, _payload, _userid: {"attrs": ATTRS},
     "job-list.list-id": Services._list_id,

@@ -153,9 +153,7 @@ async def _source(shell: Shell, process: Process) -> int:
     try:
         text = process.files.read(process.path(process.args[0])).decode()
     except OSError as error:
-        await process.err(
-            f"{shell.scope.name}: line 1: {process.args[0]}: {error.strerror}\n"
-        )
+        await process.err(f"{shell.scope.name}: line 1: {process.args[0]}: {error.strerror}\n")
         return 1
     arguments = shell.scope.arguments
     if len(process.args) > 1:
@@ -249,7 +247,9 @@ async def _kill(shell: Shell, process: Process) -> int:
         raise Exit(128 + number)
     if number == 0 and arguments == [str(shell.scope.pid)]:
         return 0
-    await process.err(f"{shell.scope.name}: line 1: kill: ({' '.join(arguments)}) - No such process\n")
+    await process.err(
+        f"{shell.scope.name}: line 1: kill: ({' '.join(arguments)}) - No such process\n"
+    )
     return 1
 
 

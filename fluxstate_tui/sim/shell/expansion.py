@@ -96,9 +96,9 @@ async def _fields(word: Word, scope: Scope) -> list[tuple[str, bool]]:
     current, open_, pattern = "", False, False
     for index, part in enumerate(word.parts):
         if isinstance(part, Variable) and part.name == "@" and part.quoted and not part.op:
-            first, *rest = scope.arguments or [None]
-            if first is None:
+            if not scope.arguments:
                 continue
+            first, *rest = scope.arguments
             current, open_ = current + first, True
             for argument in rest:
                 fields.append((current, pattern))
@@ -215,17 +215,14 @@ def _brace_texts(text: str) -> list[str]:
 
 def _matches(pattern: str, scope: Scope) -> list[str]:
     """Paths that match; the pattern itself when none does."""
-    absolute = posixpath.normpath(posixpath.join(scope.cwd, pattern))
-    found = [("/" if pattern.startswith("/") else "", "/")]
-    base = "/" if pattern.startswith("/") else scope.cwd
-    found = [("", base)] if not pattern.startswith("/") else [("/", "/")]
+    found = [("/", "/")] if pattern.startswith("/") else [("", scope.cwd)]
     for part in [part for part in pattern.split("/") if part]:
         found = [
             (posixpath.join(shown, name), posixpath.join(real, name))
             for shown, real in found
             for name in _names(scope.files, real, part)
         ]
-    return sorted(shown for shown, _ in found) if found and absolute else [pattern]
+    return sorted(shown for shown, _ in found) if found else [pattern]
 
 
 def _names(files: Files, folder: str, part: str) -> list[str]:

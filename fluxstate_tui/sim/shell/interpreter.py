@@ -19,15 +19,8 @@ from fluxstate_tui.sim.shell.process import (
     UsageError,
     run_program,
 )
-from fluxstate_tui.sim.shell.streams import (
-    BytesReader,
-    BytesWriter,
-    CallWriter,
-    NullWriter,
-    Pipe,
-)
-
-_NULL = "/dev/null"
+from fluxstate_tui.sim.shell.redirection import redirect
+from fluxstate_tui.sim.shell.streams import BytesReader, BytesWriter, Pipe
 
 
 class Shell:
@@ -288,9 +281,7 @@ class Shell:
         child = self.process.child(words)
         child.cwd = self.scope.cwd
         child.env = {
-            name: value
-            for name, value in self.scope.variables.items()
-            if name in self.exported
+            name: value for name, value in self.scope.variables.items() if name in self.exported
         } | values
         if not await self._redirect(child, node.redirections):
             return 1
@@ -343,51 +334,12 @@ class Shell:
         for redirection in redirections:
             target = await expand_one(redirection.target, self.scope)
             try:
-                self._apply(process, redirection, target)
+                redirect(process, redirection, target, self.scope.cwd)
             except OSError as error:
                 text = f"{self.scope.name}: line 1: {target}: {error.strerror}\n"
                 await self.process.err(text)
                 return False
         return True
-
-    def _apply(self, process: Process, redirection: syntax.Redirection, target: str) -> None:
-        process.cwd = self.scope.cwd
-        if redirection.op == "<<":
-            process.stdin = BytesReader(target.encode())
-        elif redirection.op == "<":
-            data = b"" if target == _NULL else process.files.read(process.path(target))
-            process.stdin = BytesReader(data)
-        elif redirection.op in (">&", "<&"):
-            _duplicate(process, redirection.fd, target)
-        else:
-            writer = self._open(process, target, append=redirection.op == ">>")
-            if redirection.fd == 2:
-                process.stderr = writer
-            else:
-                process.stdout = writer
-
-    @staticmethod
-    def _open(process: Process, target: str, *, append: bool) -> CallWriter | NullWriter:
-        if target == _NULL:
-            return NullWriter()
-        path = process.path(target)
-        if not append:
-            process.files.truncate(path)
-        return CallWriter(process.files.open_append(path))
-
-
-def _duplicate(process: Process, fd: int, target: str) -> None:
-    if target == "-":
-        if fd == 0:
-            process.stdin = BytesReader()
-        elif fd == 1:
-            process.stdout = NullWriter()
-        else:
-            process.stderr = NullWriter()
-    elif fd == 2 and target == "1":
-        process.stderr = process.stdout
-    elif fd == 1 and target == "2":
-        process.stdout = process.stderr
 
 
 async def _stage(

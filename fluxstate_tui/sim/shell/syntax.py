@@ -9,7 +9,7 @@ class SyntaxProblem(Exception):  # noqa: N818  (the shell's own `syntax error`)
     """The text is no shell command."""
 
 
-class IncompleteInput(SyntaxProblem):  # noqa: N818
+class IncompleteInput(SyntaxProblem):
     """The text may become a command with another line."""
 
 
@@ -156,6 +156,4 @@ class Redirected:
     redirections: tuple[Redirection, ...]
 
 
-Node = (
-    Simple | Pipeline | Sequence | For | If | Loop | Case | Group | Function | Redirected
-)
+Node = Simple | Pipeline | Sequence | For | If | Loop | Case | Group | Function | Redirected

@@ -42,7 +42,7 @@ def _parse(text: str) -> int:
     try:
         return parse_job_id(text)
     except ValueError:
-        raise UsageError(f"error parsing jobid: \"{text}\": Invalid argument") from None
+        raise UsageError(f'error parsing jobid: "{text}": Invalid argument') from None
 
 
 def _find(connection: Connection, text: str, unknown: str = "No such job") -> SimJob:
@@ -115,9 +115,9 @@ async def _wait_event(process: Process) -> int:
     connection = connect(process)
     found = _find(connection, text, "No such job")
     async for event in follow_events(connection.instance, found):
-        if options.has("verbose") or event.name == name:
-            if not options.has("quiet"):
-                await process.out(pretty(event))
+        shown = options.has("verbose") or event.name == name
+        if shown and not options.has("quiet"):
+            await process.out(pretty(event))
         if event.name == name:
             return 0
     raise FluxError(2, f"event '{name}' never received")

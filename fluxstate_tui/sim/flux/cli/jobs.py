@@ -31,8 +31,7 @@ _HEAD = "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} "
 FORMATS = {
     "default": _HEAD
     + "{status_abbrev:>2.2} {ntasks:>6} {nnodes:>6h} {contextual_time!F:>8h} {contextual_info}",
-    "long": _HEAD
-    + "{status:>9.9} {ntasks:>6} {nnodes:>6h} {t_submit!d:%b%d %R::>12} "
+    "long": _HEAD + "{status:>9.9} {ntasks:>6} {nnodes:>6h} {t_submit!d:%b%d %R::>12} "
     "{t_remaining!F:>12h} {contextual_time!F:>8h} {contextual_info}",
     "deps": "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {urgency:<3} {priority:<12} "
     "{state:<8.8} {dependencies}",
@@ -79,7 +78,9 @@ async def jobs(process: Process) -> int:
     filtered = any(options.has(name) for name in ("a", "filter", "user", "queue", "name"))
     if ids and filtered:
         await process.err("flux-jobs: WARNING: Filtering options ignored with jobid list\n")
-    found = await (_by_id(process, connection, ids) if ids else _filtered(process, connection, options))
+    found = await (
+        _by_id(process, connection, ids) if ids else _filtered(process, connection, options)
+    )
     if ids and not found:
         return 1
     return await _print(process, options, found, single=len(ids) == 1)
@@ -133,7 +134,7 @@ async def _filtered(process: Process, connection: Connection, options: Options) 
     if user != "all":
         wanted = {name: uid for uid, name in _USERS.items()}.get(user)
         conditions.append({"userid": [int(user) if wanted is None else wanted]})
-    if not options.has("a") and not options.has("since") or options.has("filter"):
+    if (not options.has("a") and not options.has("since")) or options.has("filter"):
         conditions.append(_state_condition(options.get("filter") or "active"))
     if options.has("name"):
         conditions.append({"name": [options.get("name")]})
@@ -141,7 +142,9 @@ async def _filtered(process: Process, connection: Connection, options: Options) 
         conditions.append({"queue": options.get("queue").split(",")})
     if options.has("include"):
         text = options.get("include")
-        kind = "ranks" if text.strip("[]").replace(",", "").replace("-", "").isdigit() else "hostlist"
+        kind = (
+            "ranks" if text.strip("[]").replace(",", "").replace("-", "").isdigit() else "hostlist"
+        )
         conditions.append({kind: [text]})
     limit = int(options.get("count", "1000"))
     since = _since(options.get("since"), process.machine.clock.now())
@@ -266,10 +269,10 @@ def _reason(job: Job, returncode: Any) -> str:
         return f"Canceled: {note}" if note else "Canceled"
     if job.result is JobResult.TIMEOUT:
         return "Timeout"
-    if job.result is JobResult.FAILED and exception is not None and exception.severity == 0:
-        if exception.type != "exec":
-            note = f" note={exception.note}" if exception.note else ""
-            return f"Exception: type={exception.type}{note}"
+    fatal = exception is not None and exception.severity == 0 and exception.type != "exec"
+    if job.result is JobResult.FAILED and exception is not None and fatal:
+        note = f" note={exception.note}" if exception.note else ""
+        return f"Exception: type={exception.type}{note}"
     if isinstance(returncode, int) and returncode > 128:
         return signals.strsignal(returncode - 128) or f"Signaled {returncode - 128}"
     named = {126: "Command invoked cannot execute", 127: "command not found"}

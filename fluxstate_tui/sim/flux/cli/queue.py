@@ -23,7 +23,9 @@ async def queue(process: Process) -> int:
     name = process.args[0] if process.args else ""
     command = _SUBCOMMANDS.get(name)
     if command is None:
-        raise UsageError("usage: flux-queue [-h] {status,list,enable,disable,start,stop,...} ...", 2)
+        raise UsageError(
+            "usage: flux-queue [-h] {status,list,enable,disable,start,stop,...} ...", 2
+        )
     options = parse_options(process.args[1:], _SPEC)
     connection = connect(process)
     try:
@@ -91,10 +93,10 @@ async def _set_started(
 ) -> int:
     names = options.operands or options.all("queue")
     everything = options.has("all")
-    if not names and not everything:
-        if (await connection.rpc("job-manager.queue-list"))["queues"]:
-            await process.err(f"flux-queue: ERROR: {NEED_ALL}\n")
-            return 1
+    unclear = not names and not everything
+    if unclear and (await connection.rpc("job-manager.queue-list"))["queues"]:
+        await process.err(f"flux-queue: ERROR: {NEED_ALL}\n")
+        return 1
     for name in names or [""]:
         payload: dict[str, Any] = {"start": start, "all": everything, "nocheckpoint": False}
         if name:
@@ -169,8 +171,9 @@ async def _within(
     if options.has("timeout"):
         limit = parse_duration(options.get("timeout"))
         waits.add(asyncio.ensure_future(process.machine.clock.sleep(limit)))
-    gone = asyncio.get_running_loop().create_future()
-    forget = connection.instance.on_end(lambda: gone.done() or gone.set_result(None))
+    over = asyncio.Event()
+    forget = connection.instance.on_end(over.set)
+    gone = asyncio.ensure_future(over.wait())
     waits.add(gone)
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -62,8 +62,7 @@ async def run(process: Process) -> int:
         return 1
     connection = connect(process)
     codes = [
-        await attach(process, connection, connection.instance.jobs.jobs[job_id])
-        for job_id in jobs
+        await attach(process, connection, connection.instance.jobs.jobs[job_id]) for job_id in jobs
     ]
     return max(codes)
 

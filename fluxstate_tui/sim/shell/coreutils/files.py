@@ -22,7 +22,15 @@ def _line(name: str, info: FileStat) -> list[str]:
     when = datetime.fromtimestamp(info.mtime, UTC).strftime("%b %e %H:%M")
     shown = f"{name} -> {info.target}" if info.target else name
     owner = _owner(info.uid)
-    return [stat_bits.filemode(info.mode), str(info.links), owner, owner, str(info.size), when, shown]
+    return [
+        stat_bits.filemode(info.mode),
+        str(info.links),
+        owner,
+        owner,
+        str(info.size),
+        when,
+        shown,
+    ]
 
 
 def _table(rows: list[list[str]]) -> str:
@@ -342,7 +350,7 @@ async def readlink(process: Process) -> int:
 async def mktemp(process: Process) -> int:
     """-d, and a template whose X's are replaced."""
     options = parse_options(process.args, "d,directory p,tmpdir= t u q suffix=")
-    template = options.operands[0] if options.operands else "/tmp/tmp.XXXXXXXXXX"  # noqa: S108
+    template = options.operands[0] if options.operands else "/tmp/tmp.XXXXXXXXXX"
     xs = re.search(r"X{3,}(?!.*X)", template)
     if xs is None:
         return await process.fail(f"too few X's in template '{template}'")

@@ -17,8 +17,14 @@ _FACTORS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _USERS = {"root": 0, "flux": 1000, "nobody": 65534}
 
 
+FOR_EVER = 10 * 365 * 86400.0
+"""As good as endless: ten years."""
+
+
 def seconds(text: str) -> float:
-    """`5`, `1.5m`. UsageError for anything else."""
+    """`5`, `1.5m`, `infinity`. UsageError for anything else."""
+    if text in ("inf", "infinity"):
+        return FOR_EVER
     match = _SECONDS.fullmatch(text)
     if match is None:
         raise UsageError(f"invalid time interval '{text}'")
@@ -145,8 +151,10 @@ async def run_other(process: Process, child: Process) -> int:
     path = child.env.get("PATH", process.env.get("PATH", ""))
     program = find_program(child.machine, child.argv[0], path, child.cwd)
     if program is None:
-        text = f"failed to run command '{child.argv[0]}'" if process.name == "timeout" else (
-            f"'{child.argv[0]}'"
+        text = (
+            f"failed to run command '{child.argv[0]}'"
+            if process.name == "timeout"
+            else (f"'{child.argv[0]}'")
         )
         await process.err(f"{process.name}: {text}: No such file or directory\n")
         return EXIT_NOT_FOUND
@@ -200,11 +208,11 @@ async def timeout(process: Process) -> int:
 async def seq(process: Process) -> int:
     """LAST, FIRST LAST, FIRST STEP LAST."""
     numbers = [int(arg) for arg in process.args]
-    first, step, last = {
-        1: lambda: (1, 1, numbers[0]),
-        2: lambda: (numbers[0], 1, numbers[1]),
-        3: lambda: (numbers[0], numbers[1], numbers[2]),
-    }[len(numbers)]()
+    if not 1 <= len(numbers) <= 3:
+        raise UsageError("missing operand")
+    first = numbers[0] if len(numbers) > 1 else 1
+    step = numbers[1] if len(numbers) == 3 else 1
+    last = numbers[-1]
     end = last + (1 if step > 0 else -1)
     await process.out("".join(f"{number}\n" for number in range(first, end, step)))
     return 0
@@ -227,9 +235,8 @@ async def dirname(process: Process) -> int:
 async def test(process: Process) -> int:
     """`test` and `[`: files, texts, numbers, !, -a, -o, parentheses."""
     args = list(process.args)
-    if process.name == "[":
-        if not args or args.pop() != "]":
-            raise UsageError("missing `]'", 2)
+    if process.name == "[" and (not args or args.pop() != "]"):
+        raise UsageError("missing `]'", 2)
     try:
         return 0 if _Test(process, args).evaluate() else 1
     except (ValueError, IndexError):
@@ -314,9 +321,9 @@ class _Test:
         files, path = self._process.files, self._process.path
         if not files.exists(path(one)):
             return False
-        return not files.exists(path(two)) or files.stat(path(one)).mtime > files.stat(
-            path(two)
-        ).mtime
+        return (
+            not files.exists(path(two)) or files.stat(path(one)).mtime > files.stat(path(two)).mtime
+        )
 
 
 _COMPARISONS: dict[str, Callable[[str, str], bool]] = {

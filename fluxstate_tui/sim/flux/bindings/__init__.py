@@ -1,0 +1,1 @@
+"""Stand-ins for packages that programs in a simulated container import; nothing here does."""
