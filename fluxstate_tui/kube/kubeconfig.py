@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fluxstate_tui.kube.errors import NOTHING_SENT, BadConfig, NoConfig, UnknownContext
 from fluxstate_tui.kube.options import KubeOptions
@@ -38,6 +39,12 @@ class Target:
     namespace: str
     cluster: Entry
     user: Entry
+
+    @property
+    def shown(self) -> str:
+        """The server for people: without a path, which may hold a token (as in the simulation)."""
+        parts = urlsplit(self.server)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,8 @@ class Cluster:
 
     @property
     def server(self) -> str:
-        """The API server's address."""
-        return self.route.target.server
+        """The API server's address, as it may be shown."""
+        return self.route.target.shown
 
     @property
     def context(self) -> str:

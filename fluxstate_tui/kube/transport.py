@@ -146,7 +146,7 @@ class Transport:
                 async with response:
                     data = await response.read()
         except (*CONNECTION_ERRORS, BrokenAfterSending) as error:
-            raise explain(error, self.route.target.server, changing=changing) from error
+            raise explain(error, self.route.target.shown, changing=changing) from error
         self._raise_for(method, path, params, response, data)
         return data
 
@@ -160,10 +160,10 @@ class Transport:
                 response = await self._send("GET", path, params, None, headers)
                 data = b"" if response.status == 200 else await response.read()
         except CONNECTION_ERRORS as error:
-            raise explain(error, self.route.target.server, changing=False) from error
+            raise explain(error, self.route.target.shown, changing=False) from error
         try:
             self._raise_for("GET", path, params, response, data)
-            yield ByteStream(response, self.route.target.server)
+            yield ByteStream(response, self.route.target.shown)
         finally:
             # Not released into the pool: there may be more to come on it.
             response.close()
@@ -199,7 +199,7 @@ class Transport:
                     server_hostname=self.route.server_name,
                 )
         except (*CONNECTION_ERRORS, BrokenAfterSending) as error:
-            raise explain(error, self.route.target.server, changing=True) from error
+            raise explain(error, self.route.target.shown, changing=True) from error
 
     async def _send(
         self,
@@ -277,7 +277,7 @@ class Transport:
             return
         if answer.status < 400:
             raise BadAnswer(
-                f"{self.route.target.server} sends us elsewhere: {answer.headers.get('Location')}.",
+                f"{self.route.target.shown} sends us elsewhere: {answer.headers.get('Location')}.",
                 safe=NOTHING_CHANGED,
                 advice="Is this address really a Kubernetes API server? Check the context.",
                 status=answer.status,

@@ -154,12 +154,16 @@ async def test_a_redirect_is_not_followed_with_our_credentials(tmp_path: Path) -
     assert len(api.asked) == 1
 
 
-async def test_a_server_that_is_down_is_said_in_one_sentence(tmp_path: Path) -> None:
+async def test_a_server_that_is_down_is_said_without_the_secrets_of_its_path(
+    tmp_path: Path,
+) -> None:
     url = f"http://127.0.0.1:{unused_port()}"
-    async with await open_cluster(tmp_path, url) as cluster:
+    async with await open_cluster(tmp_path, f"{url}/sim/token/secret") as cluster:
+        assert cluster.server == url
         with pytest.raises(errors.CannotConnect, match="connect") as caught:
             await cluster.list(PODS)
         assert url in caught.value.message
+        assert "sim/token" not in caught.value.message
         assert caught.value.exit_code == 3
         with pytest.raises(errors.CannotConnect):
             await cluster.create(PODS, CREATE_BODY, "ns")
