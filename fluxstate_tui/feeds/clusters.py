@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from fluxstate_tui.clock import Clock
 from fluxstate_tui.feeds.sources import (
@@ -18,7 +18,7 @@ from fluxstate_tui.feeds.sources import (
     Source,
 )
 from fluxstate_tui.kube.backoff import Backoff
-from fluxstate_tui.kube.errors import CrdMissing, KubeError
+from fluxstate_tui.kube.errors import CannotConnect, CrdMissing, KubeError
 from fluxstate_tui.kube.listing import ListQuery
 from fluxstate_tui.kube.listwatch import (
     Changed,
@@ -37,6 +37,17 @@ if TYPE_CHECKING:
     from fluxstate_tui.kube.session import Cluster
 
 
+HEARTBEAT_SECONDS = 10.0
+
+
+class Doubtable(Protocol):
+    """A list+watch, of whatever objects."""
+
+    def doubt(self, error: KubeError) -> None:
+        """The server was found gone."""
+        ...
+
+
 class ClusterFeed:
     """List+watch of everything around MiniClusters, as events of the store.
 
@@ -49,6 +60,7 @@ class ClusterFeed:
         self._emit = emit
         self._clock = clock
         self._links = Links()
+        self._watches: set[Doubtable] = set()
         self._said: dict[str, StateChanged] = {}
 
     async def run(self) -> None:
@@ -58,6 +70,22 @@ class ClusterFeed:
             tasks.create_task(self._scoped(PodSource(self._emit, self._links), PODS))
             tasks.create_task(self._scoped(JobSource(self._emit, self._links), JOBS))
             tasks.create_task(self._scoped(EventSource(self._emit), EVENTS))
+            tasks.create_task(self._heartbeat())
+
+    async def _heartbeat(self) -> None:
+        """Notice within seconds that the API server is gone: open watches just fall silent.
+
+        A restarted one leaves them hanging for up to a minute (facts/kubernetes-live.md, "API").
+        """
+        while True:
+            await self._clock.sleep(HEARTBEAT_SECONDS)
+            try:
+                await self._cluster.request("GET", "/version")
+            except CannotConnect as error:
+                for watch in self._watches:
+                    watch.doubt(error)
+            except KubeError:
+                continue  # Somebody answers, whatever it is: the watches speak for themselves.
 
     async def _miniclusters(self, source: Source[Item]) -> None:
         """MiniClusters, in the version that is served now; asked again when that changes."""
@@ -107,15 +135,19 @@ class ClusterFeed:
         watch = ListWatch(
             self._cluster, ListQuery(resource, namespace), source.read, clock=self._clock
         )
-        async with aclosing(watch.events()) as events:
-            async for event in events:
-                if isinstance(event, StateChanged):
+        self._watches.add(watch)
+        try:
+            async with aclosing(watch.events()) as events:
+                async for event in events:
+                    if not isinstance(event, StateChanged):
+                        self._tell(source, event)
+                        continue
                     live = event.state is WatchState.LIVE
                     self._say(source, StateChanged(event.state, note) if live else event)
                     if event.state in until:
                         return event
-                else:
-                    self._tell(source, event)
+        finally:
+            self._watches.discard(watch)
         raise AssertionError("a list+watch never ends by itself")
 
     def _tell(self, source: Source[Item], event: WatchEvent[Item]) -> None:

@@ -110,6 +110,7 @@ class ListWatch(Generic[Read]):
         self._clock = clock
         self._dice = dice or random.Random()
         self._backoff = Backoff(clock, self._dice)
+        self._chunks: Chunks | None = None
         self._version = ""
         self._listed_at = 0.0
         self._reported = StateChanged(WatchState.CONNECTING)
@@ -134,6 +135,11 @@ class ListWatch(Generic[Read]):
                 for state in self._trouble(error):
                     yield state
                 await self._clock.sleep(self._pause(error))
+
+    def doubt(self, error: KubeError) -> None:
+        """The server was found gone: an open watch would hang for a minute before it says so."""
+        if self._chunks is not None:
+            self._chunks.doubt(error)
 
     async def _list(self) -> Listed[Read]:
         listing = await list_all(self._cluster, self._query, self._slim_and_make)
@@ -161,13 +167,14 @@ class ListWatch(Generic[Read]):
         opened = self._clock.now()
         seen = 0
         async with self._cluster.stream(self._query.path, params) as stream:
-            chunks = Chunks(stream, self._clock)
+            chunks = self._chunks = Chunks(stream, self._clock)
             try:
                 async for event in self._read(chunks, seconds):
                     seen += 1
                     if event is not None:
                         yield event
             finally:
+                self._chunks = None
                 await chunks.close()
         if not seen and self._clock.now() - opened < _SHORT_SECONDS:
             raise BadAnswer("The API server closed a watch at once.")

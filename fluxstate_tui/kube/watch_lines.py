@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.kube.errors import NOTHING_CHANGED, BadAnswer
+from fluxstate_tui.kube.errors import NOTHING_CHANGED, BadAnswer, KubeError
 from fluxstate_tui.kube.list_body import SLICE_SECONDS
 from fluxstate_tui.kube.status_errors import shorten
 
@@ -44,23 +44,34 @@ class Chunks:
         self._stream = stream
         self._clock = clock
         self._reading: asyncio.Task[bytes] | None = None
+        self._timer: asyncio.Task[None] | None = None
+        self._doubt: KubeError | None = None
 
     async def next(self, patience: float) -> bytes | None:
         """What has come, b'' at the end, None after `patience` silent seconds of our clock.
 
-        Raises CannotConnect. A read that is under way goes on after a None.
+        Raises CannotConnect, or what `doubt` was given. A read that is under way goes on after a
+        None.
         """
         if self._reading is None:
             self._reading = asyncio.create_task(self._stream.read_some())
-        timer = asyncio.create_task(self._sleep(patience))
+        self._timer = asyncio.create_task(self._sleep(patience))
         try:
-            await asyncio.wait({self._reading, timer}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({self._reading, self._timer}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            timer.cancel()
+            self._timer.cancel()
+        if self._doubt is not None:
+            raise self._doubt
         if not self._reading.done():
             return None
         done, self._reading = self._reading, None
         return done.result()
+
+    def doubt(self, error: KubeError) -> None:
+        """Somebody else found the server gone: this stream must not hang on in good faith."""
+        self._doubt = error
+        if self._timer is not None:
+            self._timer.cancel()
 
     async def close(self) -> None:
         """Give up a read that is under way."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from fluxstate_tui.feeds.clusters import HEARTBEAT_SECONDS
 from fluxstate_tui.kube.listwatch import SILENCE_SECONDS
 
-_PATIENCE = (1.0, SILENCE_SECONDS)
+_PATIENCE = (1.0, SILENCE_SECONDS, HEARTBEAT_SECONDS)
 
 
 class QuickClock:
