@@ -113,6 +113,12 @@ class QueueStory:
         strange = f"{unreadable} job records cannot be understood." if unreadable else ""
         return " ".join(text for text in (polling, *self._warnings.values(), strange) if text)
 
+    def what_it_does(self) -> str:
+        """Why there are no jobs yet."""
+        if self._mode:
+            return "The job list is being read."
+        return f"The broker is in state '{self.state}'."
+
     def wants_list(self) -> bool:
         """Whether the job list must be read again: it is not what the broker counts."""
         if not self.listed or not (self._jobs.gaps or self._doubts >= DOUBTS):
@@ -129,7 +135,7 @@ class QueueStory:
         self._version = look.version
         self._emit(BrokerSeen(self._ref, look.state, look.version, 0.0, 1.0, now))
         self._emit(QueuesSeen(self._ref, look.queues, look.nodes, now))
-        self._listed(self._jobs.replace(list(look.jobs)))
+        self._listed(self._jobs.replace(look.jobs))
 
     def _compare(self) -> None:
         """Our account of the jobs against the broker's, at each beat."""

@@ -52,6 +52,7 @@ class QueueFeed:
         self._emit = emit
         self._story = QueueStory(minicluster.ref, emit, clock)
         self._pause = _FIRST_PAUSE
+        self._woken = asyncio.Event()
         self._was_live = False
         self._told: tuple[Freshness, str] | None = None
         self.session: FluxSession | None = None
@@ -69,8 +70,26 @@ class QueueFeed:
                 self._tell(Freshness.FORBIDDEN, f"{error.message} {error.advice}")
             except FluxstateError as error:
                 self._lost(error.message)
-            await self._clock.sleep(self._pause * random.uniform(0.7, 1.3))
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            await self._rest()
+
+    def wake(self) -> None:
+        """Do not wait for the next try: something happened to its lead."""
+        self._pause = _FIRST_PAUSE
+        self._woken.set()
+
+    async def _rest(self) -> None:
+        """Back off before the next try, unless somebody wakes us."""
+        timer = asyncio.ensure_future(self._clock.sleep(self._pause * random.uniform(0.7, 1.3)))
+        woken = asyncio.ensure_future(self._woken.wait())
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        try:
+            await asyncio.wait({timer, woken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._woken.clear()
+            for waiting in (timer, woken):
+                waiting.cancel()
+                with suppress(asyncio.CancelledError):
+                    await waiting
 
     async def _converse(self) -> None:
         endpoint = self.endpoint = await locate(self._cluster, self._minicluster)
@@ -99,7 +118,7 @@ class QueueFeed:
             if story.listed:
                 self._live(story.detail())
             elif not self._was_live:
-                self._tell(Freshness.CONNECTING, f"The broker is in state '{story.state}'.")
+                self._tell(Freshness.CONNECTING, story.what_it_does())
             if story.wants_list():
                 await session.request("relist")
             await asyncio.sleep(0)  # a long list must not stop everything else

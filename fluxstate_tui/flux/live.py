@@ -7,7 +7,9 @@ older than the job's last transition, and does nothing.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from fluxstate_tui.flux.protocol import ActiveJobs, JobEvents, JobsPiece
@@ -38,7 +40,8 @@ class LiveJobs:
         self._journal: frozenset[int] | None = None
         self._changed: set[int] = set()
         self._reader: SnapshotReader | None = None
-        self._coming: list[Job] = []
+        self._coming: dict[int, Job] = {}
+        self._coming_active: dict[int, Job] = {}
         self.unreadable = 0
         self.gaps = False
         """Something is missing or doubtful: the list has to be read again."""
@@ -57,7 +60,7 @@ class LiveJobs:
 
     def interrupted(self) -> None:
         """The conversation broke off: no more events come for what we have."""
-        self._reader, self._coming = None, []
+        self._forget_list()
         self._ours.clear()
         self._journal = None
         self.gaps = False
@@ -74,34 +77,21 @@ class LiveJobs:
             for fields in self._reader.feed(piece.data, piece.last):
                 self._take(fields)
         except ValueError:
-            self._reader, self._coming = None, []
+            self._forget_list()
             raise
         if not piece.last:
             return None
-        jobs, self._reader, self._coming = self._coming, None, []
-        return self.update(jobs) if piece.part else self.replace(jobs)
+        ended, active = self._coming, self._coming_active
+        self._forget_list()
+        return self._update(ended, active) if piece.part else self._replace(ended, active)
 
-    def replace(self, jobs: list[Job]) -> Snapshot:
+    def replace(self, jobs: Iterable[Job]) -> Snapshot:
         """The complete list: what is not in it, nor ours, is gone."""
-        self.gaps = False
-        before = self._active.keys() | self._ended.keys()
-        was_active = set(self._active)
-        mine = {id: self._frozen(id) for id in self._ours}
-        self._active = {id: self._active[id] for id in self._ours & was_active}
-        self._ended = {id: self._ended[id] for id in self._ours if id not in self._active}
-        self._changed.clear()
-        kept = [job for job in jobs if job.id not in mine]
-        for job in kept:
-            self._keep(job)
-        after = self._active.keys() | self._ended.keys()
-        went_back = _how_it_went_back(before - after, was_active, before)
-        return Snapshot((*kept, *mine.values()), True, went_back)
-
-    def update(self, jobs: list[Job]) -> Snapshot:
-        """All active jobs, and those that ended lately."""
+        ended: dict[int, Job] = {}
+        active: dict[int, Job] = {}
         for job in jobs:
-            self._keep(job)
-        return Snapshot(tuple(jobs), False)
+            (ended if job.state is JobState.INACTIVE else active)[job.id] = job
+        return self._replace(ended, active)
 
     def events(self, message: JobEvents) -> None:
         """Apply what the journal says of one job; `changes` has it afterwards."""
@@ -160,29 +150,60 @@ class LiveJobs:
 
     def _take(self, fields: dict[str, Any]) -> None:
         try:
-            self._coming.append(job_from_rpc(fields))
+            job = job_from_rpc(fields)
         except (ValueError, KeyError, TypeError):
             self.unreadable += 1
-
-    def _keep(self, job: Job) -> None:
-        if job.state is JobState.INACTIVE:
-            self._active.pop(job.id, None)
-            self._ended[job.id] = job
             return
-        self._active[job.id] = job
-        if self._journal is not None and job.id not in self._journal:
-            self.gaps = True  # it ended before the journal began, and job-list did not know yet
+        if job.state is JobState.INACTIVE:
+            self._coming[job.id] = job
+        else:
+            self._coming_active[job.id] = job
+
+    def _forget_list(self) -> None:
+        self._reader, self._coming, self._coming_active = None, {}, {}
+
+    def _replace(self, ended: dict[int, Job], listed: dict[int, Job]) -> Snapshot:
+        """In time that depends little on the length of the list: its pieces were sorted in."""
+        was_active, was_ended = self._active, self._ended
+        active: dict[int, Job | JobDraft] = {**listed}
+        for id in self._ours:
+            ended.pop(id, None)
+            active.pop(id, None)
+            if id in was_active:
+                active[id] = was_active[id]
+            else:
+                ended[id] = was_ended[id]
+        self._active, self._ended = active, ended
+        self._changed.clear()
+        # What only the list calls active ended before the journal began, unknown to job-list yet.
+        doubtful = active.keys() - self._journal - self._ours if self._journal is not None else ()
+        self.gaps = bool(doubtful)
+        went_back = _how_it_went_back(was_active, was_ended, (active, ended))
+        jobs = (*map(self._frozen, active), *ended.values())
+        return Snapshot(jobs, True, went_back)
+
+    def _update(self, ended: dict[int, Job], active: dict[int, Job]) -> Snapshot:
+        """All active jobs, and those that ended lately."""
+        for id in ended:
+            self._active.pop(id, None)
+        self._ended.update(ended)
+        self._active.update(active)
+        return Snapshot((*active.values(), *ended.values()), False)
 
 
-def _how_it_went_back(gone: set[int], was_active: set[int], before: set[int]) -> str:
+def _how_it_went_back(
+    active: Collection[int], ended: Collection[int], now: tuple[Container[int], Container[int]]
+) -> str:
     """Jobs that were active, or the newest one, are missing: older state was loaded.
 
     That others are missing is no sign: Flux may purge inactive jobs, the oldest first.
     """
-    if not gone or (not gone & was_active and max(before) not in gone):
+    gone = [id for id in chain(active, ended) if id not in now[0] and id not in now[1]]
+    newest = max(chain(active, ended), default=0)
+    if not gone or (newest not in gone and not any(id in active for id in gone)):
         return ""
     return (
-        f"The queue went back in time: {len(gone)} of {len(before)} jobs are gone,"
+        f"The queue went back in time: {len(gone)} of {len(active) + len(ended)} jobs are gone,"
         f" the newest of them {f58(max(gone))}."
     )
 

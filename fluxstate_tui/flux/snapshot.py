@@ -12,7 +12,7 @@ _DECODER = json.JSONDecoder()
 
 
 class SnapshotReader:
-    """Reads one `{"jobs": [...]}` answer of job-list from its deflated pieces (256 KiB each)."""
+    """Reads one `{"jobs": [...]}` answer of job-list from its deflated pieces (128 KiB each)."""
 
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj()

@@ -7,7 +7,7 @@ import zlib
 from typing import Any
 
 PROTOCOL = 1
-PIECE = 256 * 1024  # characters of the job list per line
+PIECE = 128 * 1024  # characters of the job list per line
 
 
 class Output:

@@ -27,6 +27,9 @@ def read_queues(request: Request) -> None:
         queue_status(request.ask, answer["queues"], status)
 
     def status(queues: Any) -> None:
+        if request.program.watching is not None:
+            request.program.watching.tell("queues", queues)  # do not wait for the next look
+
         def counted(counts: Dict[str, Any]) -> None:
             request.reply(dict(counts, queues=queues))
 
