@@ -9,6 +9,7 @@ from fluxstate_tui.archive.details import output
 from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.dashboard.connection import Connection
 from fluxstate_tui.dashboard.copies import ArchiveCopies
+from fluxstate_tui.dashboard.relayed import RelayedOperation
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model import eventlog
 from fluxstate_tui.model.jobid import f58
@@ -48,7 +49,8 @@ class LiveActions:
         """Read the world and plan an operation."""
         from fluxstate_tui.operations.prepare import prepare
 
-        return await prepare(kind, self._connection.context, ref, choices)
+        operation = await prepare(kind, self._connection.context, ref, choices)
+        return RelayedOperation(operation, lambda: self._connection.look_again(ref))
 
     async def preview_restore(
         self, ref: ClusterRef, archive: str, size: int | None

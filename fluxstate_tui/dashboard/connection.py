@@ -134,6 +134,12 @@ class Connection:
             )
         return found
 
+    def look_again(self, ref: ClusterRef) -> None:
+        """Read the catalogue now, if that MiniCluster is still there."""
+        watched = self._watched.get(ref.uid)
+        if watched is not None:
+            watched.catalogue.wake()
+
     def _take(self, event: StoreEvent) -> None:
         """Every event goes to the store first; then the feeds follow what it says."""
         self._store.take(event)

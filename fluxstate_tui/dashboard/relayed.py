@@ -1,0 +1,48 @@
+"""An operation whose finished steps make the feeds look again at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent, StepState
+from fluxstate_tui.operations.runner import Operation
+
+
+class RelayedOperation:
+    """Runs `operation`; after each step that is done, `look_again` is called.
+
+    Without it the archive that a delete has just saved would show up at the next poll only, and
+    after the delete there is no pod left to poll.
+    """
+
+    def __init__(self, operation: Operation, look_again: Callable[[], None]) -> None:
+        self._operation = operation
+        self._look_again = look_again
+
+    @property
+    def plan(self) -> Plan:
+        """What it is going to do."""
+        return self._operation.plan
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended, None before."""
+        return self._operation.outcome
+
+    async def run(self, progress: Callable[[StepEvent], None], typed: str = "") -> Outcome:
+        """Do it. `typed` is what the user typed, where the consent asks for a word."""
+
+        def relay(event: StepEvent) -> None:
+            progress(event)
+            if event.state is StepState.DONE:
+                self._look_again()
+
+        return await self._operation.run(relay, typed)
+
+    def cancel(self) -> None:
+        """Ask it to stop and to put back what it did."""
+        self._operation.cancel()
+
+    async def close(self) -> None:
+        """Give back what was prepared, when the user says no."""
+        await self._operation.close()
