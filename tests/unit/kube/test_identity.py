@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import stat
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,22 @@ def credential(**fields: Any) -> str:
         "status": fields,
     }
     return f"print({json.dumps(json.dumps(answer))})"
+
+
+@contextmanager
+def our_own_input(text: bytes) -> Iterator[None]:
+    """Keys wait on our stdin: they are for the dashboard, not for a plugin."""
+    reading, writing = os.pipe()
+    os.write(writing, text)
+    os.close(writing)
+    before = os.dup(0)
+    os.dup2(reading, 0)
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(reading)
 
 
 async def ask(folder: Path, api: FakeApi, **options: Any) -> list[str]:
@@ -144,7 +163,8 @@ async def test_an_exec_plugin_gives_a_token_and_is_told_about_the_cluster(tmp_pa
         provideClusterInfo=True,
     )
     async with fake_api(answers(ok())) as api:
-        assert await ask(tmp_path, api, user=user) == ["Bearer p"]
+        with our_own_input(b"typed by the user"):
+            assert await ask(tmp_path, api, user=user) == ["Bearer p"]
     info, extra, argv, stdin = json.loads(seen.read_text())
     assert (extra, argv, stdin) == ("yes", ["--for", "a b"], "")
     spec = json.loads(info)["spec"]

@@ -150,12 +150,12 @@ def test_a_failed_lead_is_dead_and_says_how() -> None:
 
 
 def test_the_newest_pod_of_an_index_counts() -> None:
-    old = pod(0, uid="old", phase="Failed", created=NOW - 100)
+    old = pod(0, uid="old", name="flux-sample-0-zzzzz", phase="Failed", created=NOW - 100)
     assert phase([old, *RUNNING], "run", [STARTED]).phase is Phase.UP
 
 
 def test_a_pod_that_goes_away_counts_only_without_an_heir() -> None:
-    going = pod(0, uid="going", created=NOW - 5, deleting_since=NOW - 3)
+    going = pod(0, uid="going", name="zzz", created=NOW - 5, deleting_since=NOW - 3)
     assert phase([going, *RUNNING], "run", [STARTED]).phase is Phase.UP
     derived = phase([going, pod(1)], "run", [STARTED])
     assert derived.phase is Phase.STARTING
