@@ -17,6 +17,8 @@ from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.miniclusters import MiniClustersScreen
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.store import Notices, Store
+from fluxstate_tui.widgets.background import in_background
+from fluxstate_tui.widgets.plain import visible
 from fluxstate_tui.widgets.theme import (
     DEFAULT_THEME,
     VARIABLES,
@@ -105,7 +107,8 @@ class FluxstateApp(App[int]):
         self, text: str, title: str, severity: Literal["information", "warning", "error"]
     ) -> None:
         """Show a notice over any screen, as plain text."""
-        self.notify(text, title=title, severity=severity, markup=False)
+        plain, heading = visible(text[:1000]), visible(title[:100])
+        self.notify(plain, title=heading, severity=severity, markup=False)
 
     def on_mount(self) -> None:
         """Connect after the first paint; let the seconds pass."""
@@ -132,13 +135,13 @@ class FluxstateApp(App[int]):
         """Try to connect again."""
         if self._start is not None:
             self.services.trouble = None
-            self.run_worker(self._connect, group="connection", exclusive=True)
+            in_background(self, self._connect, "connection")
             self._show_current()
 
     def _after_first_paint(self) -> None:
         self._load_other_themes()
         if self._start is not None:
-            self.run_worker(self._connect, group="connection", exclusive=True)
+            in_background(self, self._connect, "connection")
 
     async def _connect(self) -> None:
         assert self._start is not None

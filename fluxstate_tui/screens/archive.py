@@ -17,6 +17,7 @@ from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS
 from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.store.picture import JobCounts
+from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.panel import Panel
@@ -80,7 +81,7 @@ class ArchiveScreen(LiveScreen):
         super().on_mount()
         self.table.grid.focus()
         self.table.say_when_empty("Reading the archive …")
-        self.run_worker(self._read, exclusive=True)
+        in_background(self, self._read)
 
     def tick(self) -> None:
         """Nothing in an archive grows older."""

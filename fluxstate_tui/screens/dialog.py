@@ -61,7 +61,7 @@ class ChoiceDialog(Dialog[T]):
     """One of a few choices; the first is the safe default. Gives None when cancelled."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "choose", id="dialog.choose", key_display="↵"),
+        Binding("enter", "choose", "choose", id="dialog.choose", key_display="↵", priority=True),
     ]
 
     def __init__(
@@ -98,7 +98,6 @@ class ChoiceDialog(Dialog[T]):
 
 def _prompt(choice: Choice[T]) -> Content:
     if not choice.hint:
-        return Content.assemble((visible(choice.label), "bold"))
-    return Content.assemble(
-        (visible(choice.label), "bold"), "\n", (f"  {visible(choice.hint)}", "$muted")
-    )
+        return Content(visible(choice.label))
+    hint = (f"  {visible(choice.hint)}", "$muted not bold")
+    return Content.assemble(visible(choice.label), "\n", hint)

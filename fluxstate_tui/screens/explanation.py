@@ -34,16 +34,8 @@ def headline(summary: Summary, run: OperationRun | None) -> list[Part]:
 
 
 def explanation(summary: Summary, events: Sequence[KubeEvent], now: float) -> list[list[Part]]:
-    """The reason, the evidence that it was derived from, and the last events."""
-    word = state_word(summary)
-    rows: list[list[Part]] = [
-        [
-            (f"Why is {summary.ref.name} ", "$muted"),
-            (word.word, color(word.tone)),
-            ("?", "$muted"),
-        ],
-        [(summary.reason, "")],
-    ]
+    """The evidence that the state was derived from, and the last events."""
+    rows: list[list[Part]] = [[("EVIDENCE", "$muted bold")]]
     rows += [[("· ", "$muted"), (line, "")] for line in summary.evidence]
     if summary.armed:
         rows.append(

@@ -64,11 +64,12 @@ class HelpScreen(Dialog[None]):
         app = self._about.app
         rows: list[list[Part]] = []
         seen: set[tuple[str, str]] = set()
-        for active in self._about.active_bindings.values():
+        known = self._about.active_bindings.values()
+        for active in sorted(known, key=lambda active: not active.binding.show):
             binding = active.binding
             entry = (app.get_key_display(binding), binding.tooltip or binding.description)
-            if binding.system or not entry[1] or entry in seen:
-                continue
+            if not binding.id or not entry[1] or entry in seen:
+                continue  # Textual's own scrolling keys have no id
             seen.add(entry)
             state = "" if active.enabled else "  (not possible now)"
             rows.append([(f"{entry[0]:>10}  ", "$accent bold"), (entry[1], ""), (state, "$muted")])

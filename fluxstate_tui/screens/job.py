@@ -23,6 +23,7 @@ from fluxstate_tui.screens.job_source import JobSource, LiveJob
 from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.store import Changes
+from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.line import Line
 from fluxstate_tui.widgets.panel import Panel
 
@@ -129,7 +130,7 @@ class JobScreen(LiveScreen):
             cancel_jobs(self.app, self.services, self.source.ref, (job,))
 
     def _reread(self) -> None:
-        self.run_worker(self._read, exclusive=True, group="detail")
+        in_background(self, self._read, "detail")
 
     async def _read(self) -> None:
         try:

@@ -12,6 +12,7 @@ from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.screens.dialog import Choice, ChoiceDialog
 from fluxstate_tui.screens.explanation import color
+from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.words import job_word, plural
 
@@ -27,7 +28,7 @@ def cancel_jobs(app: App[Any], services: Services, ref: ClusterRef, jobs: tuple[
 
     def answered(yes: bool | None) -> None:
         if yes:
-            app.run_worker(partial(_cancel, app, services, ref, jobs))
+            in_background(app, partial(_cancel, services, ref, jobs))
 
     what = plural(len(jobs), "job")
     app.push_screen(
@@ -43,17 +44,13 @@ def cancel_jobs(app: App[Any], services: Services, ref: ClusterRef, jobs: tuple[
     )
 
 
-async def _cancel(
-    app: App[Any], services: Services, ref: ClusterRef, jobs: tuple[Job, ...]
-) -> None:
+async def _cancel(services: Services, ref: ClusterRef, jobs: tuple[Job, ...]) -> None:
     try:
         said = await services.actions.act_on_jobs(ref, tuple(job.id for job in jobs), "cancel")
     except FluxstateError as error:
-        app.notify(
-            f"{error.message} {error.advice}", title="Not cancelled", severity="error", markup=False
-        )
+        services.tell(f"{error.message} {error.advice}", "Not cancelled", "error")
         return
-    app.notify(said, markup=False)
+    services.tell(said, ref.name, "information")
 
 
 def _lines(jobs: tuple[Job, ...]) -> list[list[Part]]:

@@ -19,6 +19,7 @@ from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.operation_rows import error_rows, outcome_rows, preview_rows, step_rows
 from fluxstate_tui.screens.operation_run import OperationRun
 from fluxstate_tui.screens.services import Services
+from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.panel import Panel
 
 
@@ -76,7 +77,7 @@ class OperationScreen(LiveScreen):
         self.query_one("#operation").focus()
         if self.run is None:
             self.query_one("#preview", Panel).say([[("Reading the world …", "$muted")]])
-            self.run_worker(self._prepare, exclusive=True)
+            in_background(self, self._prepare)
         else:
             self._follow(self.run)
 
@@ -114,7 +115,8 @@ class OperationScreen(LiveScreen):
     def action_leave(self) -> None:
         """Back; what runs goes on."""
         if self.run is not None and self.run.running:
-            self.notify(f"{self.run.title} goes on. {self.kind[0]} shows it again.", markup=False)
+            text = f"{self.run.title} goes on. {self.kind[0]} shows it again."
+            self.services.tell(text, "", "information")
         self.app.pop_screen()
 
     def action_cancel(self) -> None:
@@ -139,7 +141,9 @@ class OperationScreen(LiveScreen):
         typed = consent.kind is ConsentKind.TYPE_NAME
         hint = f"Type {consent.word} to go ahead." if typed else ""
         rows = [[(consent.question, "$foreground bold"), (f"  {hint}", "$muted")]]
-        self.query_one("#question", Panel).say(rows)
+        question = self.query_one("#question", Panel)
+        question.say(rows)
+        question.add_class("-asked")
         word, yes, no = (
             self.query_one("#word", Input),
             self.query_one("#yes", Button),
@@ -155,7 +159,7 @@ class OperationScreen(LiveScreen):
         if self.run is None or self.run.running or self.run.outcome is not None:
             return
         self.query_one("#consent").display = False
-        self.query_one("#question", Panel).say([])
+        self.query_one("#question").remove_class("-asked")
         self.query_one("#operation").focus()
         self.services.runs[self.ref.uid] = self.run
         self.run.ended = self._tell_when_away

@@ -18,6 +18,7 @@ from fluxstate_tui.screens.dialog import Dialog
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.archives import note, verified_word
 from fluxstate_tui.store import Summary
+from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.line import Line
 from fluxstate_tui.widgets.panel import Panel
 from fluxstate_tui.widgets.words import age
@@ -93,7 +94,7 @@ class RestoreDialog(Dialog[Choices]):
 
     def _preview(self) -> None:
         if self.is_mounted:
-            self.run_worker(self._read_preview, exclusive=True, group="preview")
+            in_background(self, self._read_preview, "preview")
 
     async def _read_preview(self) -> None:
         entry, size = self._entry(), self._wanted_size()

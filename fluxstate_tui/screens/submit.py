@@ -17,6 +17,7 @@ from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.screens.actions import SubmitRequest
 from fluxstate_tui.screens.dialog import Dialog
 from fluxstate_tui.screens.services import Services
+from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.line import Line
 from fluxstate_tui.widgets.panel import Panel
 from fluxstate_tui.widgets.words import plural
@@ -55,9 +56,11 @@ class SubmitDialog(Dialog[None]):
             kind = "text" if name == "command" else "integer"
             entry = Input(placeholder=placeholder, id=name, type=kind, compact=True)  # type: ignore[arg-type]
             yield Horizontal(title, entry, hint, classes="dialog-row")
-        yield Checkbox(
+        loop = Checkbox(
             "the tutorials' loop: sleep i and whoami, 5 times", id="tutorial", compact=True
         )
+        loop.BUTTON_INNER = "✓"
+        yield loop
         yield Panel(id="submit-said", classes="block")
 
     def on_mount(self) -> None:
@@ -74,7 +77,7 @@ class SubmitDialog(Dialog[None]):
         if not self._busy:
             self._busy = True
             self._say("Submitting …", "$muted")
-            self.run_worker(partial(self._submit, request), exclusive=True)
+            in_background(self, partial(self._submit, request))
 
     async def _submit(self, request: SubmitRequest) -> None:
         try:

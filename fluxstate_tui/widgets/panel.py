@@ -40,6 +40,13 @@ class Panel(Static):
         return "\n".join("".join(text for text, _ in row) for row in self._rows)
 
 
-def pairs(items: Iterable[tuple[str, str]], width: int = 10) -> list[Row]:
-    """`key value` lines with the values in one column; empty values are left out."""
-    return [((f"{key:<{width}} ", "$muted"), (value, "")) for key, value in items if value]
+def pairs(items: Iterable[tuple[str, str]], width: int = 10, limit: int = 400) -> list[Row]:
+    """`key value` lines with the values in one column; empty ones are left out, long ones cut."""
+    return [
+        (
+            (f"{key:<{width}} ", "$muted"),
+            (value if len(value) <= limit else f"{value[:limit]}…", ""),
+        )
+        for key, value in items
+        if value
+    ]

@@ -14,6 +14,7 @@ from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.view import View
 from fluxstate_tui.store import Changes
 from fluxstate_tui.store.filters import FilterField
+from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.columns import Column
 from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line, Part
@@ -59,7 +60,7 @@ ARCHIVE_COLUMNS: tuple[Column[CatalogueEntry], ...] = (
     Column(
         "id",
         "ARCHIVE",
-        22,
+        28,
         lambda e, _: e.id,
         tone=lambda _: "strong",
         sort=lambda e: e.id,
@@ -87,7 +88,7 @@ ARCHIVE_COLUMNS: tuple[Column[CatalogueEntry], ...] = (
         lambda e: e.modified,
         ticks=lambda _: True,
     ),
-    Column("note", "NOTE", 14, lambda e, _: note(e), tone=lambda _: "off", flex=3, rank=1),
+    Column("note", "NOTE", 20, lambda e, _: note(e), tone=lambda _: "off", flex=3, rank=5),
 )
 
 ARCHIVE_FIELDS: dict[str, FilterField[CatalogueEntry]] = {
@@ -179,7 +180,7 @@ class ArchivesView(View):
 
     def action_update(self) -> None:
         """Read the catalogue again."""
-        self.run_worker(self._update, exclusive=True)
+        in_background(self, self._update)
 
     async def _update(self) -> None:
         try:

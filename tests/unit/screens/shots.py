@@ -6,47 +6,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from fluxstate_tui.app import FluxstateApp
-from fluxstate_tui.clock import Clock
-from fluxstate_tui.model.phase import derive
-from fluxstate_tui.store import Store
-from tests.unit.screens import feed
-from tests.unit.screens.rehearsal import RehearsedActions
+from tests.unit.screens.stage import make_app
 
 SIZES = {"80x24": (80, 24), "160x48": (160, 48)}
-
-
-class StillClock(Clock):
-    """Time stands still until a test moves it."""
-
-    def __init__(self, now: float = feed.NOW) -> None:
-        self.time = now
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        """Time passes without waiting."""
-        self.time += seconds
-        await asyncio.sleep(0)
-
-
-def make_app(**options: object) -> FluxstateApp:
-    """An app on the made-up world."""
-    store = Store(derive)
-    for event in feed.world():
-        store.take(event)
-    store.take_changes()
-    app = FluxstateApp(
-        store,
-        RehearsedActions(),
-        clock=StillClock(),
-        place="kind-dev · default",
-        **options,  # type: ignore[arg-type]
-    )
-    app.animation_level = "none"
-    return app
 
 
 async def shoot(folder: Path, name: str, keys: list[str], theme: str = "flux-dark") -> None:

@@ -1,0 +1,125 @@
+"""The app itself: keys with ids, help, themes, and what it costs to start."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+from textual.binding import Binding
+from textual.dom import DOMNode
+
+import fluxstate_tui.screens.archive as archive_screen
+import fluxstate_tui.screens.dialog as dialog
+import fluxstate_tui.screens.help as help_screen
+import fluxstate_tui.screens.job as job_screen
+import fluxstate_tui.screens.minicluster as minicluster_screen
+import fluxstate_tui.screens.miniclusters as miniclusters_screen
+import fluxstate_tui.screens.operation as operation_screen
+import fluxstate_tui.screens.restore as restore_dialog
+import fluxstate_tui.screens.submit as submit_dialog
+from fluxstate_tui import app as app_module
+from fluxstate_tui.screens.archive import ArchiveScreen, read_file
+from fluxstate_tui.widgets import filter_bar, grid, table
+from tests.unit.screens.stage import LARGE, SMALL, make_app, screen_text, see, until
+
+MODULES = (
+    app_module,
+    archive_screen,
+    dialog,
+    filter_bar,
+    grid,
+    help_screen,
+    job_screen,
+    minicluster_screen,
+    miniclusters_screen,
+    operation_screen,
+    restore_dialog,
+    submit_dialog,
+    table,
+)
+
+
+def test_every_binding_has_an_id_of_its_own() -> None:
+    owners: dict[str, str] = {}
+    for module in MODULES:
+        for _, found in inspect.getmembers(module, inspect.isclass):
+            if not issubclass(found, DOMNode) or not found.__module__.startswith("fluxstate_tui"):
+                continue
+            for binding in vars(found).get("BINDINGS", ()):
+                assert isinstance(binding, Binding)
+                assert binding.id, f"{found.__name__}: {binding.key}"
+                shared = binding.id.startswith("cluster.")
+                assert shared or owners.setdefault(binding.id, found.__name__) == found.__name__
+
+
+def test_no_key_that_destroys_stands_next_to_the_terminals_habits() -> None:
+    keys = {
+        binding.key
+        for module in MODULES
+        for _, found in inspect.getmembers(module, inspect.isclass)
+        if issubclass(found, DOMNode)
+        for binding in vars(found).get("BINDINGS", ())
+        if isinstance(binding, Binding) and found.__module__.startswith("fluxstate_tui")
+    }
+    assert not keys & {"ctrl+d", "ctrl+k", "backspace", "delete"}
+
+
+def test_the_first_paint_imports_neither_kubernetes_nor_aiohttp() -> None:
+    code = (
+        "import sys, fluxstate_tui.app\n"
+        "heavy = {'kubernetes', 'aiohttp', 'fluxstate_tui.kube.session'} & set(sys.modules)\n"
+        "sys.exit(repr(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+async def test_help_explains_the_keys_of_the_screen_one_came_from() -> None:
+    app = make_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.press("question_mark")
+        await see(pilot, "Every MiniCluster with its derived state")
+        for text in ("explain", "filter", "Mark", "catalogue", "nodes:>2"):
+            assert text in screen_text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: "WORDS" not in screen_text(app))
+
+
+async def test_every_theme_shows_the_home_screen() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: "high-contrast" in app.available_themes)
+        for theme in ("flux-light", "high-contrast", "flux-colorblind", "nord", "ansi-dark"):
+            app.theme = theme
+            await pilot.pause()
+            assert "● Up" in screen_text(app)
+
+
+async def test_an_unknown_theme_is_told_and_another_is_used() -> None:
+    app = make_app(theme="pink")
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await see(pilot, "There is no theme 'pink'")
+        assert "● Up" in screen_text(app)
+
+
+async def test_an_archive_opens_without_a_cluster_and_shows_its_jobs(tmp_path: Path) -> None:
+    path = tmp_path / "mine.tar.gz"
+    path.write_bytes(b"")
+    app = make_app([], archive=path)
+    async with app.run_test(size=LARGE) as pilot:
+        await see(pilot, "zero-bytes")
+        await see(pilot, "No job could be read from it.")
+        assert "holds no job" not in screen_text(app)
+        assert isinstance(app.screen, ArchiveScreen)
+
+
+async def test_an_archive_that_is_not_there_is_explained(tmp_path: Path) -> None:
+    app = make_app([])
+    missing = tmp_path / "missing.tar.gz"
+    async with app.run_test(size=LARGE) as pilot:
+        app.push_screen(ArchiveScreen(app.services, "missing", lambda: read_file(missing)))
+        await see(pilot, "✗ ")
+        await pilot.press("escape")
+        await see(pilot, "Connecting")

@@ -1,0 +1,215 @@
+"""Inside one MiniCluster: the live queue, pods, nodes, archives and events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fluxstate_tui.model.job import JobException, JobResult, JobState
+from fluxstate_tui.model.jobid import f58
+from fluxstate_tui.model.queue import Node
+from fluxstate_tui.screens.actions import JobDetail, OutputLine
+from fluxstate_tui.store import events as e
+from tests.unit.screens import feed
+from tests.unit.screens.feed import NOW
+from tests.unit.screens.rehearsal import RehearsedActions
+from tests.unit.screens.stage import LARGE, SIZES, SMALL, make_app, screen_text, see, until
+
+SAMPLE = feed.ref("flux-sample")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_enter_goes_in_and_escape_goes_back(size: tuple[int, int]) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("down", "enter")
+        await see(pilot, "› flux-sample")
+        await see(pilot, "12 pending")
+        await see(pilot, "◌ SCHED")
+        await pilot.press("escape")
+        await see(pilot, "done-last-week")
+
+
+async def test_a_job_that_starts_is_seen_to_run_without_a_key_press() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter")
+        await see(pilot, "12 pending")
+        newest = feed.job(75, JobState.RUN)
+        app.services.store.take(e.JobsChanged(SAMPLE, (newest,), NOW))
+        await see(pilot, "11 pending")
+        line = next(x for x in screen_text(app).splitlines() if f58(newest.id) in x)
+        assert "▶ RUN" in line
+
+
+async def test_new_jobs_come_first_and_the_cursor_keeps_its_job() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter", "down", "down")
+        await see(pilot, "12 pending")
+        kept = f58(feed.job(73).id)
+        app.services.store.take(e.JobsChanged(SAMPLE, (feed.job(900), feed.job(901)), NOW))
+        await see(pilot, f58(feed.job(901).id))
+        assert f"▌ {kept}" in screen_text(app)
+
+
+async def test_a_stale_queue_says_as_of_when() -> None:
+    app = make_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.press("down", "enter")
+        await see(pilot, "▶ started")
+        source = f"queue:{SAMPLE.uid}"
+        app.services.store.take(e.SourceChanged(source, e.Freshness.STALE, "cut", NOW - 60))
+        await see(pilot, "as of 60s ago")
+        await see(pilot, "▲ stale 60s · cut")
+
+
+async def test_the_fall_back_of_the_stream_is_visible_in_the_header() -> None:
+    app = make_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.press("down", "enter")
+        source = f"queue:{SAMPLE.uid}"
+        polling = e.SourceChanged(source, e.Freshness.LIVE, "polling, flux-core 0.66", NOW)
+        app.services.store.take(polling)
+        await see(pilot, "● live · polling, flux-core 0.66")
+
+
+async def test_a_failed_job_says_how_it_ended() -> None:
+    app = make_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.press("down", "enter")
+        await see(pilot, "12 pending")
+        note = JobException("exec", 0, "task 0: No such file [/foo]")
+        bad = feed.job(75, JobState.INACTIVE, result=JobResult.FAILED, exception=note)
+        app.services.store.take(e.JobsChanged(SAMPLE, (bad,), NOW))
+        await see(pilot, "exec: task 0: No such file [/foo]")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_numbers_and_arrows_turn_the_tabs(size: tuple[int, int]) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("down", "enter", "2")
+        await see(pilot, "0 lead")
+        await pilot.press("right")
+        await see(pilot, "17 of 32 cores busy")
+        await pilot.press("4")
+        await see(pilot, "20261121-201500-flux-sample")
+        await see(pilot, "? unverified")
+        await pilot.press("5")
+        await see(pilot, "▲ Warning")
+        await pilot.press("right")
+        await see(pilot, "[1 Queue]")
+
+
+async def test_lost_and_drained_nodes_are_said_in_words() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter", "3")
+        up, lost = Node(0, "flux-sample-0", 8), Node(1, "flux-sample-1", 8, up=False)
+        drained = Node(2, "flux-sample-2", 8, drained=True, reason="bad disk")
+        seen = e.QueuesSeen(SAMPLE, (), (up, lost, drained), NOW)
+        app.services.store.take(seen)
+        await see(pilot, "✗ lost")
+        await see(pilot, "▽ drained")
+        await see(pilot, "bad disk")
+
+
+async def test_a_thousand_nodes_fit_the_terminal_as_one_glyph_each() -> None:
+    app = make_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.press("down", "enter", "3")
+        nodes = tuple(Node(rank, f"n{rank}", 64) for rank in range(1000))
+        app.services.store.take(e.QueuesSeen(SAMPLE, (), nodes, NOW))
+        await see(pilot, "□ free")
+        await see(pilot, "1000 of 1000 nodes up")
+        assert screen_text(app).count("□") > 990
+
+
+async def test_a_minicluster_made_again_is_shown_on_under_its_name() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter")
+        await see(pilot, "12 pending")
+        store = app.services.store
+        store.take(e.MiniClusterGone(SAMPLE.uid, NOW))
+        for index in range(4):
+            store.take(e.PodGone(f"pod-flux-sample-{index}", NOW))
+        again = feed.minicluster("flux-sample", uid="uid-again")
+        store.take(e.MiniClusterChanged(again, NOW))
+        store.take(e.JobsListed(again.ref, feed.jobs(7, 0, 0), NOW))
+        await see(pilot, "7 pending")
+
+
+async def test_a_job_shows_its_life_its_output_and_its_events() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter", "enter")
+        await see(pilot, "command    sleep 30")
+        await see(pilot, "LIFE")
+        await see(pilot, "hello")
+        await see(pilot, "submit")
+        await pilot.press("escape")
+        await see(pilot, "[1 Queue]")
+
+
+async def test_hostile_output_looks_like_itself() -> None:
+    actions = RehearsedActions()
+    text = "[/red] \x1b[2J\x07 日本\n" + "y" * 1_000_000
+    actions.detail = JobDetail(output=(OutputLine("stdout", "0", text),))
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter", "enter")
+        await see(pilot, "are not shown")
+        assert app.is_running
+
+
+async def test_hostile_job_fields_look_like_themselves() -> None:
+    evil = "[/foo]\n\x1b[2J👩‍🚀\ud800" + "z" * 100_000
+    bad = replace(
+        feed.job(900, JobState.INACTIVE),
+        name=evil,
+        queue=evil,
+        nodelist=evil,
+        exception=JobException(evil, 0, evil),
+        result=JobResult.FAILED,
+    )
+    app = make_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.press("down", "enter")
+        app.services.store.take(e.JobsChanged(SAMPLE, (bad,), NOW))
+        await see(pilot, "[/foo]␊")
+        await pilot.press("enter")
+        await see(pilot, "exception")
+        assert "\x1b" not in screen_text(app)
+
+
+async def test_cancelling_jobs_asks_first_and_no_is_the_default() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter", "space", "space", "c")
+        await see(pilot, "Cancel 2 jobs of flux-sample?")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert actions.asked == []
+        await pilot.press("c", "down", "enter")
+        await until(pilot, lambda: bool(actions.asked))
+        verb, ids = actions.asked[0]
+        assert verb == "cancel"
+        assert len(ids) == 2  # type: ignore[arg-type]
+
+
+async def test_a_terminal_of_40x10_still_works() -> None:
+    app = make_app()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await see(pilot, "flux-sample")
+        await pilot.press("down", "enter")
+        await see(pilot, "SCHED")
+        await pilot.press("question_mark")
+        await see(pilot, "Help")
+        await pilot.press("escape", "d")
+        await see(pilot, "Save first")
+        await pilot.press("enter")
+        await see(pilot, "flux-sample to go ahead")

@@ -1,0 +1,192 @@
+"""Operations: nothing before consent, every step with its read-back, unknown is never success."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.operations.choices import Choices, Running
+from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.screens.actions import SubmitRequest
+from tests.unit.screens.rehearsal import RehearsedActions, RehearsedOperation
+from tests.unit.screens.stage import SIZES, SMALL, make_app, screen_text, see, until
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_pause_shows_its_plan_its_step_and_what_was_read_back(size: tuple[int, int]) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("down", "p")
+        await see(pilot, "✓ Stop the queue")
+        await see(pilot, "$ flux queue stop --all")
+        await see(pilot, "↳ read back: Stop the queue")
+        await see(pilot, "✓ Completed")
+
+
+async def test_p_resumes_a_stopped_queue() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "down")
+        await see(pilot, "p resume")
+        await pilot.press("p")
+        await see(pilot, "✓ Completed")
+        assert actions.asked[0][0] == "resume"
+
+
+async def test_nothing_happens_before_consent_and_the_focus_is_on_cancel() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "s")
+        await see(pilot, "Wait until they are done")
+        await pilot.press("enter")
+        await see(pilot, "Save the queue?")
+        assert "○ Stop the queue" in screen_text(app)
+        await pilot.press("enter")
+        await see(pilot, "done-last-week")
+        assert app.services.runs == {}
+
+
+async def test_what_was_decided_about_running_jobs_reaches_the_plan() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "s", "down", "enter")
+        await see(pilot, "Save the queue?")
+        assert actions.asked == [("save", Choices(running=Running.CANCEL))]
+
+
+async def test_delete_offers_save_first_and_wants_the_name_typed() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "d")
+        await see(pilot, "Save first, then delete")
+        await pilot.press("enter")
+        await see(pilot, "Type flux-sample to go ahead.")
+        assert actions.asked == [("delete", Choices(save_first=True))]
+        await pilot.press(*"flux", "enter")
+        await pilot.pause()
+        assert app.services.runs == {}
+        await pilot.press("minus", *"sample", "enter")
+        await see(pilot, "✓ Completed")
+
+
+async def test_escape_never_deletes() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "d", "escape")
+        await pilot.pause()
+        assert actions.asked == []
+        assert len(app.screen_stack) == 1
+
+
+async def test_restore_previews_the_archive_and_the_size_that_are_chosen() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "r")
+        await see(pilot, "20261121-201500-flux-sample onto 4 nodes:")
+        await pilot.press("plus")
+        await see(pilot, "onto 5 nodes:")
+        await pilot.press("down")
+        await see(pilot, "20261121-174210-flux-sample onto 5 nodes:")
+        await pilot.press("enter")
+        await see(pilot, "Restore the archive?")
+        kind, choices = actions.asked[-1]
+        assert kind == "restore"
+        assert isinstance(choices, Choices)
+        assert (choices.archive, choices.size) == ("20261121-174210-flux-sample", 5)
+        assert choices.manifest is not None
+
+
+async def test_an_operation_goes_on_when_its_screen_is_left_and_can_be_seen_again() -> None:
+    actions = RehearsedActions()
+    actions.gate = asyncio.Event()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await pilot.press("down", "p")
+        await see(pilot, "▶ Stop the queue")
+        await pilot.press("escape")
+        await see(pilot, "pause flux-sample: step 1 of 1")
+        await pilot.press("p")
+        await see(pilot, "› pause")
+        await pilot.press("escape")
+        actions.gate.set()
+        await see(pilot, "Completed: pause is complete.")
+
+
+async def test_a_running_operation_can_be_cancelled() -> None:
+    actions = RehearsedActions()
+    actions.gate = asyncio.Event()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "p")
+        await see(pilot, "▶ Stop the queue")
+        await pilot.press("c")
+        await see(pilot, "⊘ Cancelled")
+
+
+async def test_a_refusal_is_shown_with_what_is_safe_and_what_to_do() -> None:
+    actions = RehearsedActions()
+    actions.refusal = FluxstateError(
+        "flux-sample is locked by you@there", safe="Nothing was done.", advice="Wait for it."
+    )
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "p")
+        await see(pilot, "✗ pause is not possible  flux-sample is locked by you@there")
+        await see(pilot, "safe  Nothing was done.")
+        await see(pilot, "do    Wait for it.")
+
+
+async def test_a_bug_in_an_operation_is_unknown_never_success(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def broken(self: RehearsedOperation, progress: Callable[[StepEvent], None]) -> Outcome:
+        raise ZeroDivisionError("[/foo]")
+
+    monkeypatch.setattr(RehearsedOperation, "run", broken)
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "p")
+        await see(pilot, "? Unknown")
+        assert app.services.runs["uid-flux-sample"].outcome is not None
+        assert app.services.runs["uid-flux-sample"].outcome.kind is OutcomeKind.UNKNOWN
+
+
+async def test_submit_sends_words_not_a_shell_line() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "n")
+        await see(pilot, "Submit to flux-sample")
+        await pilot.press(*"echo ", "'", *"a b", "'", "tab", "4", "enter")
+        await until(pilot, lambda: bool(actions.asked))
+        assert actions.asked == [("submit", SubmitRequest(("echo", "a b"), 4, None, 1))]
+
+
+async def test_a_mistake_in_the_submit_dialog_is_explained_there() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "n", "enter")
+        await see(pilot, "Write a command")
+        await pilot.press("'", "a", "enter")
+        await see(pilot, "cannot be read")
+        actions.refusal = FluxstateError("flux: Invalid jobspec [/foo]")
+        await pilot.press("'", "enter")
+        await see(pilot, "flux: Invalid jobspec [/foo]")
+
+
+async def test_the_tutorials_loop_is_one_choice() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "n", "tab", "tab", "tab", "tab", "space", "enter")
+        await until(pilot, lambda: bool(actions.asked))
+        assert actions.asked == [("submit", SubmitRequest(tutorial=True))]

@@ -1,0 +1,207 @@
+"""What the store promises: one consistent picture, cheap patches, and nothing guessed."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from dataclasses import replace
+
+from fluxstate_tui.model.job import Job, JobResult, JobState
+from fluxstate_tui.model.minicluster import Phase
+from fluxstate_tui.model.phase import derive
+from fluxstate_tui.store import Changes, Notices, Store
+from fluxstate_tui.store import events as e
+from fluxstate_tui.store.picture import JobCounts
+from tests.unit.screens import feed
+from tests.unit.screens.feed import NOW
+
+SAMPLE = feed.ref("flux-sample")
+
+
+def store_of(events: list[e.StoreEvent]) -> Store:
+    store = Store(derive)
+    for event in events:
+        store.take(event)
+    store.take_changes()
+    return store
+
+
+def test_a_summary_counts_the_jobs_of_its_own_minicluster() -> None:
+    summary = store_of(feed.world()).summaries[SAMPLE.uid]
+    assert (summary.pending, summary.running) == (12, 6)
+    assert (summary.done or 0) + (summary.failed or 0) == 58
+    assert summary.queue == "started"
+    assert summary.archives == 3
+
+
+def test_counts_after_many_patches_equal_a_recount() -> None:
+    store = store_of(feed.world())
+    queue = list(store.clusters[SAMPLE.uid].jobs.values())
+    for seed in range(20):
+        store.take(e.JobsChanged(SAMPLE, feed.churn(queue, 30, seed), NOW))
+    kept = store.clusters[SAMPLE.uid].counts
+    fresh = JobCounts()
+    fresh.recount(store.clusters[SAMPLE.uid].jobs.values())
+    assert (kept.pending, kept.running, kept.done, kept.failed) == (
+        fresh.pending,
+        fresh.running,
+        fresh.done,
+        fresh.failed,
+    )
+    assert +kept.by_status == +fresh.by_status
+
+
+def test_a_change_names_only_what_changed() -> None:
+    store = store_of(feed.world())
+    changed = feed.job(3, JobState.RUN)
+    store.take(e.JobsChanged(SAMPLE, (changed,), NOW))
+    changes = store.take_changes()
+    assert changes.jobs == {SAMPLE.uid: {changed.id}}
+    assert changes.summaries == {SAMPLE.uid}
+    assert not store.take_changes()
+
+
+def test_events_about_a_minicluster_that_is_not_known_are_left_out() -> None:
+    store = store_of([])
+    store.take(e.JobsListed(SAMPLE, feed.jobs(1, 1, 1), NOW))
+    assert store.clusters == {}
+    assert not store.take_changes()
+
+
+def test_pods_belong_to_a_minicluster_over_the_job_that_owns_them_not_over_their_name() -> None:
+    stranger = replace(feed.pod("flux-sample", 9), uid="x", owner_uid="other", owner_name="other")
+    store = store_of([*feed.world(), e.PodChanged(stranger, NOW)])
+    assert [pod.index for pod in store.pods_of(SAMPLE.uid)] == [0, 1, 2, 3]
+
+
+def test_pods_are_found_without_the_right_to_list_jobs() -> None:
+    store = store_of(
+        [
+            e.MiniClusterChanged(feed.minicluster("lonely"), NOW),
+            e.PodChanged(feed.pod("lonely", 0), NOW),
+        ]
+    )
+    assert len(store.pods_of("uid-lonely")) == 1
+
+
+def test_a_deleted_minicluster_is_deleting_until_its_last_pod_is_gone() -> None:
+    store = store_of(feed.world())
+    store.take(e.MiniClusterGone(SAMPLE.uid, NOW + 1))
+    store.take_changes()
+    assert store.summaries[SAMPLE.uid].phase is Phase.DELETING
+    assert not store.summaries[SAMPLE.uid].deleted
+    for index in range(4):
+        store.take(e.PodGone(f"pod-flux-sample-{index}", NOW + 30))
+    store.take_changes()
+    last = store.summaries[SAMPLE.uid]
+    assert last.deleted
+    assert "3 archives can be restored" in last.reason
+
+
+def test_a_minicluster_made_again_takes_the_place_of_the_deleted_one_and_its_archives() -> None:
+    store = store_of(feed.world())
+    store.take(e.MiniClusterGone(SAMPLE.uid, NOW + 1))
+    for index in range(4):
+        store.take(e.PodGone(f"pod-flux-sample-{index}", NOW + 30))
+    again = feed.minicluster("flux-sample", uid="uid-again")
+    store.take(e.MiniClusterChanged(again, NOW + 40))
+    store.take_changes()
+    assert SAMPLE.uid not in store.summaries
+    assert store.summaries["uid-again"].archives == 3
+    assert store.summaries["uid-again"].pending is None
+
+
+def test_a_list_without_a_minicluster_says_that_it_is_gone() -> None:
+    store = store_of(feed.world())
+    store.take(e.MiniClustersListed((feed.minicluster("starting"),), NOW + 5))
+    assert store.clusters[SAMPLE.uid].gone_at == NOW + 5
+    assert store.clusters["uid-starting"].gone_at is None
+
+
+def test_a_stale_source_keeps_its_age_while_it_stays_stale() -> None:
+    store = store_of(feed.world())
+    source = f"queue:{SAMPLE.uid}"
+    store.take(e.SourceChanged(source, e.Freshness.STALE, "stream ended", NOW + 10))
+    store.take(e.SourceChanged(source, e.Freshness.STALE, "no answer", NOW + 20))
+    known = store.source(source)
+    assert known is not None
+    assert known.age(NOW + 70) == 60
+    assert known.detail == "no answer"
+    store.take_changes()
+    assert store.summaries[SAMPLE.uid].queue_since == NOW + 10
+    store.take(e.SourceChanged(source, e.Freshness.LIVE, "", NOW + 80))
+    store.take_changes()
+    assert store.summaries[SAMPLE.uid].queue_since is None
+
+
+def test_a_queue_that_goes_back_in_time_is_said_aloud() -> None:
+    store = store_of(feed.world())
+    store.take(e.JobsListed(SAMPLE, feed.jobs(0, 0, 20), NOW + 1))
+    store.take_changes()
+    assert "went back in time: 76 jobs before, 20 now" in store.summaries[SAMPLE.uid].evidence[0]
+
+
+def test_a_queue_that_grew_is_no_alarm() -> None:
+    store = store_of(feed.world())
+    store.take(e.JobsListed(SAMPLE, feed.jobs(20, 6, 58), NOW + 1))
+    store.take_changes()
+    assert not any("back in time" in line for line in store.summaries[SAMPLE.uid].evidence)
+
+
+def test_the_clusters_time_follows_its_clock_and_its_rate() -> None:
+    store = store_of(feed.world())
+    store.take(e.BrokerSeen(SAMPLE, "run", "0.88.0", 100.0, 4.0, NOW))
+    assert store.clusters[SAMPLE.uid].cluster_now(NOW + 10) == NOW + 140
+
+
+def test_old_kubernetes_events_make_room_for_new_ones() -> None:
+    store = store_of(feed.world())
+    for number in range(5000):
+        store.take(e.KubeEventSeen(feed.kube_event(number, "flux-sample", "Pulled", "x"), NOW))
+    assert len(store.events_of(SAMPLE.uid)) <= 2000
+
+
+async def test_a_burst_of_events_is_one_notice() -> None:
+    store = store_of(feed.world())
+    told: list[Changes] = []
+    notices = Notices(store, interval=0.02)
+    notices.subscribe(told.append)
+    for number in range(50):
+        store.take(e.JobsChanged(SAMPLE, (feed.job(number, JobState.RUN),), NOW))
+    for _ in range(200):
+        if told:
+            break
+        await asyncio.sleep(0.005)
+    assert len(told) == 1
+    assert len(told[0].jobs[SAMPLE.uid] or ()) == 50
+    notices.close()
+
+
+async def test_nothing_is_told_when_nothing_changes() -> None:
+    store = store_of(feed.world())
+    told: list[Changes] = []
+    notices = Notices(store, interval=0.001)
+    notices.subscribe(told.append)
+    store.tick(NOW)
+    store.take(e.MiniClusterChanged(store.clusters[SAMPLE.uid].minicluster, NOW))
+    await asyncio.sleep(0.02)
+    assert told == []
+    notices.close()
+
+
+def test_the_store_needs_less_than_a_kilobyte_per_job_beyond_the_job_itself() -> None:
+    store = store_of(feed.world())
+    jobs = tuple(feed.job(number) for number in range(10_000))
+    tracemalloc.start()
+    store.take(e.JobsListed(SAMPLE, jobs, NOW))
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert used / len(jobs) < 1000
+
+
+def test_results_are_counted_as_done_only_when_completed() -> None:
+    counts = JobCounts()
+    ended: list[Job] = [feed.job(n, JobState.INACTIVE, result=r) for n, r in enumerate(JobResult)]
+    for one in ended:
+        counts.add(one)
+    assert (counts.done, counts.failed) == (1, 3)
