@@ -48,6 +48,8 @@ from fluxstate_tui.sim.worlds.registry import WARM_UP, build_world
 
 HOST = "127.0.0.1"
 CONTEXT = "fluxstate-sim"
+# A real API server's RBAC answers 403 for that long after its start (kubernetes-live).
+CACHES_FILL_SECONDS = 1.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class SimulatedCluster:
             faults=self.faults,
             schemas={self.state.flavour.kind: self.state.flavour.schema()},
             bookmark_seconds=bookmark_seconds,
+            failures=self.state.manager.failures,
         )
         self._install_cluster_faults()
 
@@ -254,16 +257,21 @@ class SimulatedCluster:
             self.faults.on(kind, action)
 
     async def restart_api(self, seconds: float) -> None:
-        """Refuse connections for real `seconds`; open watches hang meanwhile and die after."""
+        """Refuse connections for real `seconds`, then 403 for users under RBAC for a while.
+
+        Watches that are open now hang without a word until their clients give up.
+        """
         assert self._site is not None
-        self._context.muted = True
+        self._context.restarts += 1
         await self._site.stop()
         self.state.manager.spawn(self._come_back(seconds))
 
     async def _come_back(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+        loop = asyncio.get_running_loop()
+        self._context.warming_until = loop.time() + CACHES_FILL_SECONDS
+        await self.compact()
         await self._listen()
-        self._context.muted = False
 
     async def evict_pod(self, namespace: str, pod: str) -> None:
         """The node runs out of memory and takes a pod down."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from fluxstate_tui.sim.api.auth import Rule, User
 from fluxstate_tui.sim.api.kinds import MINICLUSTERS
 from fluxstate_tui.sim.server import SimulatedCluster
 from fluxstate_tui.sim.worlds.manifests import minicluster
@@ -285,9 +286,31 @@ async def test_kubectl_delete_waits_until_the_minicluster_is_gone(
     await kubectl("delete", "minicluster", NAME, code=1)
 
 
+async def test_a_list_in_one_document_is_applied_item_by_item(kubectl: Kubectl) -> None:
+    items = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}} for name in "ab"]
+    both = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    out = (await kubectl("apply", "-f", "-", stdin=both)).out
+    assert out == "configmap/a created\nconfigmap/b created\n"
+
+
+async def test_kubectl_can_ask_who_one_is_and_what_one_may(
+    kubectl: Kubectl, cluster: SimulatedCluster, tmp_path: Path
+) -> None:
+    assert "sim-admin" in (await kubectl("auth", "whoami")).out
+    assert (await kubectl("auth", "can-i", "delete", "pods")).out == "yes\n"
+    rules = (Rule(("get", "list", "watch"), ("pods",), ("",)),)
+    token = cluster.add_user(User("viewer", (), rules))
+    viewer = Kubectl(cluster.write_kubeconfig(tmp_path / "viewer", token))
+    assert (await viewer("auth", "can-i", "list", "pods")).out == "yes\n"
+    assert (
+        await viewer("auth", "can-i", "get", "pods", "--subresource=exec", code=1)
+    ).out == "no\n"
+    refused = await viewer("delete", "pvc", "data", code=1)
+    assert 'User "viewer" cannot delete resource "persistentvolumeclaims"' in refused.err
+
+
 async def test_a_namespace_and_what_is_in_it_can_be_made_and_deleted(kubectl: Kubectl) -> None:
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mine"}}
-    await kubectl("apply", "-f", "-", stdin=json.dumps(namespace))
+    await kubectl("create", "namespace", "mine")
     await kubectl("apply", "-n", "mine", "-f", "-", stdin=manifest().replace("default", "mine"))
     await kubectl.until("get", "pods", "-n", "mine", shows="Running")
     await kubectl("delete", "namespace", "mine")

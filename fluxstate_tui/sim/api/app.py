@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
-from fluxstate_tui.sim.api import errors
+from fluxstate_tui.sim.api import errors, protobuf
 from fluxstate_tui.sim.api.auth import ADMIN, User, authorize, review
 from fluxstate_tui.sim.api.context import ApiContext
 from fluxstate_tui.sim.api.deletion import delete
@@ -101,6 +101,12 @@ class ApiApplication:
             return page_not_found()
         except errors.ApiError as error:
             return reply(error.body(), error.code, error.headers)
+        except (ConnectionError, web.HTTPException):
+            raise
+        except Exception as error:
+            self._context.failures.append(error)
+            text = f"Internal error occurred: {type(error).__name__}: {error}"
+            return reply(errors.ApiError(500, "InternalError", text).body(), 500)
         if fault is not None and fault.kind == "lost-answer":
             return self._broken_connection(request)
         return response
@@ -149,6 +155,9 @@ class ApiApplication:
         )
         found = found or openapi(context.registry, context.schemas, path)
         if found is not None:
+            if path == "/openapi/v2" and protobuf.OPENAPI_V2 in request.headers.get("Accept", ""):
+                body = protobuf.encode_openapi_v2(found)
+                return web.Response(body=body, content_type=protobuf.OPENAPI_V2_ANSWER)
             return reply(found)
         if request.method == "POST":
             posted = await self._review(request, user)
@@ -183,7 +192,10 @@ class ApiApplication:
     async def _resource(self, request: web.Request, user: User) -> web.StreamResponse:
         context, query = self._context, request.query
         target = parse_path(context.registry, request.path)
-        authorize(user, verb_of(request.method, target, query), target)
+        verb = verb_of(request.method, target, query)
+        if user is not ADMIN and asyncio.get_running_loop().time() < context.warming_until:
+            user = User(user.name, user.groups)
+        authorize(user, verb, target)
         if target.subresource == "exec":
             return await serve_exec(context, request, target)
         if target.subresource == "log":

@@ -25,5 +25,9 @@ class ApiContext:
     schemas: dict[Kind, Schema] = field(default_factory=dict)
     pages: Pages = field(default_factory=Pages)
     bookmark_seconds: float = 55.0
-    # Watches stop talking while the API server "restarts".
-    muted: bool = False
+    # How often the API server was restarted: watches from before never say anything again.
+    restarts: int = 0
+    # Loop time until which users under RBAC get 403: the caches fill after a restart.
+    warming_until: float = 0.0
+    # Bugs of the simulation: whoever runs it must not overlook them.
+    failures: list[BaseException] = field(default_factory=list)

@@ -65,7 +65,8 @@ async def serve_exec(
     if offered and not known:
         return web.Response(status=403)
     fault = context.faults.take(EXEC_FAULTS, request.method, request.path_qs)
-    return await ExecSession(request, running, known[0] if known else "", fault).serve()
+    session = ExecSession(request, running, known[0] if known else "", fault)
+    return await session.serve(context.failures)
 
 
 def _offered_protocols(request: web.Request) -> list[str]:
@@ -100,8 +101,11 @@ class ExecSession:
         if not self._use[STDIN]:
             self._input.put_nowait(b"")
 
-    async def serve(self) -> web.WebSocketResponse:
-        """Run the command until it ends, its container dies, or the client leaves."""
+    async def serve(self, failures: list[BaseException]) -> web.WebSocketResponse:
+        """Run the command until it ends, its container dies, or the client leaves.
+
+        `failures` takes bugs of the simulated programs.
+        """
         await self._socket.prepare(self._request)
         await self._socket.send_bytes(bytes([STDOUT]))
         process = asyncio.ensure_future(self._process())
@@ -110,7 +114,10 @@ class ExecSession:
         tasks = (process, died, client)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if process.done() and not process.cancelled() and process.exception() is None:
+            if process.done() and (error := process.exception()) is not None:
+                if not isinstance(error, ConnectionError):
+                    failures.append(error)
+            elif process.done():
                 await self._finish(process.result())
             elif died.done():
                 await self._finish(self._exit_status(KILLED))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import yaml
 from multidict import MultiMapping
 
-from fluxstate_tui.sim.api import errors
+from fluxstate_tui.sim.api import errors, protobuf
 from fluxstate_tui.sim.api.json_types import JsonObject
 from fluxstate_tui.sim.api.kinds import NAMESPACES, Kind, Registry
 
@@ -82,7 +82,7 @@ def is_dry_run(query: MultiMapping[str]) -> bool:
 
 
 def decode_body(raw: bytes, content_type: str, wanted: str) -> JsonObject:
-    """The object in a body of JSON or YAML. Raises ApiError 400 or 415."""
+    """The object in a body of JSON, YAML or protobuf. Raises ApiError 400 or 415."""
     media = content_type.partition(";")[0].strip() or "application/json"
     if media == "application/json":
         try:
@@ -97,6 +97,8 @@ def decode_body(raw: bytes, content_type: str, wanted: str) -> JsonObject:
             body = yaml.safe_load(raw)
         except yaml.YAMLError as error:
             raise errors.bad_request(f"error decoding YAML: {error}") from None
+    elif media == protobuf.MEDIA_TYPE:
+        body = protobuf.decode_object(raw)
     else:
         accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
         raise errors.unsupported_media_type(accepted)

@@ -80,6 +80,7 @@ class WatchStream:
         self._response.enable_chunked_encoding()
         self._fault: Fault | None = None
         self._sent = 0
+        self._restarts = context.restarts
 
     async def serve(self) -> web.StreamResponse:
         """Send events until the timeout, the client's leaving, or an error event."""
@@ -167,7 +168,9 @@ class WatchStream:
 
     async def _write(self, event: str, obj: JsonObject) -> None:
         fault = self._fault
-        if self._context.muted or (fault is not None and fault.kind == "silent"):
+        if self._context.restarts != self._restarts or (
+            fault is not None and fault.kind == "silent"
+        ):
             await self._hang()
         if fault is not None and fault.kind == "cut" and self._sent >= fault.amount:
             if self._request.transport is not None:
