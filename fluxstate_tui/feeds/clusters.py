@@ -20,17 +20,16 @@ from fluxstate_tui.feeds.sources import (
 from fluxstate_tui.kube.backoff import Backoff
 from fluxstate_tui.kube.errors import CannotConnect, CrdMissing, KubeError
 from fluxstate_tui.kube.listing import ListQuery
-from fluxstate_tui.kube.listwatch import (
+from fluxstate_tui.kube.listwatch import ListWatch, sentence
+from fluxstate_tui.kube.resources import EVENTS, JOBS, PODS, Resource
+from fluxstate_tui.kube.watch_events import (
     Changed,
     Deleted,
     Listed,
-    ListWatch,
     StateChanged,
     WatchEvent,
     WatchState,
-    sentence,
 )
-from fluxstate_tui.kube.resources import EVENTS, JOBS, PODS, Resource
 from fluxstate_tui.store.events import Freshness, SourceChanged
 
 if TYPE_CHECKING:

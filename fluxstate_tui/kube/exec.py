@@ -22,8 +22,9 @@ from fluxstate_tui.kube.exec_errors import (
     exit_code_of,
     refused_handshake,
 )
+from fluxstate_tui.kube.http_session import HandshakeRefused
 from fluxstate_tui.kube.resources import PODS
-from fluxstate_tui.kube.transport import HandshakeRefused, Transport
+from fluxstate_tui.kube.transport import Transport
 
 if TYPE_CHECKING:
     _WebSocket = aiohttp.ClientWebSocketResponse[bool]

@@ -10,8 +10,6 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fluxstate_tui.clock import Clock
@@ -27,6 +25,14 @@ from fluxstate_tui.kube.errors import (
 )
 from fluxstate_tui.kube.listing import ListQuery, list_all
 from fluxstate_tui.kube.status_errors import error_from_response
+from fluxstate_tui.kube.watch_events import (
+    Changed,
+    Deleted,
+    Listed,
+    StateChanged,
+    WatchEvent,
+    WatchState,
+)
 from fluxstate_tui.kube.watch_lines import Chunks, Lines, decoded
 
 if TYPE_CHECKING:
@@ -43,49 +49,6 @@ _ERRORS_UNTIL_RELIST = 3
 
 Object = dict[str, Any]
 Read = TypeVar("Read")
-
-
-class WatchState(Enum):
-    """What a list+watch is doing; the values are those of store.events.Freshness."""
-
-    CONNECTING = "connecting"
-    LIVE = "live"
-    STALE = "stale"
-    FORBIDDEN = "forbidden"
-    ABSENT = "absent"
-
-
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[Read]):
-    """The complete set: what is not in it is gone. Also after a 410, so take the difference."""
-
-    items: list[Read]
-    resource_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Changed(Generic[Read]):
-    """One object was added or changed."""
-
-    item: Read
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted(Generic[Read]):
-    """One object is gone (or no longer matches the selector)."""
-
-    item: Read
-
-
-@dataclass(frozen=True, slots=True)
-class StateChanged:
-    """The source became live, stale ... `detail` is one sentence for people, '' when live."""
-
-    state: WatchState
-    detail: str = ""
-
-
-WatchEvent = Listed[Read] | Changed[Read] | Deleted[Read] | StateChanged
 
 
 class ListWatch(Generic[Read]):

@@ -6,30 +6,29 @@ Only imported once a cluster is opened: aiohttp costs a quarter of a second.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote, urlencode
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from fluxstate_tui import __version__
 from fluxstate_tui.clock import Clock
 from fluxstate_tui.kube.connection_errors import CONNECTION_ERRORS, BrokenAfterSending, explain
 from fluxstate_tui.kube.credentials import Credential, Credentials
 from fluxstate_tui.kube.errors import NOTHING_CHANGED, BadAnswer, TooManyRequests
+from fluxstate_tui.kube.http_session import HandshakeRefused, open_session
 from fluxstate_tui.kube.kubeconfig import Target
 from fluxstate_tui.kube.read_only import changes_something, refuse_changes
 from fluxstate_tui.kube.server_clock import ServerClock
 from fluxstate_tui.kube.status_errors import error_from_response
 from fluxstate_tui.kube.tls import build_ssl
 
-CONNECT_SECONDS = 10.0
 _BUSY_TRIES = 4
 _BUSY_SECONDS = 1.0
 _BUSY_LONGEST = 30.0
@@ -53,16 +52,6 @@ class Route:
         """`tls-server-name`: what the server's certificate must be made out for."""
         name = self.target.cluster.data.get("tls-server-name")
         return str(name) if name else None
-
-
-class HandshakeRefused(Exception):
-    """A websocket was refused by an ordinary HTTP answer."""
-
-    def __init__(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        super().__init__(status)
-        self.status = status
-        self.body = body
-        self.headers = headers
 
 
 class ByteStream:
@@ -89,10 +78,10 @@ class Transport:
         self._credentials = credentials
         self._clock = clock
         self._ssl: dict[tuple[str, str], SSLContext | None] = {}
-        self._reading = _session(force_close=False)
+        self._reading = open_session(force_close=False)
         # Changes never travel on a connection that may just have gone stale, and are never sent
         # a second time by aiohttp: a lost answer to a change is reported as "unknown".
-        self._changing = _session(force_close=True)
+        self._changing = open_session(force_close=True)
 
     async def __aenter__(self) -> Self:
         return self
@@ -285,34 +274,3 @@ class Transport:
         raise error_from_response(
             method, path, answer.status, body, headers=answer.headers, params=dict(params)
         )
-
-
-def _session(*, force_close: bool) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, force_close=force_close),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": f"fluxstate-tui/{__version__}"},
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-        middlewares=(_never_twice,) if force_close else (),
-        raise_for_status=_refuse_handshake if force_close else False,
-    )
-
-
-async def _never_twice(
-    request: aiohttp.ClientRequest,
-    handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
-) -> aiohttp.ClientResponse:
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise BrokenAfterSending from error
-
-
-async def _refuse_handshake(response: aiohttp.ClientResponse) -> None:
-    """aiohttp drops the body of a refused handshake, and the reason stands in it."""
-    asked: Any = response.request_info.headers.get("Upgrade", "")
-    if asked.lower() == "websocket" and response.status != 101:
-        async with response:
-            raise HandshakeRefused(response.status, await response.read(), response.headers)

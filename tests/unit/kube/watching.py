@@ -14,8 +14,9 @@ from typing import Any
 from aiohttp import web
 
 from fluxstate_tui.kube.listing import ListQuery
-from fluxstate_tui.kube.listwatch import ListWatch, StateChanged, WatchEvent
+from fluxstate_tui.kube.listwatch import ListWatch
 from fluxstate_tui.kube.resources import PODS
+from fluxstate_tui.kube.watch_events import StateChanged, WatchEvent
 from tests.unit.kube.clock import QuickClock
 from tests.unit.kube.server import FakeApi, fake_api, open_cluster
 
