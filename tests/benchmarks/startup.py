@@ -1,0 +1,62 @@
+"""CPU from start to the first paint, against an empty Textual app in the same run.
+
+python -m tests.benchmarks.startup [repeats]
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+
+EMPTY = """
+from textual.app import App
+class Probe(App): pass
+app = Probe()
+"""
+OURS = """
+from fluxstate_tui.app import FluxstateApp
+from fluxstate_tui.model.phase import derive
+from fluxstate_tui.store import Store
+class Probe(FluxstateApp): pass
+app = Probe(Store(derive), None)
+"""
+MEASURE = """
+import asyncio, sys, time
+async def go():
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        used = time.process_time()
+    heavy = sorted({"kubernetes", "aiohttp", "yaml"} & set(sys.modules))
+    print(used, ",".join(heavy) or "-")
+asyncio.run(go())
+"""
+
+
+def seconds(code: str) -> tuple[float, str]:
+    """CPU seconds of one fresh process until its first paint, and the heavy modules it loaded."""
+    done = subprocess.run(
+        [sys.executable, "-c", code + MEASURE], capture_output=True, text=True, check=True
+    )
+    used, heavy = done.stdout.split()
+    return float(used), heavy
+
+
+def main() -> None:
+    """Print medians of alternating runs."""
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    empty, ours, heavy = [], [], ""
+    for _ in range(repeats):
+        empty.append(seconds(EMPTY)[0])
+        used, heavy = seconds(OURS)
+        ours.append(used)
+    reference, mine = statistics.median(empty), statistics.median(ours)
+    print(f"CPU to the first paint, median of {repeats} fresh processes each, alternating")
+    print(f"  empty Textual app {reference * 1000:7.0f} ms")
+    print(f"  fluxstate-tui     {mine * 1000:7.0f} ms")
+    print(f"  difference        {(mine - reference) * 1000:7.0f} ms   (aim: at most 100 ms)")
+    print(f"  heavy modules loaded by then: {heavy}")
+
+
+if __name__ == "__main__":
+    main()
