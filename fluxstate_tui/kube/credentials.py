@@ -84,42 +84,48 @@ class AuthProviderSource:
 
     renewable = True
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, clock: Clock) -> None:
         self._target = target
+        self._clock = clock
 
     async def fetch(self) -> Credential:
-        """Ask the package in a thread: it is synchronous and may talk to an identity provider."""
-        return await asyncio.to_thread(self._load)
+        """Ask the package in a thread: it is synchronous and may talk to an identity provider.
 
-    def _load(self) -> Credential:
+        What it renews is kept in memory only: the user's kubeconfig is never written. So it is
+        asked again every minute, which costs nothing as long as its token is good.
+        """
+        header = await asyncio.to_thread(self._load)
+        return Credential(header, expires=self._clock.now() + _TOKEN_FILE_SECONDS + _EARLY_SECONDS)
+
+    def _load(self) -> str:
+        from kubernetes.client import Configuration
         from kubernetes.config.kube_config import KubeConfigLoader
 
-        # No persister: the user's kubeconfig is never written.
-        loader = KubeConfigLoader(
-            self._as_config(), config_base_path=str(self._target.user.directory)
-        )
+        configuration = Configuration()
         try:
-            header = loader._load_auth_provider_token()
-        except Exception as error:
-            raise self._failed(str(error)) from error
+            directory = str(self._target.user.directory)
+            loader = KubeConfigLoader(self._as_config(), config_base_path=directory)
+            loader.load_and_set(configuration)
+        except Exception as error:  # It may fail in any way that an identity provider can.
+            raise self._failed(" ".join(str(error).split()) or type(error).__name__) from error
+        header = str(configuration.api_key.get("BearerToken") or "")
         if not header:
             raise self._failed("it gave no token")
-        expiry = getattr(loader, "expiry", None)
-        return Credential(str(header), expires=expiry.timestamp() if expiry else None)
+        return header
 
     def _as_config(self) -> dict[str, Any]:
-        user, cluster = self._target.user, self._target.cluster
-        context = {"user": user.name, "cluster": cluster.name}
+        """Only what the provider needs, so that nothing else can be taken instead of it."""
+        provider = self._target.user.data["auth-provider"]
         return {
             "current-context": "only",
-            "contexts": [{"name": "only", "context": context}],
-            "clusters": [{"name": cluster.name, "cluster": cluster.data}],
-            "users": [{"name": user.name, "user": user.data}],
+            "contexts": [{"name": "only", "context": {"user": "u", "cluster": "c"}}],
+            "clusters": [{"name": "c", "cluster": {"server": "http://unused"}}],
+            "users": [{"name": "u", "user": {"auth-provider": provider}}],
         }
 
     def _failed(self, why: str) -> CredentialError:
         return CredentialError(
-            f"The auth-provider of user '{self._target.user.name}' failed: {why}.",
+            f"The auth-provider of user '{self._target.user.name}' failed: {why.rstrip('.')}.",
             safe=NOTHING_SENT,
             advice="Log in again, or change this user to an exec credential plugin.",
         )
@@ -164,11 +170,11 @@ def choose_source(
     if user.get("tokenFile"):
         return TokenFileSource(target.user.directory / str(user["tokenFile"]), clock)
     if user.get("token"):
-        return FixedSource(f"Bearer {user['token']}")
+        return FixedSource(f"Bearer {str(user['token']).strip()}")
     if user.get("exec"):
         return exec_source(target)
     if user.get("auth-provider"):
-        return AuthProviderSource(target)
+        return AuthProviderSource(target, clock)
     if user.get("username"):
         pair = f"{user['username']}:{user.get('password') or ''}"
         return FixedSource("Basic " + base64.b64encode(pair.encode()).decode())

@@ -22,7 +22,7 @@ async def open_transport(options: KubeOptions, clock: Clock) -> Transport:
         proxy=choose_proxy(target),
         impersonation=tuple(impersonation_headers(target, options)),
         read_only=options.read_only,
-        request_timeout=options.request_timeout,
+        request_timeout=options.request_timeout or None,
     )
     source = choose_source(target, clock, ExecPluginSource)
     return Transport(route, Credentials(source, clock), clock)

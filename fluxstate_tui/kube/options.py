@@ -11,7 +11,8 @@ class KubeOptions:
 
     `kubeconfig` is one path (`--kubeconfig`); without it `$KUBECONFIG` (a list of paths), then
     `~/.kube/config`, then the service account of the pod that we run in. `as_user` and `as_groups`
-    impersonate. `request_timeout` is in seconds and bounds one request, not a watch.
+    impersonate. `request_timeout` is in seconds and bounds one request, not a watch; 0 means no
+    limit, as in kubectl.
     """
 
     kubeconfig: str | None = None

@@ -21,7 +21,13 @@ from yarl import URL
 from fluxstate_tui.clock import Clock
 from fluxstate_tui.kube.connection_errors import CONNECTION_ERRORS, BrokenAfterSending, explain
 from fluxstate_tui.kube.credentials import Credential, Credentials
-from fluxstate_tui.kube.errors import NOTHING_CHANGED, BadAnswer, TooManyRequests
+from fluxstate_tui.kube.errors import (
+    NOTHING_CHANGED,
+    NOTHING_SENT,
+    BadAnswer,
+    CredentialError,
+    TooManyRequests,
+)
 from fluxstate_tui.kube.http_session import HandshakeRefused, open_session
 from fluxstate_tui.kube.kubeconfig import Target
 from fluxstate_tui.kube.read_only import changes_something, refuse_changes
@@ -33,6 +39,8 @@ _BUSY_TRIES = 4
 _BUSY_SECONDS = 1.0
 _BUSY_LONGEST = 30.0
 _HEARTBEAT = 10.0
+# Leaving a command must not hang on a server that does not say goodbye.
+_CLOSING = aiohttp.ClientWSTimeout(ws_close=2.0)
 
 Params = Sequence[tuple[str, str]]
 
@@ -45,7 +53,7 @@ class Route:
     proxy: str | None
     impersonation: tuple[tuple[str, str], ...]
     read_only: bool
-    request_timeout: float
+    request_timeout: float | None
 
     @property
     def server_name(self) -> str | None:
@@ -181,6 +189,7 @@ class Transport:
                     self._url(path, params),
                     protocols=protocols,
                     heartbeat=_HEARTBEAT,
+                    timeout=_CLOSING,
                     max_msg_size=0,
                     headers=self._headers(credential, None),
                     proxy=self.route.proxy,
@@ -254,9 +263,9 @@ class Transport:
     ) -> CIMultiDict[str]:
         sent: CIMultiDict[str] = CIMultiDict({"Accept": "application/json", **(headers or {})})
         if credential.authorization:
-            sent["Authorization"] = credential.authorization
+            sent["Authorization"] = _header_value(credential.authorization, "The token")
         for name, value in self.route.impersonation:
-            sent.add(name, value)
+            sent.add(name, _header_value(value, "The name to act as"))
         return sent
 
     def _raise_for(
@@ -274,3 +283,14 @@ class Transport:
         raise error_from_response(
             method, path, answer.status, body, headers=answer.headers, params=dict(params)
         )
+
+
+def _header_value(text: str, what: str) -> str:
+    """Refuse what would break out of a header line."""
+    if not text.isprintable():
+        raise CredentialError(
+            f"{what} of this user has characters that cannot be sent.",
+            safe=NOTHING_SENT,
+            advice="Check the kubeconfig for line breaks in it.",
+        )
+    return text

@@ -87,21 +87,21 @@ def many(count: int) -> list[dict[str, Any]]:
 
 
 async def test_the_screen_is_drawn_while_a_big_list_is_read() -> None:
-    body = json.dumps({"metadata": {}, "items": many(10_000)}).encode()
+    body = json.dumps({"metadata": {}, "items": many(2_000)}).encode()
     work = asyncio.create_task(read(body))
-    assert await turns_taken(work) > 3
-    assert len(work.result()[0]) == 10_000
+    assert await turns_taken(work) > 2
+    assert len(work.result()[0]) == 2_000
 
 
 async def test_the_screen_is_drawn_while_a_burst_of_events_is_read() -> None:
-    burst = b"".join(json.dumps(item).encode() + b"\n" for item in many(10_000))
+    burst = b"".join(json.dumps(item).encode() + b"\n" for item in many(2_000))
 
     async def consume() -> int:
         return len([document async for document in decoded(Lines().feed(burst))])
 
     work = asyncio.create_task(consume())
-    assert await turns_taken(work) > 3
-    assert work.result() == 10_000
+    assert await turns_taken(work) > 2
+    assert work.result() == 2_000
 
 
 @given(lines=st.lists(st.binary(min_size=1).filter(lambda b: b"\n" not in b and b.strip())))

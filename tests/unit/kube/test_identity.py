@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import stat
@@ -77,6 +78,52 @@ async def test_tokens_and_passwords_travel_as_they_should(tmp_path: Path) -> Non
         basic = {"username": "u", "password": "p"}
         assert await ask(tmp_path, api, user=basic) == ["Basic dTpw"]
         assert await ask(tmp_path, api, user={"as": ""}) == []
+
+
+async def test_a_token_with_line_breaks_is_cleaned_or_refused(tmp_path: Path) -> None:
+    async with fake_api(answers(ok())) as api:
+        assert await ask(tmp_path, api, user={"token": "abc\n"}) == ["Bearer abc"]
+        with pytest.raises(CredentialError, match="cannot be sent"):
+            await ask(tmp_path, api, user={"token": "abc\r\nImpersonate-User: admin"})
+        with pytest.raises(CredentialError, match="cannot be sent"):
+            await ask(tmp_path, api, as_user="a\nb")
+    assert len(api.asked) == 1
+
+
+def id_token(expires: int) -> str:
+    """An unsigned JWT as an identity provider would give it."""
+    parts = ({"alg": "none"}, {"exp": expires, "sub": "alice"})
+    encoded = [base64.urlsafe_b64encode(json.dumps(p).encode()).decode() for p in parts]
+    return ".".join([*(part.rstrip("=") for part in encoded), "sig"])
+
+
+async def test_an_old_auth_provider_is_left_to_the_official_package(tmp_path: Path) -> None:
+    token = id_token(4_000_000_000)
+    config = {"id-token": token, "client-id": "x", "idp-issuer-url": "http://127.0.0.1:9"}
+    async with fake_api(answers(ok())) as api:
+        oidc = {"auth-provider": {"name": "oidc", "config": config}}
+        assert await ask(tmp_path, api, user=oidc) == [f"Bearer {token}"]
+        gcp = {"auth-provider": {"name": "gcp", "config": {"access-token": "g"}}}
+        assert await ask(tmp_path, api, user=gcp) == ["Bearer g"]
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        {"name": "azure", "config": {}},
+        {"name": "oidc", "config": {"id-token": id_token(1), "idp-issuer-url": "http://[::1]:9"}},
+        {"name": "oidc", "config": {}},
+        {"config": {}},
+    ],
+)
+async def test_an_auth_provider_that_fails_is_an_error_and_never_nobody(
+    tmp_path: Path, provider: dict[str, Any]
+) -> None:
+    user = {"auth-provider": provider, "username": "not-me", "password": "x"}
+    async with fake_api(answers(ok())) as api:
+        with pytest.raises(CredentialError, match="auth-provider of user 'u' failed"):
+            await ask(tmp_path, api, user=user)
+    assert api.asked == []
 
 
 async def test_a_rotated_token_file_is_read_again_after_a_minute(tmp_path: Path) -> None:
