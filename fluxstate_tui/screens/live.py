@@ -112,7 +112,6 @@ class LiveScreen(Screen[None]):
 
 def freshness(sources: list[Source], now: float) -> list[Part]:
     """The worst of some sources in words, with the age of the data and why."""
-    order = list(FRESHNESS)
     severity = [
         Freshness.LIVE,
         Freshness.ABSENT,
@@ -120,7 +119,7 @@ def freshness(sources: list[Source], now: float) -> list[Part]:
         Freshness.FORBIDDEN,
         Freshness.STALE,
     ]
-    worst = max(sources, key=lambda s: (severity.index(s.freshness), -order.index(s.freshness)))
+    worst = max(sources, key=lambda s: (severity.index(s.freshness), s.detail != ""))
     word = FRESHNESS[worst.freshness]
     text = str(word)
     seconds = worst.age(now)

@@ -11,7 +11,7 @@ from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.model.queue import Node
 from fluxstate_tui.widgets.line import Part
-from fluxstate_tui.widgets.words import Word
+from fluxstate_tui.widgets.words import Word, age, plural
 
 HUES = ("$state-busy", "$state-ok", "$state-wait", "$state-warn", "$accent", "$state-bad")
 UP = Word("●", "up", "ok")
@@ -91,10 +91,8 @@ def until_idle(running: Iterable[Job], now: float) -> str:
             left = max(left, job.t_run + job.duration - now)
         else:
             open_ended += 1
-    from fluxstate_tui.widgets.words import age, plural
-
     if open_ended:
-        return f"idle when {plural(open_ended, 'job')} without a time limit end"
+        return f"idle: {plural(open_ended, 'job')} without time limit"
     return f"idle in at most {age(left)}" if left > 0 else ""
 
 

@@ -43,10 +43,7 @@ class Panel(Static):
 def pairs(items: Iterable[tuple[str, str]], width: int = 10, limit: int = 400) -> list[Row]:
     """`key value` lines with the values in one column; empty ones are left out, long ones cut."""
     return [
-        (
-            (f"{key:<{width}} ", "$muted"),
-            (value if len(value) <= limit else f"{value[:limit]}…", ""),
-        )
+        ((f"{key:<{width}} ", "$muted"), (value[:limit] + "…" * (len(value) > limit), ""))
         for key, value in items
         if value
     ]

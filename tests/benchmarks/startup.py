@@ -11,15 +11,13 @@ import sys
 
 EMPTY = """
 from textual.app import App
-class Probe(App): pass
-app = Probe()
+app = App()
 """
 OURS = """
 from fluxstate_tui.app import FluxstateApp
 from fluxstate_tui.model.phase import derive
 from fluxstate_tui.store import Store
-class Probe(FluxstateApp): pass
-app = Probe(Store(derive), None)
+app = FluxstateApp(Store(derive), None)
 """
 MEASURE = """
 import asyncio, sys, time
@@ -27,7 +25,7 @@ async def go():
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         used = time.process_time()
-    heavy = sorted({"kubernetes", "aiohttp", "yaml"} & set(sys.modules))
+    heavy = sorted({"kubernetes", "aiohttp"} & set(sys.modules))
     print(used, ",".join(heavy) or "-")
 asyncio.run(go())
 """

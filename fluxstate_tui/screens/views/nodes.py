@@ -94,7 +94,7 @@ class NodesView(View):
         self.query_one("#nodes-line", Line).say(
             [
                 (f"{up} of {plural(len(found), 'node')} up  ", ""),
-                (bar(share, 16), "$state-busy"),
+                (bar(share, 8 if self.size.width < 100 else 16), "$state-busy"),
                 (f"  {busy} of {cores} cores busy", ""),
             ],
             [(idle, "$muted")],

@@ -46,8 +46,9 @@ async def test_a_job_that_starts_is_seen_to_run_without_a_key_press() -> None:
 async def test_new_jobs_come_first_and_the_cursor_keeps_its_job() -> None:
     app = make_app()
     async with app.run_test(size=SMALL) as pilot:
-        await pilot.press("down", "enter", "down", "down")
+        await pilot.press("down", "enter")
         await see(pilot, "12 pending")
+        await pilot.press("down", "down")
         kept = f58(feed.job(73).id)
         app.services.store.take(e.JobsChanged(SAMPLE, (feed.job(900), feed.job(901)), NOW))
         await see(pilot, f58(feed.job(901).id))
