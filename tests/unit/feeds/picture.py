@@ -23,6 +23,7 @@ class Picture:
     jobs: dict[str, KubeJob] = field(default_factory=dict)
     freshness: dict[str, str] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
+    troubles: list[str] = field(default_factory=list)
 
     def take(self, event: told.StoreEvent) -> None:
         """One event."""
@@ -30,6 +31,7 @@ class Picture:
             case told.SourceChanged(source=source, freshness=freshness, detail=detail):
                 self.freshness[source] = freshness.value
                 self.details[source] = detail
+                self.troubles += [detail] if self.freshness[source] == "stale" else []
             case told.MiniClustersListed(items=clusters):
                 self.clusters = {cluster.ref.uid: cluster for cluster in clusters}
             case told.MiniClusterChanged(item=cluster):
@@ -67,7 +69,7 @@ class Picture:
         """True if every source is live."""
         return len(self.freshness) == 4 and set(self.freshness.values()) == {"live"}
 
-    async def until(self, condition: Callable[[], Any], seconds: float = 20) -> None:
+    async def until(self, condition: Callable[[], Any], seconds: float = 60) -> None:
         """Wait for a condition on it."""
         async with asyncio.timeout(seconds):
             while True:

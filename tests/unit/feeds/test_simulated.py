@@ -149,9 +149,9 @@ async def test_a_restart_of_the_api_server_is_survived(tmp_path: Path) -> None:
     async with simulated(tmp_path) as (sim, cluster), watched(sim, cluster) as picture:
         await running(cluster, picture, "one")
         await sim.faults.do("restart-api", seconds=2.0)
-        gone_since = sim.clock.now()
         await picture.until(lambda: set(picture.freshness.values()) == {"stale"})
-        assert sim.clock.now() - gone_since < 60, "open watches alone would hang for a minute"
+        # Open watches alone would hang for a minute, and then be called silent.
+        assert all(told.startswith("No connection") for told in picture.troubles)
         assert picture.named("one"), "the last picture stays"
         await picture.until(picture.live)
         await cluster.create(MINICLUSTERS, manifest("two"), "ns")
