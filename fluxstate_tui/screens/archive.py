@@ -40,6 +40,7 @@ async def read_file(path: Path) -> Verdict:
 class ArchiveScreen(LiveScreen):
     """Never calls a broken archive empty: the verdict stands above the jobs."""
 
+    CSS_PATH = "inner.tcss"
     HELP_TEXT = (
         "An archive made by flux dump. The verdict says whether it is complete and how far it "
         "was verified: L0 size, L1 checksum, L2 structure and counts, L3 opened by Flux itself."

@@ -26,6 +26,7 @@ T = TypeVar("T")
 class Dialog(ModalScreen[T], Generic[T]):
     """A titled box over the screen; subclasses give its content."""
 
+    CSS_PATH = "inner.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel", id="dialog.cancel", key_display="esc"),
     ]

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.kubernetes import KubeEvent
 from fluxstate_tui.screens.cluster_columns import state_word
-from fluxstate_tui.screens.operation_run import OperationRun
 from fluxstate_tui.store import Summary
 from fluxstate_tui.widgets.line import Part
+from fluxstate_tui.widgets.tones import color
 from fluxstate_tui.widgets.words import age
 
-
-def color(tone: str) -> str:
-    """The theme variable of a tone, for styled text."""
-    return {"off": "$muted", "plain": "$foreground", "strong": "$foreground bold"}.get(
-        tone, "$accent" if tone == "accent" else f"$state-{tone}"
-    )
+if TYPE_CHECKING:
+    from fluxstate_tui.screens.operation_run import OperationRun
 
 
 def headline(summary: Summary, run: OperationRun | None) -> list[Part]:

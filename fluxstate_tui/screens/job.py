@@ -33,6 +33,7 @@ REREAD_SECONDS = 3
 class JobScreen(LiveScreen):
     """Reads the details when it opens, when the job changes, and while it runs."""
 
+    CSS_PATH = "inner.tcss"
     HELP_TEXT = (
         "One job. The bars show which part of its life each state took; events are counted in "
         "seconds since it was submitted. Output of a running job is read again every few seconds."

@@ -11,11 +11,11 @@ from fluxstate_tui.model import jobspec as spec
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.screens.actions import JobDetail
-from fluxstate_tui.screens.explanation import color
 from fluxstate_tui.screens.job_columns import ending, info_text, user_text
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.panel import Row, pairs
 from fluxstate_tui.widgets.plain import visible_lines
+from fluxstate_tui.widgets.tones import color
 from fluxstate_tui.widgets.words import (
     JOB_STATES,
     duration,

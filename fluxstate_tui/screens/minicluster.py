@@ -32,6 +32,7 @@ VIEWS: tuple[type[View], ...] = (QueueView, PodsView, NodesView, ArchivesView, E
 class MiniClusterScreen(ClusterActions, LiveScreen):
     """Tabs by number, or left and right."""
 
+    CSS_PATH = "inner.tcss"
     HELP_TEXT = (
         "One MiniCluster. Its queue is live; TIME runs by the cluster's own clock. "
         "INFO says where a job runs, or what it waits for."

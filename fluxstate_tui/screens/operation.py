@@ -26,6 +26,7 @@ from fluxstate_tui.widgets.panel import Panel
 class OperationScreen(LiveScreen):
     """Nothing happens before consent. Leaving the screen does not stop a running operation."""
 
+    CSS_PATH = "inner.tcss"
     HELP_TEXT = (
         "First the plan: what will happen and what would be lost. Then, after your consent, every "
         "step with the command that does the same by hand, and what was read back. A step without "

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent, StepState
-from fluxstate_tui.screens.explanation import color
+from fluxstate_tui.operations.plan import Outcome, OutcomeKind, Plan, StepEvent, StepState
 from fluxstate_tui.widgets.line import Part
-from fluxstate_tui.widgets.words import OUTCOMES, STEPS
+from fluxstate_tui.widgets.tones import color
+from fluxstate_tui.widgets.words import Word
+
+STEPS: Final[dict[StepState, Word]] = {
+    StepState.PENDING: Word("○", "pending", "off"),
+    StepState.RUNNING: Word("▶", "running", "busy"),
+    StepState.DONE: Word("✓", "done", "ok"),
+    StepState.SKIPPED: Word("–", "skipped", "off"),
+    StepState.FAILED: Word("✗", "failed", "bad"),
+    StepState.UNKNOWN: Word("?", "unknown", "warn"),
+}
+OUTCOMES: Final[dict[OutcomeKind, Word]] = {
+    OutcomeKind.COMPLETED: Word("✓", "Completed", "ok"),
+    OutcomeKind.PARTIALLY_FAILED: Word("▲", "PartiallyFailed", "warn"),
+    OutcomeKind.FAILED: Word("✗", "Failed", "bad"),
+    OutcomeKind.CANCELLED: Word("⊘", "Cancelled", "warn"),
+    OutcomeKind.UNKNOWN: Word("?", "Unknown", "warn"),
+}
 
 
 def preview_rows(plan: Plan) -> list[list[Part]]:

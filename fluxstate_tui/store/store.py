@@ -37,9 +37,12 @@ class Derive(Protocol):
 
 
 class Store:
-    """One consistent picture. `take` an event; `on_dirty` is called when there is news to tell."""
+    """One consistent picture. `take` an event; `on_dirty` is called when there is news to tell.
 
-    def __init__(self, derive: Derive) -> None:
+    `derive` gives a MiniCluster its phase; None is the rule of model.phase.
+    """
+
+    def __init__(self, derive: Derive | None = None) -> None:
         self.clusters: dict[str, ClusterPicture] = {}
         self.summaries: dict[str, Summary] = {}
         self.sources: dict[str, Source] = {}
@@ -130,6 +133,11 @@ class Store:
         minicluster = picture.minicluster
         if picture.gone_at is not None:
             minicluster = replace(minicluster, deleting_since=picture.gone_at)
+        if self._derive is None:
+            # Imported with the first MiniCluster: an empty store is on the screen before that.
+            from fluxstate_tui.model.phase import derive
+
+            self._derive = derive
         derived = self._derive(
             minicluster,
             self._workload.job_of(picture.ref),

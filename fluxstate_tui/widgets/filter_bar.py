@@ -41,32 +41,37 @@ class FilterBar(Horizontal):
     class Left(Message):
         """The user goes back to the table."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._input = Input(placeholder="text  state:run  nodes:>2  !name:test", compact=True)
+        self._mistake = Line(id="filter-mistake")
+
     def compose(self) -> ComposeResult:
         """Sign, input, and room for a mistake."""
         sign = Line(id="filter-sign")
         sign.say([("/", "$accent bold")])
         yield sign
-        yield Input(placeholder="text  state:run  nodes:>2  !name:test", compact=True)
-        yield Line(id="filter-mistake")
+        yield self._input
+        yield self._mistake
 
     def open(self) -> None:
         """Show it and write in it."""
         self.add_class("-open")
-        self.query_one(Input).focus()
+        self._input.focus()
 
     @property
     def line(self) -> str:
         """The filter as it is written."""
-        return self.query_one(Input).value
+        return self._input.value
 
     def explain(self, mistake: str) -> None:
         """Say what is wrong with the filter; '' if nothing is."""
-        self.query_one("#filter-mistake", Line).say([(mistake, "$state-warn")])
+        self._mistake.say([(mistake, "$state-warn")])
 
     def write(self, line: str) -> None:
         """Write a filter for the user and show it."""
         self.set_class(bool(line), "-open")
-        self.query_one(Input).value = line
+        self._input.value = line
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while the user types."""
@@ -81,6 +86,6 @@ class FilterBar(Horizontal):
 
     def action_clear(self) -> None:
         """No filter any more."""
-        self.query_one(Input).value = ""
+        self._input.value = ""
         self.remove_class("-open")
         self.post_message(self.Left())

@@ -18,12 +18,12 @@ from textual.strip import Strip
 from fluxstate_tui.store.selection import Selection
 from fluxstate_tui.widgets.columns import Column, Placed, place
 from fluxstate_tui.widgets.plain import fit
+from fluxstate_tui.widgets.tones import tone_style
 
 K = TypeVar("K", bound="int | str")
 R = TypeVar("R")
 
 GUTTER = 2
-TONES = ("ok", "busy", "wait", "warn", "bad", "off", "plain", "strong", "accent")
 
 
 class Grid(ScrollView, Generic[K, R], can_focus=True):
@@ -33,36 +33,13 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
     changed, `tick` lets time pass. Only visible lines that look different are painted.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "grid--header",
-        "grid--cursor",
-        "grid--cursor-blurred",
-        "grid--mark",
-        "grid--empty",
-        *(f"tone--{tone}" for tone in TONES),
-    }
     DEFAULT_CSS = """
     Grid {
         background: $background;
         color: $foreground;
         height: 1fr;
         overflow-x: hidden;
-        scrollbar-size-vertical: 1;
         scrollbar-gutter: stable;
-        & > .grid--header { color: $muted; text-style: bold; }
-        & > .grid--cursor { background: $cursor; text-style: bold; }
-        & > .grid--cursor-blurred { background: $cursor-blurred; }
-        & > .grid--mark { color: $accent; text-style: bold; }
-        & > .grid--empty { color: $muted; }
-        & > .tone--ok { color: $state-ok; }
-        & > .tone--busy { color: $state-busy; }
-        & > .tone--wait { color: $state-wait; }
-        & > .tone--warn { color: $state-warn; }
-        & > .tone--bad { color: $state-bad; }
-        & > .tone--off { color: $muted; }
-        & > .tone--plain { color: $foreground; }
-        & > .tone--strong { color: $foreground; text-style: bold; }
-        & > .tone--accent { color: $accent; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -316,7 +293,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
             return self._empty_line(y).crop_extend(0, width, self.rich_style)
         key = self.selection.key_at(line)
         if line == self._line:
-            name = "grid--cursor" if self.has_focus else "grid--cursor-blurred"
+            name = "cursor" if self.has_focus else "cursor-blurred"
             return self._row_strip(key, name)
         strip = self._strips.get(key)
         if strip is None:
@@ -329,10 +306,11 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         if 0 <= line < self.size.height - 1:
             self.refresh(Region(0, line + 1, self.size.width, 1))
 
-    def _style(self, name: str) -> Style:
-        style = self._styles_known.get(name)
+    def _style(self, tone: str) -> Style:
+        style = self._styles_known.get(tone)
         if style is None:
-            style = self._styles_known[name] = self.get_component_rich_style(name, partial=True)
+            variables = self.app.theme_variables
+            style = self._styles_known[tone] = tone_style(tone, variables)
         return style
 
     def _row_strip(self, key: K, cursor: str = "") -> Strip:
@@ -342,8 +320,8 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
             base += self._style(cursor)
         marked = key in self.marked
         segments = [
-            Segment("▌" if cursor else " ", base + self._style("tone--accent")),
-            Segment("◆" if marked else " ", base + self._style("grid--mark")),
+            Segment("▌" if cursor else " ", base + self._style("accent")),
+            Segment("◆" if marked else " ", base + self._style("mark")),
         ]
         for placed in self._placed:
             column = placed.column
@@ -351,11 +329,11 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
                 segments.append(Segment(" " * placed.gap, base))
             tone = column.tone(row) if column.tone is not None else "plain"
             text = fit(column.value(row, now), placed.width, column.align)
-            segments.append(Segment(text, base + self._style(f"tone--{tone}")))
+            segments.append(Segment(text, base + self._style(tone)))
         return Strip(segments).crop_extend(0, self.size.width, base)
 
     def _header(self) -> Strip:
-        style = self.rich_style + self._style("grid--header")
+        style = self.rich_style + self._style("header")
         text = " " * GUTTER
         for placed in self._placed:
             title = placed.column.title
@@ -368,5 +346,5 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         lines = self._empty.split("\n")
         if len(self.selection) or not 2 <= y < 2 + len(lines):
             return Strip.blank(self.size.width, self.rich_style)
-        style = self.rich_style + self._style("grid--empty")
+        style = self.rich_style + self._style("off")
         return Strip([Segment(" " * GUTTER + fit(lines[y - 2], self.size.width - GUTTER), style)])

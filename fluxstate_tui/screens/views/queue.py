@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.screens.cluster_columns import QUEUES
-from fluxstate_tui.screens.explanation import color
 from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.view import View
@@ -19,6 +18,7 @@ from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.spark import sparkline
 from fluxstate_tui.widgets.table import Table
+from fluxstate_tui.widgets.tones import color
 from fluxstate_tui.widgets.words import age
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from fluxstate_tui.app import FluxstateApp
@@ -56,7 +57,7 @@ def make_app(
     return app
 
 
-def screen_text(app: FluxstateApp) -> str:
+def screen_text(app: App[Any]) -> str:
     """What is on the screen, line by line."""
     width, height = app.size
     strips = app.screen._compositor.render_strips()

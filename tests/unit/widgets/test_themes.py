@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import yaml
 from textual.color import Color
 from textual.theme import Theme
 
@@ -14,6 +15,7 @@ from fluxstate_tui.widgets.theme import (
     DEFAULT_THEME,
     VARIABLES,
     ThemeError,
+    _read_simple,
     load_theme,
     load_themes,
     theme_folder,
@@ -103,3 +105,17 @@ def test_a_wrong_theme_does_not_take_the_good_ones_away(tmp_path: Path) -> None:
 
 def test_every_variable_has_a_value_for_themes_of_others() -> None:
     assert set(VARIABLES) == set(load_theme(PATHS[0]).variables)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_the_quick_reader_reads_our_themes_as_yaml_does(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert _read_simple(text) == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: [1]", "colors: {a: b}", "- a", "a: 'x'", "  a: b", "a: b\n  c: d", "a: &b", "a:  b", "no"],
+)
+def test_the_quick_reader_leaves_any_other_yaml_to_yaml(text: str) -> None:
+    assert _read_simple(text) is None
