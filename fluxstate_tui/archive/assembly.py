@@ -18,8 +18,7 @@ from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58
 
 _MAX_LOST = 1000
-_CORE = frozenset((names.EVENTLOG, names.JOBSPEC, names.R, names.SIGNED_JOBSPEC))
-
+_FILE = names.JOB_PREFIX
 
 _Files = dict[str, bytes]
 
@@ -36,7 +35,7 @@ class Assembly:
         self._done: dict[int, Job] = {}
         self._prefix = ""
         self._job_id = -1
-        self._files: _Files | None = None
+        self._files: _Files = {}
         self._missing = Kind.DAMAGED
         self.details = DetailReader(members)
         self.instance = Instance(findings)
@@ -54,15 +53,11 @@ class Assembly:
             if member.mtime > self.newest:
                 self.newest = member.mtime
             name = member.name
-            known = name[: names.JOB_PREFIX] == self._prefix
-            if known and member.kind == FILE and name[names.JOB_PREFIX + 1 :] in _CORE:
-                self._take_core_file(member)
-            elif (finding := names.hostile(member)) is not None:
-                self._findings.note(finding)
-            elif not known:
-                self._take_first(member)
-            elif self._thorough and member.data is not None:
-                check_value(name, member.data, self._findings)
+            known = member.kind == FILE and name[_FILE:] in names.JOB_FILES
+            if known and (name[:_FILE] == self._prefix or self._enter(name, member.offset)):
+                self._take_job_file(name[_FILE:], member)
+            else:
+                self._take_other(member)
 
     def cut_short(self, kind: Kind) -> None:
         """Reading ended too early: what is missing is missing because of that."""
@@ -85,45 +80,53 @@ class Assembly:
         if self.entries and not (self._done or self.partial or self.instance.starts):
             self._refuse_foreign()
 
-    def _take_first(self, member: Member) -> None:
-        """The first member of another directory than before."""
+    def _enter(self, name: str, offset: int) -> bool:
+        """Begin the run of another job's files; False if this is no job's directory."""
+        job_id = names.job_id(name)
+        if job_id is None:
+            return False
         self._close()
-        prefix = member.name[: names.JOB_PREFIX]
-        job_id = names.job_id(prefix)
-        if job_id is not None:
-            self._prefix, self._job_id = prefix, job_id
-            self.details.add_run(job_id, member.offset)
-            if member.name[names.JOB_PREFIX + 1 :] in _CORE:
-                self._take_core_file(member)
-            elif self._thorough and member.data is not None:
-                check_value(member.name, member.data, self._findings)
-        elif member.name in names.INSTANCE_FILES and member.data is not None:
-            self.instance.take(member.name, member.data)
-        elif member.name.startswith(names.LOST_AND_FOUND) and len(self.lost) < _MAX_LOST:
-            self.lost.add("/".join(member.name.split("/")[:3]))
+        self._prefix, self._job_id = name[:_FILE], job_id
+        self._files = self._pending.pop(job_id, {})
+        self.details.add_run(job_id, offset)
+        return True
 
-    def _take_core_file(self, member: Member) -> None:
+    def _take_other(self, member: Member) -> None:
+        """Anything but a known file of a job; a run of files goes on over it."""
+        name = member.name
+        finding = names.hostile(member)
+        if finding is not None:
+            self._findings.note(finding)
+        elif name in names.INSTANCE_FILES and member.data is not None:
+            self.instance.take(name, member.data)
+        elif name.startswith(names.LOST_AND_FOUND) and len(self.lost) < _MAX_LOST:
+            self.lost.add("/".join(name.split("/")[:3]))
+
+    def _take_job_file(self, name: str, member: Member) -> None:
         """A file of the job whose run this is; the signed jobspec has no data here, ever."""
-        name = member.name[names.JOB_PREFIX + 1 :]
+        if name in names.GUEST_FILES:
+            if self._thorough and member.data is not None:
+                check_value(member.name, member.data, self._findings)
+            return
         if self._job_id in self._done:
             self._findings.add(Kind.DAMAGED, member.name, "it is there twice, or far from its job")
             return
         files = self._files
-        if files is None:
-            files = self._files = self._pending.setdefault(self._job_id, {})
         if name in files:
             self._findings.add(Kind.DAMAGED, member.name, "it is there twice")
-        if member.data is not None:
-            files[name] = member.data
-        elif name != names.SIGNED_JOBSPEC:
+        files[name] = member.data or b""
+        if member.data is None and name != names.SIGNED_JOBSPEC:
             self._findings.add(Kind.DAMAGED, member.name, "it is far too large")
 
     def _close(self) -> None:
         """The run of a job's files ended: make the job if nothing is missing."""
-        if self._files is not None and _ready(self._files):
-            self._make(self._job_id, self._files)
-            del self._pending[self._job_id]
-        self._prefix, self._job_id, self._files = "", -1, None
+        files = self._files
+        if files:
+            self._files = {}
+            if _ready(files):
+                self._make(self._job_id, files)
+            else:
+                self._pending[self._job_id] = files
 
     def _make(self, job_id: int, files: _Files) -> None:
         before = self._findings.total

@@ -8,26 +8,28 @@ flux-core writes these files; whatever is unusual raises UnusualError and is rea
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from fluxstate_tui.model import jobspec as jobspecs
+from fluxstate_tui.model.eventlog import MAX_TIMESTAMP
 from fluxstate_tui.model.resources import ResourceSet
 
 UnusualError = msgspec.MsgspecError
 
 _REMEMBERED = 1 << 12
 _NOTHING = msgspec.Raw(b"")
+_Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 
 class LogEntry(msgspec.Struct, gc=False):
     """One line of an eventlog (RFC 18)."""
 
-    timestamp: float
+    timestamp: Annotated[float, msgspec.Meta(ge=0.0, lt=MAX_TIMESTAMP)]
     name: str
-    context: dict[str, Any] | None = None
+    context: dict[str, Any] = {}
 
 
 class _Naming(msgspec.Struct, frozen=True, gc=False):
@@ -78,7 +80,7 @@ class Decoders:
         self._jobspec = msgspec.json.Decoder(_Jobspec)
         self._r = msgspec.json.Decoder(_R)
         self._counts: dict[bytes, jobspecs.Counts] = {}
-        self._allocations: dict[bytes, ResourceSet] = {}
+        self._allocations: dict[tuple[bytes, bytes, float], ResourceSet] = {}
 
     def events(self, eventlog: bytes) -> list[LogEntry]:
         """All entries. Raises UnusualError."""
@@ -109,7 +111,7 @@ class Decoders:
     def resources(self, r: bytes) -> ResourceSet:
         """The allocation; its `starttime` may be another job's. Raises UnusualError, ValueError."""
         decoded = self._r.decode(r).execution
-        key = b"%b|%b|%r" % (decoded.R_lite, decoded.nodelist, decoded.expiration)
+        key = (bytes(decoded.R_lite), bytes(decoded.nodelist), decoded.expiration)
         found = self._allocations.get(key)
         if found is None:
             found = ResourceSet.parse(json.loads(r))
@@ -117,7 +119,7 @@ class Decoders:
         return found
 
 
-def _remember(memory: dict[bytes, _Value], key: bytes, value: _Value) -> None:
+def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
     if len(memory) >= _REMEMBERED:
         memory.clear()
     memory[key] = value

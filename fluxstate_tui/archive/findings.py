@@ -53,13 +53,14 @@ class BrokenArchiveError(FluxstateError):
 
 
 class Findings:
-    """Collects findings: the first hundred are kept, all are counted, so memory is bounded."""
+    """Collects findings: the first hundred are kept, so memory is bounded; `total` counts all."""
 
     KEPT = 100
 
     def __init__(self) -> None:
         self._kept: list[Finding] = []
         self._counts: dict[Kind, int] = {}
+        self.total = 0
 
     def add(self, kind: Kind, place: str, message: str) -> None:
         """Note one problem."""
@@ -69,13 +70,9 @@ class Findings:
         """Note one problem that exists already."""
         known = self._counts.get(finding.kind, 0)
         self._counts[finding.kind] = known + 1
+        self.total += 1
         if len(self._kept) < self.KEPT or known == 0:
             self._kept.append(finding)
-
-    @property
-    def total(self) -> int:
-        """How many there were, kept or not."""
-        return sum(self._counts.values())
 
     def all(self) -> tuple[Finding, ...]:
         """What was kept, with one last line for what was not."""

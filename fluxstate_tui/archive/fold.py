@@ -10,7 +10,7 @@ from fluxstate_tui.archive.findings import Findings, Kind
 from fluxstate_tui.model import eventlog as eventlogs
 from fluxstate_tui.model.job import Job, JobState
 from fluxstate_tui.model.jobid import f58
-from fluxstate_tui.model.replay import JobDraft
+from fluxstate_tui.model.replay import HANDLERS, JobDraft
 from fluxstate_tui.model.resources import ResourceSet
 
 # The state that a job must have reached for an event to make sense (RFC 21).
@@ -22,6 +22,7 @@ _NEEDS: Final[dict[str, JobState]] = {
     "clean": JobState.CLEANUP,
 }
 _ONCE = ("submit", "validate")
+_SHARED = 1 << 12
 
 
 class JobFolder:
@@ -42,31 +43,33 @@ class JobFolder:
             draft = JobDraft(job_id)
             self._use_jobspec(draft, jobspec)
             self._fold_slowly(draft, eventlog, r)
-        share = self._shared.setdefault
-        draft.name = share(draft.name, draft.name)
-        draft.cwd = share(draft.cwd, draft.cwd)
-        draft.queue = share(draft.queue, draft.queue)
+        draft.name, draft.cwd = self._share(draft.name), self._share(draft.cwd)
         return draft.freeze()
+
+    def _share(self, text: str) -> str:
+        """One object for equal texts, as long as there are not too many."""
+        known = self._shared.get(text)
+        if known is None:
+            if len(self._shared) < _SHARED:
+                self._shared[text] = text
+            return text
+        return known
 
     def _fold_quickly(
         self, draft: JobDraft, eventlog: bytes, jobspec: bytes, r: bytes | None
     ) -> bool:
         """The whole job if everything is as flux-core writes it; False = begin again, slowly."""
-        if not eventlog.endswith(b"\n"):
+        if not eventlog.endswith(b"\n") or b'"jobspec-update"' in eventlog:
             return False
-        fold = draft.fold
         try:
             draft.use_asked(self._decoders.asked(jobspec))
+            if b'"alloc"' in eventlog:
+                if r is None:
+                    return False
+                draft.use_resources(self._decoders.resources(r))
             for entry in self._decoders.events(eventlog):
-                if entry.name == "alloc":
-                    if r is None:
-                        return False
-                    draft.use_resources(self._decoders.resources(r))
-                elif entry.name == "jobspec-update":
-                    return False
-                if not 0.0 <= entry.timestamp < eventlogs.MAX_TIMESTAMP:
-                    return False
-                if not fold(entry.timestamp, entry.name, entry.context or {}):
+                handler = HANDLERS.get(entry.name)
+                if handler is not None and not handler(draft, entry.timestamp, entry.context):
                     return False
         except (UnusualError, ValueError, TypeError, AttributeError, RecursionError):
             return False
@@ -82,7 +85,7 @@ class JobFolder:
                 event = eventlogs.parse_line(line)
                 if event.name == "alloc":
                     self._use_resources(draft, r)
-                fits = draft.fold(event.timestamp, event.name, event.context)
+                fits = draft.apply(event)
             except (ValueError, TypeError, AttributeError) as error:
                 self._findings.add(Kind.DAMAGED, place, f"not an event of a job ({error})")
                 continue
@@ -90,7 +93,7 @@ class JobFolder:
             if not fits and (early or event.name in _ONCE):
                 message = f"event {event.name} does not belong here (state {draft.state.name})"
                 self._findings.add(Kind.DAMAGED, place, message)
-        if draft.t_submit == 0.0:
+        if draft.userid < 0:
             place = f"job {f58(draft.id)}, eventlog"
             self._findings.add(Kind.DAMAGED, place, "there is no submit event")
         if eventlog and not eventlog.endswith(b"\n"):

@@ -8,13 +8,15 @@ from fluxstate_tui.archive import tar
 from fluxstate_tui.archive.findings import Finding, Kind
 from fluxstate_tui.archive.tar import Member
 
-# job/HHHH/HHHH/HHHH/HHHH: dothex of the id, as flux-core spells it (lower case).
-_JOB = re.compile(r"job/([0-9a-f]{4})/([0-9a-f]{4})/([0-9a-f]{4})/([0-9a-f]{4})", re.ASCII)
-JOB_PREFIX = len("job/0000/0000/0000/0000")
+# job/HHHH/HHHH/HHHH/HHHH/: dothex of the id, as flux-core spells it (lower case).
+_JOB = re.compile(r"job/([0-9a-f]{4})/([0-9a-f]{4})/([0-9a-f]{4})/([0-9a-f]{4})/", re.ASCII)
+JOB_PREFIX = len("job/0000/0000/0000/0000/")
 
 EVENTLOG, JOBSPEC, R = "eventlog", "jobspec", "R"
 SIGNED_JOBSPEC = "J"
 OUTPUT, EXEC_LOG = "guest/output", "guest/exec/eventlog"
+GUEST_FILES = frozenset((OUTPUT, EXEC_LOG, "guest/input"))
+JOB_FILES = GUEST_FILES | {EVENTLOG, JOBSPEC, R, SIGNED_JOBSPEC}
 LOST_AND_FOUND = "job-lost+found/"
 
 ADMIN_EVENTLOG = "admin/eventlog"
@@ -22,20 +24,18 @@ INSTANCE_R = "resource/R"
 CHECKPOINT = "checkpoint/job-manager"
 INSTANCE_FILES = frozenset((ADMIN_EVENTLOG, INSTANCE_R, CHECKPOINT))
 
-_CORE_ENDS = ("/eventlog", "/jobspec", "/R")
+_CORE_FILES = frozenset((EVENTLOG, JOBSPEC, R))
 
 
-def job_id(prefix: str) -> int | None:
-    """The job of a directory name of `JOB_PREFIX` characters, or None."""
-    match = _JOB.fullmatch(prefix)
+def job_id(name: str) -> int | None:
+    """The job whose directory a member lies in, or None."""
+    match = _JOB.match(name)
     return int("".join(match.groups()), 16) if match else None
 
 
 def core_wanted(name: str) -> bool:
     """What the first pass reads: three files per job and three of the instance; never `J`."""
-    if name.startswith("job/"):
-        return name.endswith(_CORE_ENDS) and len(name) <= JOB_PREFIX + len("/eventlog")
-    return name in INSTANCE_FILES
+    return name[JOB_PREFIX:] in _CORE_FILES or name in INSTANCE_FILES
 
 
 def everything_but_secrets(name: str) -> bool:

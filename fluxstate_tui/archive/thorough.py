@@ -5,13 +5,9 @@ from __future__ import annotations
 from fluxstate_tui.archive.findings import Findings, Kind
 from fluxstate_tui.model import eventlog as eventlogs
 
-_EVENTLOGS = ("/guest/output", "/guest/input", "/guest/exec/eventlog")
-
 
 def check_value(name: str, data: bytes, findings: Findings) -> None:
     """Note a finding when an eventlog of a job's tasks cannot be read."""
-    if not name.endswith(_EVENTLOGS):
-        return
     try:
         eventlogs.parse(data)
     except ValueError as error:

@@ -7,7 +7,7 @@ what is missing or of the wrong type counts as absent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Jobspec = dict[str, Any]
 
@@ -32,8 +32,7 @@ class Counts:
     ntasks_per: tuple[str, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """All that a Job shows of its jobspec. `duration` is in seconds, 0 = no limit."""
 
     name: str

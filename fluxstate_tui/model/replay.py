@@ -128,12 +128,8 @@ class JobDraft:
             self.use_jobspec(jobspec)
         if R is not None:
             self.use_resources(ResourceSet.parse(R))
-        return self.fold(event.timestamp, event.name, event.context)
-
-    def fold(self, timestamp: float, name: str, context: Context) -> bool:
-        """Apply one event without an Event object (the reader's hot path)."""
-        handler = _HANDLERS.get(name)
-        return True if handler is None else handler(self, timestamp, context)
+        handler = HANDLERS.get(event.name)
+        return True if handler is None else handler(self, event.timestamp, event.context)
 
     def use_jobspec(self, jobspec: dict[str, Any]) -> None:
         """Take name, counts and attributes from a jobspec."""
@@ -342,7 +338,8 @@ class JobDraft:
 
 _NO_ANNOTATIONS: Final[dict[str, Any]] = {}
 
-_HANDLERS: Final[dict[str, Callable[[JobDraft, float, Context], bool]]] = {
+# What each event does to a draft, by its name; the names that are missing change nothing.
+HANDLERS: Final[dict[str, Callable[[JobDraft, float, Context], bool]]] = {
     "submit": JobDraft._submit,
     "validate": JobDraft._validate,
     "depend": JobDraft._depend,
