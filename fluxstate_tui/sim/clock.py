@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import time
+from collections.abc import Coroutine
 from itertools import count
+from typing import Any, TypeVar
 
 SETTLE_ROUNDS = 50
 """Loop turns that a woken task gets before virtual time goes on."""
+
+
+PATIENCE = 1000
+"""How often `VirtualClock.run` settles without anybody sleeping before it gives up."""
+
+T = TypeVar("T")
 
 
 class ScaledClock:
@@ -33,7 +42,7 @@ class ScaledClock:
 class VirtualClock:
     """Time that stands still until `advance` moves it, event by event."""
 
-    speed = 1.0
+    speed = 0.0
 
     def __init__(self, start: float = 1_795_300_000.0) -> None:
         self._now = start
@@ -57,14 +66,45 @@ class VirtualClock:
         """Let `seconds` pass: wake every sleeper in order and let it act before going on."""
         end = self._now + seconds
         await self.settle()
-        while self._sleepers and self._sleepers[0][0] <= end:
-            when, _, future = heapq.heappop(self._sleepers)
-            if future.done():
-                continue
-            self._now = max(self._now, when)
-            future.set_result(None)
-            await self.settle()
+        while self._next_at() <= end:
+            await self._wake_next()
         self._now = end
+        await self.settle()
+
+    async def run(self, work: Coroutine[Any, Any, T], *, limit: float = 86400.0) -> T:
+        """Let time pass, event by event, until the work is done.
+
+        TimeoutError after `limit` s, or when nothing sleeps and nothing comes of waiting.
+        """
+        end = self._now + limit
+        task = asyncio.get_running_loop().create_task(work)
+        patience = PATIENCE
+        try:
+            await self.settle()
+            while not task.done():
+                if self._next_at() <= end:
+                    await self._wake_next()
+                    patience = PATIENCE
+                elif self._sleepers or not patience:
+                    raise TimeoutError("the work waits for something that never happens")
+                else:
+                    patience -= 1
+                    await self.settle()
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _next_at(self) -> float:
+        """When the next one wakes up, infinity when nobody sleeps."""
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else math.inf
+
+    async def _wake_next(self) -> None:
+        when, _, future = heapq.heappop(self._sleepers)
+        self._now = max(self._now, when)
+        future.set_result(None)
         await self.settle()
 
     async def settle(self) -> None:

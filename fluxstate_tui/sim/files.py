@@ -334,9 +334,9 @@ class Files:
         node = self._find(path, follow=False)
         if not node.is_dir:
             raise _error(errno.ENOTDIR, path)
-        if node.children:
-            raise _error(errno.ENOTEMPTY, path)
         if posixpath.normpath(path) in self.mounts:
             raise _error(errno.EBUSY, path)
+        if node.children:
+            raise _error(errno.ENOTEMPTY, path)
         parent, name, _ = self._parent(path)
         del parent.children[name]

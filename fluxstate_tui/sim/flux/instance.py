@@ -20,7 +20,6 @@ from fluxstate_tui.sim.flux.content import Content
 from fluxstate_tui.sim.flux.control import Control
 from fluxstate_tui.sim.flux.encoding import compact
 from fluxstate_tui.sim.flux.errors import FluxError
-from fluxstate_tui.sim.flux.executor import TaskRunner
 from fluxstate_tui.sim.flux.joblist import JobList
 from fluxstate_tui.sim.flux.jobmanager import JobManager
 from fluxstate_tui.sim.flux.kvs import Kvs
@@ -68,7 +67,6 @@ class FluxInstance:
         quorum: int | None = None,
         version: str = "0.88.0",
         seed: int = 0,
-        runner: TaskRunner | None = None,
     ) -> None:
         self.clock = clock
         self.hosts = list(hosts)
@@ -88,7 +86,7 @@ class FluxInstance:
         self.agenda = Agenda(clock)
         self.log = BrokerLog(self.agenda.now)
         self.attributes: dict[str, str] = {}
-        self.tasks = runner or ShellTasks(self)
+        self.tasks = ShellTasks(self)
         self.pool = Pool(self.hosts, cores_per_node)
         self.queues = Queues(queues or ())
         self.jobs = JobManager(self.agenda, self.pool, self.queues, self.tasks, self.rng, owner_uid)

@@ -33,10 +33,12 @@ class SimJob:
         "signed",
     )
 
-    def __init__(self, job_id: int, jobspec: dict[str, Any], signed: bytes) -> None:
+    def __init__(
+        self, job_id: int, jobspec: dict[str, Any], signed: bytes, data: bytes | None = None
+    ) -> None:
         self.id = job_id
         self.jobspec = jobspec
-        self.jobspec_data = compact(jobspec)
+        self.jobspec_data = compact(jobspec) if data is None else data
         self.signed = signed
         self.resources: dict[str, Any] | None = None
         self.resources_data: bytes | None = None
@@ -50,8 +52,7 @@ class SimJob:
     @classmethod
     def load(cls, content: JobContent) -> SimJob:
         """The job as an archive or a checkpoint has it. ValueError when its log is broken."""
-        job = cls(content.id, json.loads(content.jobspec), content.signed)
-        job.jobspec_data = content.jobspec
+        job = cls(content.id, json.loads(content.jobspec), content.signed, content.jobspec)
         for event in parse(content.eventlog):
             job.draft.apply(event)
         job._forget_scheduler()

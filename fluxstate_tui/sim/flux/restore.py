@@ -10,6 +10,7 @@ from fluxstate_tui.archive.findings import BrokenArchiveError, Kind
 from fluxstate_tui.sim.flux.content import Content, JobContent
 
 _JOB_PARTS = 5
+_TAR_BLOCK, _TAR_MAGIC = 512, b"ustar"
 _TEXTS = {
     Kind.TRUNCATED: "Truncated tar archive",
     Kind.DAMAGED: "Damaged tar archive",
@@ -47,11 +48,15 @@ def _check_gzip(data: bytes) -> None:
     if not data.startswith(b"\x1f\x8b"):
         return
     stream = zlib.decompressobj(31)
+    head = b""
     try:
         for start in range(0, len(data), 1 << 20):
-            stream.decompress(data[start : start + (1 << 20)])
+            plain = stream.decompress(data[start : start + (1 << 20)])
+            head = head or plain[:_TAR_BLOCK]
     except zlib.error:
         return
+    if head.strip(b"\0") and _TAR_MAGIC not in head:
+        raise RestoreError("Unrecognized archive format")
     if not stream.eof:
         tail = zlib.decompressobj(-15)
         tail.decompress(data[10:])

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from itertools import product
 from typing import TYPE_CHECKING
 
-from fluxstate_tui.sim.shell.process import UsageError
+from fluxstate_tui.sim.shell.process import EXIT_NOT_FOUND, UsageError
 from fluxstate_tui.sim.shell.syntax import (
     Arithmetic,
     Literal,
@@ -145,7 +145,7 @@ async def _variable(part: Variable, scope: Scope) -> str:
         return str(len(value or ""))
     if not part.op:
         if value is None and "u" in scope.options and part.name not in ("@", "*"):
-            raise UsageError(f"{part.name}: unbound variable")
+            raise UsageError(f"{part.name}: unbound variable", EXIT_NOT_FOUND)
         return value or ""
     word = part.word or Word(())
     missing = value is None or (part.op.startswith(":") and not value)
@@ -161,7 +161,7 @@ async def _variable(part: Variable, scope: Scope) -> str:
         case "?":
             if missing:
                 text = await expand_one(word, scope) or "parameter null or not set"
-                raise UsageError(f"{part.name}: {text}")
+                raise UsageError(f"{part.name}: {text}", EXIT_NOT_FOUND)
             return value or ""
         case operation:
             return _trim(value or "", operation, await expand_pattern(word, scope))

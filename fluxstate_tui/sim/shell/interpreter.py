@@ -22,6 +22,9 @@ from fluxstate_tui.sim.shell.process import (
 from fluxstate_tui.sim.shell.redirection import redirect
 from fluxstate_tui.sim.shell.streams import BytesReader, BytesWriter, Pipe
 
+_WRITING_BUILTINS = ("echo", "printf")
+"""Programs here, but builtins of a real shell: when their reader has gone, the shell ends."""
+
 
 class Shell:
     """One shell process (or subshell) with its variables, functions and working directory."""
@@ -315,7 +318,10 @@ class Shell:
             reason = "No such file or directory" if "/" in name else "command not found"
             await child.err(f"{self.scope.name}: line 1: {name}: {reason}\n")
             return EXIT_NOT_FOUND
-        return await run_program(program, child)
+        status = await run_program(program, child)
+        if status == EXIT_SIGPIPE and child.argv[0] in _WRITING_BUILTINS:
+            raise BrokenPipeError
+        return status
 
     async def _function(self, body: syntax.Node, arguments: list[str], child: Process) -> int:
         before, arguments_before = self.process, self.scope.arguments

@@ -1,0 +1,1 @@
+"""The simulated Flux instance behaves like the recorded real one."""
