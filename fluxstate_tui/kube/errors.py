@@ -95,12 +95,17 @@ class Forbidden(KubeError):
 
     def __init__(self, info: RequestInfo, said: str, user: str = "") -> None:
         who = f"User '{user}'" if user else "This user"
-        where = f"in namespace '{info.namespace}'" if info.namespace else "in all namespaces"
+        where = f"in namespace '{info.namespace}'" if info.namespace else "in the whole cluster"
         kind = "Role" if info.namespace else "ClusterRole"
+        advice = f"Ask for a {kind} with this rule: {info.rbac_rule()}"
+        if user == "system:anonymous":
+            advice = (
+                "The API server does not know who you are: log in, or check this context's user."
+            )
         super().__init__(
             f"{who} may not {info.verb} {info.resource} {where}.",
             safe=NOTHING_CHANGED,
-            advice=f"Ask for a {kind} with this rule: {info.rbac_rule()}",
+            advice=advice,
             status=403,
         )
         self.info = info

@@ -19,6 +19,7 @@ from fluxstate_tui.kube.resources import FLUX_GROUP
 _SHOWN = 200
 _USER = re.compile(r'User "([^"]*)" cannot (\S+) resource "([^"]*)"')
 _RELOAD = "Somebody changed it at the same time: look at it again and repeat."
+_UNEXPECTED = "The object is not as it was expected to be: look at it again."
 _OPERATOR = (
     "Install the Flux Operator in this cluster "
     "(https://github.com/flux-framework/flux-operator), or choose another context."
@@ -72,8 +73,8 @@ def shorten(body: bytes) -> str:
 
 def _said(document: dict[str, Any], body: bytes, status: int) -> str:
     message = document.get("message")
-    if isinstance(message, str) and message:
-        return message
+    if isinstance(message, str) and message.strip():
+        return " ".join(message.split())
     return shorten(body) or f"the answer was HTTP {status} without a text"
 
 
@@ -137,7 +138,9 @@ def _by_code(status: int, document: dict[str, Any], said: str, method: str) -> K
         token = (document.get("metadata") or {}).get("continue", "")
         return errors.Gone(sentence, token=str(token))
     if status == 422:
-        return errors.Invalid(sentence, causes=_causes(document), advice="Correct these fields.")
+        causes = _causes(document)
+        advice = "Correct these fields." if causes else _UNEXPECTED
+        return errors.Invalid(sentence, causes=causes, advice=advice)
     if status >= 500:
         safe = errors.NOTHING_CHANGED if method in ("GET", "HEAD") else ""
         return errors.ServerError(
