@@ -22,45 +22,29 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.minicluster import MiniCluster
 
 POLL_SECONDS = 15.0
-_MANIFEST_LIMIT = 1 << 20  # a manifest holds one MiniCluster object; more is no manifest
-
-
-class CatalogueReader:
-    """Reads one catalogue again and again, but a manifest that is the same only once."""
-
-    def __init__(self, files: RemoteFiles, folder: str) -> None:
-        self._files = files
-        self._folder = folder
-        self._known: dict[tuple[str, int, float], bytes] = {}
-
-    async def read(self) -> tuple[CatalogueEntry, ...]:
-        """The entries, newest first; () when there is no such folder yet. Raises FluxstateError."""
-        try:
-            listed = await self._files.list(self._folder)
-        except FileNotFoundError:
-            return ()
-        known: dict[tuple[str, int, float], bytes] = {}
-        for item in listed:
-            if item.name.endswith(MANIFEST_SUFFIX) and not item.name.startswith("."):
-                key = (item.name, item.size, item.mtime)
-                known[key] = self._known.get(key) or await self._manifest(item.name, item.size)
-        self._known = known
-        return build(
-            self._folder,
-            [(item.name, item.size, item.mtime) for item in listed],
-            {name: data for (name, _, _), data in known.items()},
-        )
-
-    async def _manifest(self, name: str, size: int) -> bytes:
-        if size > _MANIFEST_LIMIT:
-            return b""  # not believed, and said so by `build`
-        path = posixpath.join(self._folder, name)
-        return b"".join([chunk async for chunk in self._files.read(path)])
 
 
 async def read_catalogue(files: RemoteFiles, folder: str) -> tuple[CatalogueEntry, ...]:
-    """The catalogue as it is now, newest first. Raises FluxstateError."""
-    return await CatalogueReader(files, folder).read()
+    """The catalogue as it is now, newest first; () when there is no such folder yet.
+
+    Two commands, however many archives there are. Raises FluxstateError.
+    """
+    try:
+        listed = await files.list(folder)
+        manifests = await files.read_small(folder, MANIFEST_SUFFIX)
+    except FileNotFoundError:
+        return ()
+    names = [item.name for item in listed if _is_manifest(item.name)]
+    return build(
+        folder,
+        [(item.name, item.size, item.mtime) for item in listed],
+        # One that is too large to be read is no manifest, and said to be none by `build`.
+        {name: manifests.get(name, b"") for name in names},
+    )
+
+
+def _is_manifest(name: str) -> bool:
+    return name.endswith(MANIFEST_SUFFIX) and not name.startswith(".")
 
 
 async def is_there(files: RemoteFiles, path: str) -> bool:
@@ -88,8 +72,6 @@ class CatalogueFeed:
         self._minicluster = minicluster
         self._source = f"catalogue:{minicluster.ref.uid}"
         self._woken = asyncio.Event()
-        self._reader: CatalogueReader | None = None
-        self._pod = ""
 
     async def run(self) -> None:
         """Look every 15 s, or when woken, until cancelled. Never ends by itself."""
@@ -114,9 +96,7 @@ class CatalogueFeed:
         path = self._minicluster.archive_path
         endpoint = await locate(self._cluster, self._minicluster)
         files = RemoteFiles(self._cluster, endpoint.namespace, endpoint.pod, endpoint.container)
-        if self._reader is None or self._pod != endpoint.pod:
-            self._reader, self._pod = CatalogueReader(files, folder_of(path)), endpoint.pod
-        entries = await self._reader.read()
+        entries = await read_catalogue(files, folder_of(path))
         armed = await is_there(files, path)
         now = self._clock.now()
         self._emit(CatalogueSeen(self._minicluster.ref, entries, armed, now))

@@ -31,6 +31,21 @@ stat -c '%s %Y' "$1" && sha256sum < "$1" | cut -d ' ' -f 1 && stat -c '%s %Y' "$
 """
 )
 
+# $1 folder, $2 end of the names, $3 most bytes of one file. For each file "SIZE\nNAME\0CONTENT".
+READ_SMALL = (
+    _C
+    + """\
+if [ ! -d "$1" ]; then exit 44; fi
+cd "$1" || exit 1
+for name in *"$2"; do
+  if [ -f "./$name" ] && [ "$(stat -c '%s' "./$name")" -le "$3" ]; then
+    stat -c '%s' "./$name" && printf '%s\\0' "$name" && cat "./$name"
+  fi
+done
+exit 0
+"""
+)
+
 # $1 file, $2 number of the first byte, from 1.
 READ = (
     _C

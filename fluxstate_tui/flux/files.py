@@ -130,6 +130,27 @@ class RemoteFiles:
                 advice="Try again; if it repeats, somebody may be writing to it.",
             )
 
+    async def read_small(self, folder: str, suffix: str, limit: int = 1 << 20) -> dict[str, bytes]:
+        """All regular files of a folder whose names end so, at most `limit` bytes each, by name.
+
+        One command for all; what is in them must carry its own checksum. Raises RemoteFileMissing,
+        RemoteFileDamaged when the stream was cut.
+        """
+        output = await self._run(
+            "read", scripts.READ_SMALL, folder, suffix, str(limit), only_reads=True
+        )
+        found: dict[str, bytes] = {}
+        at = 0
+        while at < len(output):
+            head, end, _ = output[at:].partition(b"\0")
+            size, _, name = head.partition(b"\n")
+            start = at + len(head) + 1
+            if not end or not size.isdigit() or start + int(size) > len(output):
+                raise RemoteFileDamaged(f"{folder} was read out incompletely.")
+            at = start + int(size)
+            found[name.decode("utf-8", "surrogateescape")] = output[start:at]
+        return found
+
     async def write_new(self, path: str, data: bytes) -> RemoteStat:
         """A new file with this content: complete and flushed before it gets its name.
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.errors import Conflict, Forbidden, NotFound
+from fluxstate_tui.operations.patience import patiently
 
 if TYPE_CHECKING:
     from fluxstate_tui.model.reference import ClusterRef
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DURATION = 30
 RENEW_EVERY = 10.0
+TAKE_SECONDS = 20.0
 
 
 class LockedError(FluxstateError):
@@ -48,7 +50,7 @@ class ClusterLease:
     async def acquire(self) -> None:
         """Take the lease. Raises LockedError; without the right to do so it only leaves a note."""
         try:
-            await self._take()
+            await patiently(self._context.clock, self._take, seconds=TAKE_SECONDS)
         except Forbidden as error:
             self.note = f"no lock against a second operator: {error.message}"
 
@@ -67,18 +69,25 @@ class ClusterLease:
             return
         self.held = False
         with contextlib.suppress(FluxstateError):
-            lease = await self._read()
-            if lease is not None and _holder(lease) == self.identity:
-                preconditions = {
-                    "uid": lease["metadata"]["uid"],
-                    "resourceVersion": lease["metadata"]["resourceVersion"],
-                }
-                await self._context.cluster.request(
-                    "DELETE", f"{self._folder}/{self._name}", body={"preconditions": preconditions}
-                )
+            await patiently(self._context.clock, self._remove, seconds=TAKE_SECONDS)
+
+    async def _remove(self) -> None:
+        lease = await self._read()
+        if lease is None or _holder(lease) != self.identity:
+            return
+        metadata = lease["metadata"]
+        fields = ("uid", "resourceVersion")
+        preconditions = {field: metadata[field] for field in fields}
+        await self._context.cluster.request(
+            "DELETE", f"{self._folder}/{self._name}", body={"preconditions": preconditions}
+        )
 
     async def _take(self) -> None:
+        """Harmless to repeat: a lease that was taken by a request whose answer was lost is ours."""
         lease = await self._read()
+        if lease is not None and _holder(lease) == self.identity:
+            self.held = True
+            return
         try:
             if lease is None:
                 await self._context.cluster.request("POST", self._folder, body=self._object())

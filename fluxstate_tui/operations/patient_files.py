@@ -34,6 +34,12 @@ class PatientFiles(RemoteFiles):
         """See RemoteFiles.stat."""
         return await patiently(self._clock, lambda: RemoteFiles.stat(self, path))
 
+    async def read_small(self, folder: str, suffix: str, limit: int = 1 << 20) -> dict[str, bytes]:
+        """See RemoteFiles.read_small."""
+        return await patiently(
+            self._clock, lambda: RemoteFiles.read_small(self, folder, suffix, limit)
+        )
+
     async def free_bytes(self, folder: str) -> int:
         """See RemoteFiles.free_bytes."""
         return await patiently(self._clock, lambda: RemoteFiles.free_bytes(self, folder))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fluxstate_tui.sim.worlds.manifests import minicluster
-
 from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.command import run_flux
 from fluxstate_tui.flux.locate import locate
 from fluxstate_tui.kube.options import KubeOptions
@@ -28,6 +27,7 @@ from fluxstate_tui.operations.prepare import prepare
 from fluxstate_tui.operations.read_cluster import read_minicluster
 from fluxstate_tui.sim.files import Files
 from fluxstate_tui.sim.server import SimulatedCluster
+from fluxstate_tui.sim.worlds.manifests import minicluster
 
 NAMESPACE, NAME = "default", "flux-sample"
 ANY = ClusterRef(NAMESPACE, NAME, "")
@@ -112,6 +112,11 @@ class Stage:
         """The catalogue without what is still being written."""
         return {name: sha for name, sha in self.files().items() if not name.startswith(".")}
 
+    def forget_archives(self, keep: Collection[str] = ()) -> None:
+        """Only these files in the catalogue, so that many rounds do not get slower."""
+        for name in self.files().keys() - set(keep):
+            self.volume.unlink(f"{FOLDER}/{name}")
+
     def armed(self) -> bool:
         """Whether an archive lies at `archive.path`."""
         return self.volume.exists(f"/{ARMED}")
@@ -139,3 +144,26 @@ async def staged(folder: Path, *, speed: float = SPEED) -> AsyncIterator[Stage]:
         path = sim.write_kubeconfig(folder / "kubeconfig")
         async with await Cluster.open(KubeOptions(kubeconfig=str(path)), sim.clock) as cluster:
             yield Stage(sim, OperationContext(cluster, sim.clock, folder / "state", "me@test"))
+
+
+async def attempt(stage: Stage, kind: str, choices: Choices | None = None) -> Outcome | None:
+    """One operation that may fail; None when it was not even begun (prepare() refused)."""
+    try:
+        return await stage.do(kind, choices)
+    except FluxstateError:
+        return None
+
+
+async def broken_at(
+    stage: Stage, kind: str, fault: dict[str, object], skip: int, choices: Choices | None = None
+) -> tuple[Outcome | None, bool]:
+    """One operation with a fault after `skip` matching requests; whether it was reached."""
+    stage.sim.faults.add(str(fault["kind"]), **{**_options(fault), "skip": skip})
+    outcome = await attempt(stage, kind, choices)
+    reached = not stage.sim.faults.active
+    stage.sim.faults.clear()
+    return outcome, reached
+
+
+def _options(fault: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in fault.items() if key != "kind"}
