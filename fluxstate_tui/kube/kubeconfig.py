@@ -64,7 +64,7 @@ def resolve_target(
     service_account: Path = SERVICE_ACCOUNT,
 ) -> Target:
     """Find the kubeconfig and resolve it. It imports `kubernetes`, so call it in a thread."""
-    paths = [path for path in _candidates(options, environ) if path.exists()]
+    paths = [path for path in _candidates(options, environ) if _is_there(path)]
     if not paths:
         if options.kubeconfig is None and _in_pod(environ, service_account):
             return _service_account_target(options, environ, service_account)
@@ -79,6 +79,13 @@ def _candidates(options: KubeOptions, environ: Mapping[str, str]) -> list[Path]:
     if listed:
         return [Path(part).expanduser() for part in listed]
     return [Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return True  # In a folder that we may not enter: reading it will say so.
 
 
 def _no_config(options: KubeOptions, environ: Mapping[str, str]) -> NoConfig:
@@ -157,7 +164,7 @@ def _resolve(config: Kubeconfig, options: KubeOptions) -> Target:
     # is a mistake.
     user = _pick(config, "user", user_name) if user_name else Entry("", {}, cluster.directory)
     server = str(cluster.data.get("server") or "").rstrip("/")
-    if not server.startswith(("http://", "https://")):
+    if not _is_address(server):
         raise BadConfig(
             f"Cluster '{cluster.name}' in {config.source} has no usable server address.",
             safe=NOTHING_SENT,
@@ -165,6 +172,14 @@ def _resolve(config: Kubeconfig, options: KubeOptions) -> Target:
         )
     namespace = options.namespace or str(context.get("namespace") or "") or "default"
     return Target(config.source, name, server, namespace, cluster, user)
+
+
+def _is_address(server: str) -> bool:
+    try:
+        parts = urlsplit(server)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _context(config: Kubeconfig, name: str, options: KubeOptions) -> dict[str, Any]:

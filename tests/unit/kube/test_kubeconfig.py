@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fluxstate_tui.kube.errors import BadConfig, NoConfig, UnknownContext
+from fluxstate_tui.kube.errors import BadConfig, ConfigError, NoConfig, UnknownContext
 from fluxstate_tui.kube.kubeconfig import resolve_target
 from fluxstate_tui.kube.options import KubeOptions
 from tests.unit.kube.server import write_kubeconfig
@@ -124,8 +127,9 @@ def test_a_user_that_is_not_there_is_an_error_not_nobody(tmp_path: Path) -> None
         resolve_target(KubeOptions(kubeconfig=path), {})
 
 
-def test_a_server_address_is_needed(tmp_path: Path) -> None:
-    path = write_kubeconfig(tmp_path / "c", "kube:6443")
+@pytest.mark.parametrize("server", ["kube:6443", "", "https://", "https://[bad", "https://a:b"])
+def test_a_server_address_is_needed(tmp_path: Path, server: str) -> None:
+    path = write_kubeconfig(tmp_path / "c", server)
     with pytest.raises(BadConfig, match="no usable server address"):
         resolve_target(KubeOptions(kubeconfig=path), {})
 
@@ -141,3 +145,46 @@ def test_in_a_pod_the_service_account_is_used(tmp_path: Path) -> None:
     assert resolve_target(KubeOptions(namespace="x"), environ, tmp_path).namespace == "x"
     with pytest.raises(NoConfig):
         resolve_target(KubeOptions(kubeconfig="/nowhere"), environ, tmp_path)
+
+
+FIELDS = [
+    *("clusters", "users", "contexts", "current-context", "name", "cluster", "user", "context"),
+    *("server", "namespace", "token"),
+]
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 1) | st.sampled_from(["", "a", "https://a"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+def section(key: str) -> st.SearchStrategy[Any]:
+    """A list as it should be, with junk in places."""
+    named = st.fixed_dictionaries({"name": st.just("a") | JUNK, key: GOOD | JUNK})
+    return st.lists(named, min_size=1, max_size=2) | JUNK
+
+
+GOOD = st.fixed_dictionaries({"server": st.just("https://a"), "cluster": st.just("a")})
+DOCUMENTS = st.fixed_dictionaries(
+    {
+        "clusters": section("cluster"),
+        "users": section("user"),
+        "contexts": section("context"),
+        "current-context": st.just("a") | JUNK,
+    }
+)
+
+
+@given(document=DOCUMENTS | JUNK, context=st.sampled_from([None, "a"]))
+def test_no_junk_in_a_kubeconfig_crashes_it(document: Any, context: str | None) -> None:
+    with tempfile.NamedTemporaryFile("w") as file:
+        yaml.safe_dump(document, file)
+        file.flush()
+        try:
+            target = resolve_target(KubeOptions(kubeconfig=file.name, context=context), {})
+        except ConfigError as error:
+            assert error.message.endswith(".")
+        else:
+            assert target.server == "https://a"
