@@ -1,0 +1,153 @@
+"""What goes wrong around an operation: no job is lost, no queue stays stopped unnoticed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations.choices import Choices, Running
+from fluxstate_tui.operations.plan import OutcomeKind, StepEvent, StepState
+from fluxstate_tui.operations.prepare import prepare
+from tests.faults.stage import NAME, NAMESPACE, Stage
+
+
+async def test_a_dump_that_fails_leaves_no_trace_and_the_queue_goes_on(stage: Stage) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    good = stage.files()
+    await stage.sim.faults.do(
+        "fail-dump", namespace=NAMESPACE, minicluster=NAME, message="flux-dump: Write error"
+    )
+    outcome = await stage.do("save")
+    assert outcome.kind is OutcomeKind.FAILED
+    assert "Write error" in outcome.reason
+    assert stage.files() == good
+    assert await stage.started()
+
+
+async def test_a_volume_that_is_full_is_refused_before_the_queue_is_touched(stage: Stage) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    good = stage.files()
+    await stage.sim.faults.do("fill-disk", path="/data", free=1000)
+    with pytest.raises(FluxstateError, match="bytes free"):
+        await stage.do("save")
+    assert stage.files() == good
+    assert await stage.started()
+
+
+async def test_a_volume_that_fills_up_during_the_dump_leaves_the_good_archives(
+    stage: Stage,
+) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    good = stage.files()
+
+    def fill(event: StepEvent) -> None:
+        if event.step == "commit" and event.state is StepState.DONE:
+            volume = stage.sim.state.volumes.host_path("/data")
+            volume.capacity = volume.used + 300
+
+    operation = await prepare("save", stage.context, await stage.ref())
+    outcome = await operation.run(fill)
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert stage.files() == good
+    assert await stage.started()
+
+
+async def test_a_lead_container_that_dies_while_we_wait_is_noticed(stage: Stage) -> None:
+    await stage.submit("sleep", "600")
+    kills = []
+
+    def kill(event: StepEvent) -> None:
+        if event.step == "wait" and "running" in event.read_back and not kills:
+            kills.append(
+                asyncio.create_task(
+                    stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
+                )
+            )
+
+    operation = await prepare("save", stage.context, await stage.ref())
+    outcome = await operation.run(kill)
+    await asyncio.gather(*kills)
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert "restarted" in outcome.reason
+    assert stage.finished() == {}
+    await stage.up()
+    assert await stage.started()
+
+
+async def test_cancelling_while_jobs_run_puts_the_queue_back(stage: Stage) -> None:
+    await stage.submit("sleep", "600")
+    waiting = asyncio.Event()
+
+    def watch(event: StepEvent) -> None:
+        if event.step == "wait" and "1 running" in event.read_back:
+            waiting.set()
+
+    operation = await prepare("save", stage.context, await stage.ref())
+    running = asyncio.create_task(operation.run(watch))
+    await waiting.wait()
+    assert not await stage.started()
+    operation.cancel()
+    outcome = await running
+    assert outcome.kind is OutcomeKind.CANCELLED
+    assert await stage.started()
+    assert stage.files() == {}
+
+
+async def test_waiting_has_an_end_when_one_is_wanted(stage: Stage) -> None:
+    await stage.submit("sleep", "600")
+    choices = Choices(running=Running.WAIT_AT_MOST, wait_seconds=20)
+    outcome = await stage.do("save", choices)
+    assert outcome.kind is OutcomeKind.FAILED
+    assert "still run" in outcome.reason
+    assert await stage.started()
+    assert len(await stage.jobs()) == 1
+
+
+async def test_running_jobs_can_be_cancelled_or_left(stage: Stage) -> None:
+    job = await stage.submit("sleep", "600")
+    left = await stage.do("save", Choices(running=Running.LEAVE))
+    assert left.kind is OutcomeKind.COMPLETED
+    assert stage.archived() == [{job}]
+    # That archive was not taken idle: it does not stand for the MiniCluster.
+    refused = await prepare("delete", stage.context, await stage.ref())
+    assert (await refused.run(lambda event: None)).exit_code == ExitCode.REFUSED
+    await stage.well("save", Choices(running=Running.CANCEL))
+    assert (await stage.jobs())[job].status == "CANCELED"
+
+
+async def test_a_second_operator_is_told_who_works(stage: Stage) -> None:
+    await stage.submit("sleep", "600")
+    first = await prepare("save", stage.context, await stage.ref())
+    waiting = asyncio.Event()
+    running = asyncio.create_task(
+        first.run(lambda event: waiting.set() if event.step == "wait" else None)
+    )
+    await waiting.wait()
+    second = await stage.do("pause")
+    assert second.exit_code == ExitCode.LOCKED
+    assert "me@test" in second.reason
+    first.cancel()
+    await running
+    assert await stage.started()
+
+
+async def test_an_api_server_that_restarts_meanwhile_is_outlived(stage: Stage) -> None:
+    job = await stage.submit("sleep", "20")
+    restarts = []
+
+    def restart(event: StepEvent) -> None:
+        if event.step == "wait" and not restarts:
+            restarts.append(asyncio.create_task(stage.sim.faults.do("restart-api", seconds=0.3)))
+
+    operation = await prepare("save", stage.context, await stage.ref())
+    outcome = await operation.run(restart)
+    await asyncio.gather(*restarts)
+    assert outcome.kind is OutcomeKind.COMPLETED, outcome
+    assert stage.archived() == [{job}]
+    assert await stage.started()
