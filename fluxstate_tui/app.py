@@ -33,13 +33,14 @@ if TYPE_CHECKING:
 
 Start = Callable[[], Awaitable[None]]
 TICK = 1.0
+OTHER_THEMES_AFTER = 0.3
 
 
 class FluxstateApp(App[int]):
     """The dashboard.
 
     `start` connects and feeds the store; it is awaited after the first paint and may run for
-    ever. When it raises FluxstateError the dashboard stays, says why, and `ctrl+r` tries again.
+    ever; `stop` ends it and returns when all connections are closed. When it raises FluxstateError the dashboard stays, says why, and `ctrl+r` tries again.
     """
 
     TITLE = "fluxstate"
@@ -67,6 +68,7 @@ class FluxstateApp(App[int]):
         actions: Actions,
         *,
         start: Start | None = None,
+        stop: Start | None = None,
         clock: Clock | None = None,
         place: str = "",
         read_only: bool = False,
@@ -86,6 +88,7 @@ class FluxstateApp(App[int]):
             tell=self.tell,
         )
         self._start = start
+        self._stop = stop
         self._archive = archive
         self._wanted_theme = theme
         self._load_first_theme()
@@ -115,9 +118,11 @@ class FluxstateApp(App[int]):
         self.set_interval(TICK, self._tick)
         self.call_after_refresh(self._after_first_paint)
 
-    def on_unmount(self) -> None:
-        """Nobody is told anything any more."""
+    async def on_unmount(self) -> None:
+        """Nobody is told anything any more; remote programs end before we do."""
         self.services.notices.close()
+        if self._stop is not None:
+            await self._stop()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers beyond Textual's own."""
@@ -139,7 +144,7 @@ class FluxstateApp(App[int]):
             self._show_current()
 
     def _after_first_paint(self) -> None:
-        self._load_other_themes()
+        self.set_timer(OTHER_THEMES_AFTER, self._load_other_themes)
         if self._start is not None:
             in_background(self, self._connect, "connection")
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.model.kubernetes import KubeEvent
 from fluxstate_tui.screens.cluster_columns import state_word
 from fluxstate_tui.store import Summary
 from fluxstate_tui.widgets.line import Part
@@ -14,6 +13,7 @@ from fluxstate_tui.widgets.tones import color
 from fluxstate_tui.widgets.words import age
 
 if TYPE_CHECKING:
+    from fluxstate_tui.model.kubernetes import KubeEvent
     from fluxstate_tui.screens.operation_run import OperationRun
 
 

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.store import Changes, Source
-from fluxstate_tui.store.events import Freshness
+from fluxstate_tui.store.freshness import Freshness
 from fluxstate_tui.widgets.footer import KeyFooter
 from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.words import FRESHNESS, age

@@ -14,7 +14,7 @@ from fluxstate_tui.screens.explanation import explanation, headline, trouble_row
 from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.store import Changes, Summary
-from fluxstate_tui.store.events import Freshness
+from fluxstate_tui.store.freshness import Freshness
 from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line
 from fluxstate_tui.widgets.panel import Panel

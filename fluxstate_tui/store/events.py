@@ -7,8 +7,9 @@ data only: no client, no task, no callback. `at` is seconds since the epoch by o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
+
+from fluxstate_tui.store.freshness import Freshness
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogueEntry
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.pod import Pod
     from fluxstate_tui.model.queue import Node, Queue
     from fluxstate_tui.model.reference import ClusterRef
-
-
-class Freshness(Enum):
-    """What a source of data is doing."""
-
-    CONNECTING = "connecting"
-    LIVE = "live"
-    STALE = "stale"
-    FORBIDDEN = "forbidden"
-    ABSENT = "absent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.model.job import Job, JobResult, JobState
-from fluxstate_tui.store.events import Freshness
+from fluxstate_tui.store.freshness import Freshness
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogueEntry

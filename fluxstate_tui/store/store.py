@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from fluxstate_tui.model.kubernetes import KubeEvent, KubeJob
-from fluxstate_tui.model.minicluster import Derived, MiniCluster
-from fluxstate_tui.model.pod import Pod
-from fluxstate_tui.model.queue import Node, Queue
-from fluxstate_tui.store import events as e
 from fluxstate_tui.store.changes import Changes
 from fluxstate_tui.store.picture import ClusterPicture, Source
 from fluxstate_tui.store.summary import Summary, summarize
 from fluxstate_tui.store.workload import Workload
+
+if TYPE_CHECKING:
+    from fluxstate_tui.model.kubernetes import KubeEvent, KubeJob
+    from fluxstate_tui.model.minicluster import Derived, MiniCluster
+    from fluxstate_tui.model.pod import Pod
+    from fluxstate_tui.model.queue import Node, Queue
+    from fluxstate_tui.store import events as e
 
 MAX_EVENTS = 2000
 
@@ -53,32 +55,33 @@ class Store:
         self._derive = derive
         self._changes = Changes()
         self._stale_summaries: set[str] = set()
-        self._handlers: dict[type, Callable[..., None]] = {
-            e.SourceChanged: self._source_changed,
-            e.MiniClustersListed: self._clusters_listed,
-            e.MiniClusterChanged: lambda event: self._cluster_seen(event.item),
-            e.MiniClusterGone: lambda event: self._cluster_gone(event.uid, event.at),
-            e.PodsListed: lambda event: self._pods_touched(self._workload.list_pods(event.items)),
-            e.PodChanged: lambda event: self._pods_touched(self._workload.put_pod(event.item)),
-            e.PodGone: lambda event: self._pods_touched(self._workload.drop_pod(event.uid)),
-            e.KubeJobsListed: lambda event: self._pods_touched(
+        # By name: the classes need not exist before the first event does (20 ms of CPU).
+        self._handlers: dict[str, Callable[..., None]] = {
+            "SourceChanged": self._source_changed,
+            "MiniClustersListed": self._clusters_listed,
+            "MiniClusterChanged": lambda event: self._cluster_seen(event.item),
+            "MiniClusterGone": lambda event: self._cluster_gone(event.uid, event.at),
+            "PodsListed": lambda event: self._pods_touched(self._workload.list_pods(event.items)),
+            "PodChanged": lambda event: self._pods_touched(self._workload.put_pod(event.item)),
+            "PodGone": lambda event: self._pods_touched(self._workload.drop_pod(event.uid)),
+            "KubeJobsListed": lambda event: self._pods_touched(
                 self._workload.list_jobs(event.items)
             ),
-            e.KubeJobChanged: lambda event: self._pods_touched(self._workload.put_job(event.item)),
-            e.KubeJobGone: lambda event: self._pods_touched(self._workload.drop_job(event.uid)),
-            e.KubeEventSeen: self._kube_event_seen,
-            e.BrokerSeen: self._broker_seen,
-            e.QueuesSeen: self._queues_seen,
-            e.JobsListed: self._jobs_listed,
-            e.JobsChanged: self._jobs_changed,
-            e.CatalogueSeen: self._catalogue_seen,
+            "KubeJobChanged": lambda event: self._pods_touched(self._workload.put_job(event.item)),
+            "KubeJobGone": lambda event: self._pods_touched(self._workload.drop_job(event.uid)),
+            "KubeEventSeen": self._kube_event_seen,
+            "BrokerSeen": self._broker_seen,
+            "QueuesSeen": self._queues_seen,
+            "JobsListed": self._jobs_listed,
+            "JobsChanged": self._jobs_changed,
+            "CatalogueSeen": self._catalogue_seen,
         }
         self._now = 0.0
 
     def take(self, event: e.StoreEvent) -> None:
         """Take one event. What it refers to but is not known is kept out, never guessed."""
         self._now = max(self._now, event.at)
-        self._handlers[type(event)](event)
+        self._handlers[type(event).__name__](event)
         if self.on_dirty is not None and (self._changes or self._stale_summaries):
             self.on_dirty()
 

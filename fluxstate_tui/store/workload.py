@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from fluxstate_tui.model.kubernetes import KubeJob
-from fluxstate_tui.model.pod import Pod
-from fluxstate_tui.model.reference import ClusterRef
+if TYPE_CHECKING:
+    from fluxstate_tui.model.kubernetes import KubeJob
+    from fluxstate_tui.model.pod import Pod
+    from fluxstate_tui.model.reference import ClusterRef
 
 
 class Workload:

@@ -287,10 +287,10 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         """One line: the header at 0, below it the rows from the scroll offset on."""
         width = self.size.width
         if y == 0:
-            return self._header().crop_extend(0, width, self.rich_style)
+            return self._header().crop_extend(0, width, self._base)
         line = self.scroll_offset.y + y - 1
         if line >= len(self.selection):
-            return self._empty_line(y).crop_extend(0, width, self.rich_style)
+            return self._empty_line(y).crop_extend(0, width, self._base)
         key = self.selection.key_at(line)
         if line == self._line:
             name = "cursor" if self.has_focus else "cursor-blurred"
@@ -306,6 +306,14 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         if 0 <= line < self.size.height - 1:
             self.refresh(Region(0, line + 1, self.size.width, 1))
 
+    @property
+    def _base(self) -> Style:
+        """The grid's own colours; Textual works them out anew at every call."""
+        style = self._styles_known.get("")
+        if style is None:
+            style = self._styles_known[""] = self.rich_style
+        return style
+
     def _style(self, tone: str) -> Style:
         style = self._styles_known.get(tone)
         if style is None:
@@ -315,7 +323,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
 
     def _row_strip(self, key: K, cursor: str = "") -> Strip:
         row, now = self.selection.rows[key], self._now()
-        base = self.rich_style
+        base = self._base
         if cursor:
             base += self._style(cursor)
         marked = key in self.marked
@@ -333,7 +341,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         return Strip(segments).crop_extend(0, self.size.width, base)
 
     def _header(self) -> Strip:
-        style = self.rich_style + self._style("header")
+        style = self._base + self._style("header")
         text = " " * GUTTER
         for placed in self._placed:
             title = placed.column.title
@@ -345,6 +353,6 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
     def _empty_line(self, y: int) -> Strip:
         lines = self._empty.split("\n")
         if len(self.selection) or not 2 <= y < 2 + len(lines):
-            return Strip.blank(self.size.width, self.rich_style)
-        style = self.rich_style + self._style("off")
+            return Strip.blank(self.size.width, self._base)
+        style = self._base + self._style("off")
         return Strip([Segment(" " * GUTTER + fit(lines[y - 2], self.size.width - GUTTER), style)])

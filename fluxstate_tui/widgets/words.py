@@ -8,7 +8,7 @@ from typing import Final
 
 from fluxstate_tui.model.job import Job, JobResult, JobState
 from fluxstate_tui.model.minicluster import Phase
-from fluxstate_tui.store.events import Freshness
+from fluxstate_tui.store.freshness import Freshness
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -17,52 +17,15 @@ from fluxstate_tui.sim.clock import VirtualClock
 from fluxstate_tui.store.events import (
     BrokerSeen,
     Freshness,
-    JobsChanged,
     JobsListed,
     QueuesSeen,
     SourceChanged,
-    StoreEvent,
 )
 from tests.unit.feeds_queues.cluster import REF, OneLead, minicluster
+from tests.unit.feeds_queues.told import Told
 from tests.unit.flux.script import JOBSPEC, STATS, R, Script, lifetime, listed
 
 A, B = 16 << 24, 17 << 24
-
-
-class Told:
-    """All that the store was told, and a way to wait for more."""
-
-    def __init__(self) -> None:
-        self.events: list[StoreEvent] = []
-        self._more = asyncio.Event()
-
-    def emit(self, event: StoreEvent) -> None:
-        self.events.append(event)
-        self._more.set()
-
-    async def until(self, test: Callable[[StoreEvent], bool]) -> StoreEvent:
-        """The first event that passes; events before it are forgotten."""
-        async with asyncio.timeout(15):
-            while True:
-                while self.events:
-                    event = self.events.pop(0)
-                    if test(event):
-                        return event
-                self._more.clear()
-                await self._more.wait()
-
-    async def source(self, freshness: Freshness, words: str = "") -> SourceChanged:
-        """The source becomes like this."""
-        event = await self.until(
-            lambda event: (
-                isinstance(event, SourceChanged)
-                and event.freshness is freshness
-                and words in event.detail
-            )
-        )
-        assert isinstance(event, SourceChanged)
-        assert event.source == f"queue:{REF.uid}"
-        return event
 
 
 class World:
@@ -108,7 +71,7 @@ async def test_the_store_learns_of_broker_queues_nodes_and_jobs(script: Script) 
     script.answers["job-list.job-stats"] = [{"job_states": {**STATS, "inactive": 1, "total": 1}}]
     async with running(script) as world:
         told = world.told
-        await told.source(Freshness.CONNECTING)
+        assert (await told.source(Freshness.CONNECTING)).source == f"queue:{REF.uid}"
         broker = await told.until(lambda event: isinstance(event, BrokerSeen))
         assert isinstance(broker, BrokerSeen)
         assert (broker.state, broker.version, broker.cluster) == ("run", "0.88.0", REF)
@@ -134,15 +97,10 @@ async def test_what_the_journal_tells_reaches_the_store(script: Script) -> None:
     live[4] = {**live[4], "R": R}
     script.answers["job-manager.events-journal"] = [{"id": -1, "events": []}, *live]
     script.answers["job-list.job-stats"] = [{"job_states": {**STATS, "inactive": 1, "total": 1}}]
-    jobs: dict[int, JobState] = {}
-
-    def ended(event: StoreEvent) -> bool:
-        if isinstance(event, JobsListed | JobsChanged):
-            jobs.update({job.id: job.state for job in event.jobs})
-        return jobs == {A: JobState.INACTIVE}
-
     async with running(script) as world:
-        await world.told.until(ended)
+        await world.told.until(
+            lambda _event: [job.state for job in world.told.jobs.values()] == [JobState.INACTIVE]
+        )
 
 
 async def test_a_cut_connection_marks_the_picture_stale_and_is_made_again(script: Script) -> None:

@@ -203,3 +203,35 @@ async def test_an_error_event_other_than_410_keeps_the_version(tmp_path: Path) -
         await seen.until(lambda: len(server.watched_from) == 2)
     assert server.watched_from == ["10", "10"]
     assert "etcd leader changed" in str(seen.events)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b"3",
+        b"{}",
+        b'{"type":"ADDED"}',
+        b'{"type":"ADDED","object":[1]}',
+        b'{"type":"ADDED","object":{"metadata":null}}',
+        b'{"type":"MODIFIED","object":{"metadata":{}}}',
+        b'{"type":"ERROR"}',
+        b'{"type":"ERROR","object":{"code":"x","message":7}}',
+        b'{"type":"NEWS","object":{"metadata":{}}}',
+        b'{"type":"BOOKMARK"}',
+        b"\xff\xfe",
+    ],
+)
+async def test_no_junk_ends_a_watch(tmp_path: Path, line: bytes) -> None:
+    good = Watched([event("ADDED", pod("b", "11"))])
+    server = WatchServer([listed(pod("a"))], [Watched([line + b"\n"], "close"), good])
+    async with watching(tmp_path, server) as (seen, _):
+        await seen.until(lambda: "b" in seen.names(Changed))
+
+
+async def test_an_object_that_is_none_does_not_end_a_list(tmp_path: Path) -> None:
+    broken = lambda: web.json_response({"items": [{"metadata": None}]})  # noqa: E731
+    server = WatchServer([broken, broken, listed(pod("a"))], [Watched()])
+    async with watching(tmp_path, server) as (seen, _):
+        await seen.until(lambda: seen.states[-1:] == ["live"])
+    assert seen.states == ["stale", "live"]

@@ -123,6 +123,11 @@ class Seen:
                 await asyncio.sleep(0.001)
 
 
+def named(item: Object) -> Object:
+    """Reads an object as strictly as the feeds do: it must have a name."""
+    return {**item, "name": item["metadata"]["name"]}
+
+
 @asynccontextmanager
 async def watching(folder: Path, server: WatchServer) -> AsyncIterator[tuple[Seen, FakeApi]]:
     """Run a ListWatch of pods against that server."""
@@ -130,7 +135,7 @@ async def watching(folder: Path, server: WatchServer) -> AsyncIterator[tuple[See
 
     async def read() -> None:
         watch = ListWatch(
-            cluster, ListQuery(PODS, "ns"), dict, clock=seen.clock, dice=random.Random(1)
+            cluster, ListQuery(PODS, "ns"), named, clock=seen.clock, dice=random.Random(1)
         )
         async with aclosing(watch.events()) as events:
             async for event in events:

@@ -70,6 +70,8 @@ async def test_a_restarting_api_server_refuses_and_comes_back_at_the_same_port(
     services = "/api/v1/namespaces/flux/services"
     assert (await api("GET", services, token=alice))[0] == 200
     await cluster.faults.do("restart-api", seconds=0.2)
+    with pytest.raises(aiohttp.ClientError):
+        await api("POST", services, {})  # A connection from before.
     async with aiohttp.ClientSession() as fresh:
         with pytest.raises(aiohttp.ClientConnectorError):
             await fresh.get(cluster.url + "/api")

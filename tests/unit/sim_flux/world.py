@@ -96,7 +96,7 @@ async def world(*, size: int = 2, state_volume: Volume | None = None, layout: st
     instance = FluxInstance(clock, hosts, **options)
     machine = Machine("flux-sample-0", files, clock, layout=layout, broker=lambda: instance)
     try:
-        await clock.run(instance.start())
+        await clock.run(instance.start(), patience=60)
         if instance.services_up:
             await clock.advance(1.0)  # the other brokers come a little later
             for rank in range(1, size):

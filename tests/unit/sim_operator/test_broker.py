@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import json
 from pathlib import Path
+
+import pytest
 
 from fluxstate_tui.sim.api.deletion import delete
 from fluxstate_tui.sim.api.kinds import MINICLUSTERS, PODS
 from fluxstate_tui.sim.flux.instance import FluxInstance
 from fluxstate_tui.sim.flux.jobspecs import JobRequest
+from fluxstate_tui.sim.machine import Collected
 from tests.unit.sim_operator.conftest import NAMESPACE, World
 
 ARCHIVES = Path(__file__).parents[2] / "data" / "archives"
@@ -35,6 +41,18 @@ def restarts(world: World) -> int:
     return int(world.pods()[0]["status"]["containerStatuses"][0]["restartCount"])
 
 
+async def run_in_lead(world: World, command: str, name: str = "mc") -> tuple[int, str, str]:
+    """A line of the tutorial in the lead's container: exit code, output, errors."""
+    pod = world.cluster.state.lead_pod(NAMESPACE, name)
+    container = world.cluster.state.kubelet.running(NAMESPACE, pod, name)
+    assert container is not None
+    streams = Collected()
+    script = f". /mnt/flux/flux-view.sh && flux proxy $fluxsocket {command}"
+    running = asyncio.ensure_future(container.run(["bash", "-c", script], streams, tty=False))
+    await world.until(running.done)
+    return running.result(), streams.stdout.decode(), streams.stderr.decode()
+
+
 async def kill_lead(world: World) -> None:
     """SIGKILL as the OOM killer sends it, and the way back to `run`."""
     before = restarts(world)
@@ -50,6 +68,49 @@ async def test_an_archive_at_the_path_is_loaded_and_said_so(world: World) -> Non
     assert len(instance(world).jobs.jobs) > 0
     assert "Found existing archive at /state/archive.tar.gz" in world.log()
     assert "restoring content from /state/archive.tar.gz" in world.log()
+
+
+@pytest.mark.parametrize("name", ["basic-completion", "pending", "mixed", "running", "old-0.66"])
+async def test_jobs_of_a_real_archive_come_back_as_real_flux_restored_them(
+    name: str, world: World
+) -> None:
+    arm(world, name)
+    world.minicluster("flux-sample")
+    await world.until(lambda: world.broker_runs("flux-sample"))
+    await world.clock.advance(60)
+    code, out, _ = await run_in_lead(world, "flux jobs -A -a -c0 --json", "flux-sample")
+    assert code == 0
+    ours = {job["id"]: (job["status"], job.get("result")) for job in json.loads(out)["jobs"]}
+    with gzip.open(ARCHIVES / "truth.json.gz") as truth:
+        theirs = json.load(truth)["archives"][f"{name}.tar.gz"]["restored"]
+    assert ours == {job["id"]: (job["status"], job.get("result")) for job in theirs}
+
+
+async def test_a_dump_can_be_made_to_fail_and_to_succeed_again(world: World) -> None:
+    world.minicluster()
+    await world.until(world.broker_runs)
+    about = {"namespace": NAMESPACE, "minicluster": "mc"}
+    await world.cluster.faults.do("fail-dump", **about, message="Input/output error")
+    code, _, errors = await run_in_lead(world, "flux dump /state/a.tar.gz")
+    assert (code, "Input/output error" in errors) == (1, True)
+    await world.cluster.faults.do("fail-dump", **about, message="")
+    assert (await run_in_lead(world, "flux dump --quiet /state/b.tar.gz"))[0] == 0
+
+
+async def test_a_full_disk_cuts_a_dump(world: World) -> None:
+    world.minicluster()
+    await world.until(world.broker_runs)
+    await world.cluster.faults.do("fill-disk", path="/data", free=0)
+    code, _, errors = await run_in_lead(world, "flux dump --quiet /state/a.tar.gz")
+    assert (code, "flux-dump: Write error" in errors) == (1, True)
+
+
+async def test_a_job_runs_in_its_pod_and_sees_the_volume(world: World) -> None:
+    world.minicluster()
+    await world.until(world.broker_runs)
+    submit(world, "bash", "-c", "hostname > /state/where")
+    await world.clock.advance(5)
+    assert (await run_in_lead(world, "cat /state/where"))[1].startswith("mc-")
 
 
 async def test_without_an_archive_it_starts_empty_and_says_nothing(world: World) -> None:

@@ -6,7 +6,11 @@ import asyncio
 import subprocess
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from fluxstate_tui.sim.shell.parser import parse
+from fluxstate_tui.sim.shell.syntax import SyntaxProblem
 from tests.unit.sim_shell.inside import Inside
 
 SCRIPTS = [
@@ -143,3 +147,12 @@ async def test_sourcing_changes_this_shell() -> None:
     inside.files.write("/state/env", b"export A=1\nB=2\n")
     ran = await inside.sh('. /state/env; echo $A$B; sh -c "echo [\\$B]"; . /nope; echo still')
     assert ran.out == "12\n[]\nstill\n"
+
+
+@given(st.text(alphabet="ab $(){}[]'\"`\\;&|<>\n=#*!-:%/0\0é", max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_a_command_or_a_syntax_error(text: str) -> None:
+    try:
+        parse(text)
+    except SyntaxProblem as problem:
+        assert str(problem)

@@ -1,0 +1,174 @@
+"""The queue feed and the file scripts in the simulated cluster, over real HTTP and websockets.
+
+The remote program runs there for real, as a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from fluxstate_tui.feeds.queues import QueueFeed
+from fluxstate_tui.flux.endpoint import NoLead
+from fluxstate_tui.flux.fallback import look
+from fluxstate_tui.flux.files import RemoteFiles, RemoteFileTaken
+from fluxstate_tui.flux.locate import locate
+from fluxstate_tui.flux.session import SessionLost
+from fluxstate_tui.flux.submit import SubmitOptions, submit, tutorial_loop
+from fluxstate_tui.kube.exec_errors import ExecUnknown
+from fluxstate_tui.kube.objects import parse_minicluster
+from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.session import Cluster
+from fluxstate_tui.model.job import JobResult, JobState
+from fluxstate_tui.model.minicluster import MiniCluster
+from fluxstate_tui.sim.server import SimulatedCluster
+from fluxstate_tui.store.events import BrokerSeen, Freshness, QueuesSeen, StoreEvent
+from tests.unit.feeds_queues.told import Told
+
+SPEED = 20.0
+NAME = "flux-sample"
+
+
+class Stage:
+    """A simulated tutorial, a feed on its MiniCluster, and what it told."""
+
+    def __init__(self, sim: SimulatedCluster, cluster: Cluster, minicluster: MiniCluster) -> None:
+        self.sim = sim
+        self.cluster = cluster
+        self.minicluster = minicluster
+        self.told = Told()
+        self.feed = QueueFeed(cluster, self.told.emit, sim.clock, minicluster)
+
+    async def submit(self, *options: SubmitOptions) -> list[int]:
+        assert self.feed.session is not None
+        return [id for one in options for id in (await submit(self.feed.session, one)).ids]
+
+    async def all_ended(self, ids: list[int]) -> None:
+        def ended(_event: StoreEvent) -> bool:
+            jobs = self.told.jobs
+            return all(id in jobs and jobs[id].state is JobState.INACTIVE for id in ids)
+
+        await self.told.until(ended)
+
+
+@asynccontextmanager
+async def stage(folder: Path, flavour: str = "2026-06") -> AsyncIterator[Stage]:
+    async with SimulatedCluster(speed=SPEED, world="tutorial", flavour=flavour) as sim:
+        options = KubeOptions(str(sim.write_kubeconfig(folder / "config")))
+        async with await Cluster.open(options, sim.clock) as cluster:
+            resource = await cluster.minicluster_resource()
+            minicluster = parse_minicluster(await cluster.get(resource, NAME, "default"))
+            found = Stage(sim, cluster, minicluster)
+            task = asyncio.create_task(found.feed.run())
+            try:
+                yield found
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("flavour", ["2026-06", "2025-09", "v1alpha1"])
+async def test_the_tutorials_loop_is_followed_in_every_layout(tmp_path: Path, flavour: str) -> None:
+    async with stage(tmp_path, flavour) as on:
+        await on.told.source(Freshness.LIVE)
+        ids = await on.submit(*tutorial_loop())
+        await on.all_ended(ids)
+        results = {on.told.jobs[id].result for id in ids}
+        assert results == {JobResult.COMPLETED}
+        assert [on.told.jobs[id].name for id in ids] == ["sleep", "whoami"] * 5
+
+
+async def test_a_queue_that_is_stopped_by_anybody_is_seen_stopped(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        endpoint = await locate(on.cluster, on.minicluster)
+        argv = endpoint.flux_argv(["queue", "stop", "--all", "-m", "[/foo] by hand"])
+        await on.cluster.exec(endpoint.namespace, endpoint.pod, endpoint.container, argv)
+        await on.told.until(
+            lambda event: (
+                isinstance(event, QueuesSeen)
+                and event.queues[0].stop_reason == "[/foo] by hand"
+                and not event.queues[0].started
+            )
+        )
+
+
+async def test_the_scaled_clock_of_the_cluster_is_found(tmp_path: Path) -> None:
+    """The feed has the simulation's clock here, so both go at the same rate."""
+    async with stage(tmp_path) as on:
+        seen = await on.told.until(lambda event: isinstance(event, BrokerSeen))
+        assert isinstance(seen, BrokerSeen)
+        assert abs(seen.clock_offset) < 2 * SPEED
+        assert seen.state == "run"
+
+
+async def test_a_killed_container_that_lost_jobs_says_so_and_a_checkpoint_saves_them(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        kept = await on.submit(SubmitOptions(("true",), copies=3))
+        await on.all_ended(kept)
+        assert on.feed.session is not None
+        assert (await on.feed.session.request("kvs.sync"))["synced"]
+        await on.sim.kill_lead("default", NAME)
+        await on.told.source(Freshness.LIVE)
+        assert set(kept) <= set(on.told.jobs)
+        lost = await on.submit(SubmitOptions(("true",), copies=2))
+        await on.all_ended(lost)
+        await on.sim.kill_lead("default", NAME)
+        live = await on.told.source(Freshness.LIVE, "back in time")
+        assert "2 of 5 jobs are gone" in live.detail
+        assert set(on.told.jobs) == set(kept)
+
+
+async def test_a_cut_exec_is_taken_up_again_with_nothing_missing(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        on.sim.faults.add("exec-cut", amount=9000, count=3)
+        await on.told.source(Freshness.LIVE)
+        while on.sim.faults.active:
+            if on.feed.session is None:
+                await on.told.source(Freshness.LIVE)
+            with suppress(SessionLost, ExecUnknown):
+                await on.submit(SubmitOptions(("true",), copies=20))
+        await on.told.source(Freshness.LIVE)
+        endpoint = await locate(on.cluster, on.minicluster)
+        there = {job.id for job in (await look(on.cluster, endpoint)).jobs}
+        await on.all_ended(sorted(there))
+        assert set(on.told.jobs) == there
+
+
+async def test_the_file_scripts_run_in_the_pods_shell(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        endpoint = on.feed.endpoint
+        assert endpoint is not None
+        files = RemoteFiles(on.cluster, endpoint.namespace, endpoint.pod, endpoint.container)
+        folder = "/tmp/[foo] $(x) 'y'"
+        await files.mkdir(folder)
+        content = bytes(range(256)) * 700
+        stat = await files.write_new(f"{folder}/-a b", content)
+        assert (await files.copy(f"{folder}/-a b", f"{folder}/c")).sha256 == stat.sha256
+        await files.link_new(f"{folder}/c", f"{folder}/d")
+        with pytest.raises(RemoteFileTaken):
+            await files.write_new(f"{folder}/d", b"other")
+        assert b"".join([data async for data in files.read(f"{folder}/d")]) == content
+        await files.remove(f"{folder}/c")
+        assert [entry.name for entry in await files.list(folder)] == ["-a b", "d"]
+        assert await files.free_bytes(folder) > 0
+        with pytest.raises(FileNotFoundError):
+            await files.stat(f"{folder}/c")
+
+
+async def test_a_deleted_minicluster_has_no_lead(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        resource = await on.cluster.minicluster_resource()
+        await on.cluster.delete(resource, NAME, "default")
+        await on.told.source(Freshness.ABSENT)
+        with pytest.raises(NoLead):
+            await locate(on.cluster, on.minicluster)
