@@ -263,6 +263,7 @@ class SimulatedCluster:
         """
         assert self._site is not None
         self._context.restarts += 1
+        self._context.down = True
         await self._site.stop()
         self.state.manager.spawn(self._come_back(seconds))
 
@@ -271,6 +272,7 @@ class SimulatedCluster:
         loop = asyncio.get_running_loop()
         self._context.warming_until = loop.time() + CACHES_FILL_SECONDS
         await self.compact()
+        self._context.down = False
         await self._listen()
 
     async def evict_pod(self, namespace: str, pod: str) -> None:

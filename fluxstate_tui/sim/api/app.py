@@ -84,6 +84,8 @@ class ApiApplication:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request; every refusal is a Status."""
+        if self._context.down:
+            return self._broken_connection(request)
         request = _without_prefix(request)
         fault = None
         if request.path != FAULTS_PATH:

@@ -27,6 +27,8 @@ class ApiContext:
     bookmark_seconds: float = 55.0
     # How often the API server was restarted: watches from before never say anything again.
     restarts: int = 0
+    # While it is away, connections that are still open are reset at their next request.
+    down: bool = False
     # Loop time until which users under RBAC get 403: the caches fill after a restart.
     warming_until: float = 0.0
     # Bugs of the simulation: whoever runs it must not overlook them.
