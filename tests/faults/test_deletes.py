@@ -1,0 +1,145 @@
+"""Nothing is deleted that no archive has, unless its name was typed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.errors import NotFound
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.plan import ConsentKind, OutcomeKind, StepEvent, StepState
+from fluxstate_tui.operations.prepare import prepare
+from tests.faults.stage import NAME, NAMESPACE, Stage
+
+
+async def exists(stage: Stage) -> bool:
+    try:
+        await stage.ref()
+    except NotFound:
+        return False
+    return True
+
+
+async def accepts_jobs(stage: Stage) -> bool:
+    return "Job submission is enabled" in await stage.flux("queue", "status")
+
+
+async def test_without_an_archive_a_yes_is_not_enough(stage: Stage) -> None:
+    await stage.submit("true")
+    operation = await prepare("delete", stage.context, await stage.ref())
+    assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
+    outcome = await operation.run(stage.seen.append, "yes")
+    assert outcome.exit_code == ExitCode.REFUSED
+    assert await exists(stage)
+    assert await stage.started()
+
+
+async def test_a_job_that_came_after_the_archive_needs_the_name_again(stage: Stage) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    await stage.submit("true")
+    operation = await prepare("delete", stage.context, await stage.ref())
+    assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
+    assert any("LOST, in no archive: 1" in line for line in operation.plan.preview)
+    await operation.close()
+
+
+async def test_a_job_that_comes_between_the_question_and_the_delete_stops_it(
+    stage: Stage,
+) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    operation = await prepare("delete", stage.context, await stage.ref())
+    assert operation.plan.consent.kind is ConsentKind.CONFIRM
+    late = await stage.submit("true")
+    outcome = await operation.run(stage.seen.append)
+    assert outcome.exit_code == ExitCode.REFUSED
+    assert late in await stage.jobs()
+    assert await stage.started()
+    assert await accepts_jobs(stage)
+
+
+async def test_no_job_can_slip_in_while_it_is_deleted(stage: Stage) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    tries = []
+
+    def submit(event: StepEvent) -> None:
+        if event.step == "close" and event.state is StepState.DONE:
+            tries.append(asyncio.create_task(stage.submit("true")))
+
+    operation = await prepare("delete", stage.context, await stage.ref())
+    outcome = await operation.run(submit)
+    (slipped,) = await asyncio.gather(*tries, return_exceptions=True)
+    assert isinstance(slipped, Exception), "the job was accepted and is lost"
+    assert outcome.kind is OutcomeKind.COMPLETED
+
+
+async def test_a_damaged_archive_does_not_stand_for_the_minicluster(stage: Stage) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    (name,) = [name for name in stage.finished() if name.endswith(".tar.gz")]
+    data = bytearray(stage.volume.read(f"/fluxstate/{name}"))
+    data[len(data) // 2] ^= 1
+    stage.volume.write(f"/fluxstate/{name}", bytes(data))
+    operation = await prepare("delete", stage.context, await stage.ref())
+    assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
+    await operation.close()
+
+
+async def test_an_archive_of_an_earlier_minicluster_of_that_name_does_not_count(
+    stage: Stage,
+) -> None:
+    await stage.submit("true")
+    await stage.well("delete", Choices(save_first=True))
+    await stage.well("restore")
+    operation = await prepare("delete", stage.context, await stage.ref())
+    assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
+    await operation.close()
+
+
+async def test_a_delete_that_fails_lets_the_queue_go_on(stage: Stage) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    stage.sim.faults.add("status", method="DELETE", path="miniclusters", count=-1, code=409)
+    outcome = await stage.do("delete")
+    stage.sim.faults.clear()
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert await exists(stage)
+    assert await stage.started()
+    assert await accepts_jobs(stage)
+    assert stage.unfinished() == []
+
+
+@pytest.mark.parametrize("kind", ["drop", "lost-answer"])
+async def test_a_delete_whose_answer_is_lost_is_looked_up(stage: Stage, kind: str) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    stage.sim.faults.add(kind, method="DELETE", path="miniclusters")
+    outcome = await stage.do("delete")
+    assert outcome.kind is OutcomeKind.COMPLETED, outcome
+    assert not await exists(stage)
+
+
+async def test_done_means_that_every_pod_is_gone(stage: Stage) -> None:
+    await stage.submit("true")
+    await stage.well("delete", Choices(save_first=True))
+    waited = [event.read_back for event in stage.seen if event.step == "gone"]
+    assert any("pods/" in text for text in waited)
+    assert stage.sim.state.instance(NAMESPACE, NAME) is None
+
+
+async def test_a_dead_minicluster_is_deleted_only_by_its_name(stage: Stage) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    instance = stage.sim.state.instance(NAMESPACE, NAME)
+    assert instance is not None
+    instance.exit(1)
+    operation = await prepare("delete", stage.context, await stage.ref())
+    assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
+    outcome = await operation.run(stage.seen.append, NAME)
+    assert outcome.kind is OutcomeKind.COMPLETED, outcome
+    await stage.well("restore")
+    assert len(await stage.jobs()) == 1
