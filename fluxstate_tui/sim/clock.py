@@ -14,8 +14,8 @@ SETTLE_ROUNDS = 50
 """Loop turns that a woken task gets before virtual time goes on."""
 
 
-PATIENCE = 1000
-"""How often `VirtualClock.run` settles without anybody sleeping before it gives up."""
+PATIENCE = 0.3
+"""Real seconds that `VirtualClock.run` waits for threads when nobody sleeps before it gives up."""
 
 T = TypeVar("T")
 
@@ -71,24 +71,31 @@ class VirtualClock:
         self._now = end
         await self.settle()
 
-    async def run(self, work: Coroutine[Any, Any, T], *, limit: float = 86400.0) -> T:
+    async def run(
+        self,
+        work: Coroutine[Any, Any, T],
+        *,
+        limit: float = 86400.0,
+        patience: float = PATIENCE,
+    ) -> T:
         """Let time pass, event by event, until the work is done.
 
-        TimeoutError after `limit` s, or when nothing sleeps and nothing comes of waiting.
+        TimeoutError after `limit` s, or when nothing sleeps and nothing comes of waiting for
+        `patience` real seconds.
         """
         end = self._now + limit
         task = asyncio.get_running_loop().create_task(work)
-        patience = PATIENCE
+        idle_since = time.monotonic()
         try:
             await self.settle()
             while not task.done():
                 if self._next_at() <= end:
                     await self._wake_next()
-                    patience = PATIENCE
-                elif self._sleepers or not patience:
+                    idle_since = time.monotonic()
+                elif self._sleepers or time.monotonic() > idle_since + patience:
                     raise TimeoutError("the work waits for something that never happens")
                 else:
-                    patience -= 1
+                    await asyncio.sleep(0.0005)
                     await self.settle()
             return task.result()
         finally:

@@ -75,6 +75,9 @@ class Agenda:
             self._due = max(when, self._last)
             try:
                 callback()
+            except Exception as error:  # one broken job must not stop all others
+                context = {"message": "an event of the simulated Flux failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
             finally:
                 self._due = None
 

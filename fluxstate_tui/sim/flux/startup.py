@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.model.jobid import f58
+from fluxstate_tui.sim.flux.background import in_background
 from fluxstate_tui.sim.flux.content import Content
 from fluxstate_tui.sim.flux.job import SimJob
 from fluxstate_tui.sim.flux.restore import RestoreError, load_content
@@ -17,6 +18,12 @@ RC1_SECONDS = 0.5
 RESTORE_SECONDS_PER_JOB = 0.00125
 REPLAY_SECONDS_PER_JOB = 0.0012
 JOB_LIST_SECONDS_PER_JOB = 0.00005
+LARGE_ARCHIVE = 500_000
+JOBS_AT_A_TIME = 100
+
+
+class _KilledError(Exception):
+    """The broker was killed while it started."""
 
 
 class Startup:
@@ -28,10 +35,16 @@ class Startup:
 
     async def run(self) -> bool:
         """Go through the states to quorum. False when rc1 failed."""
+        try:
+            return await self._start()
+        except _KilledError:
+            return False
+
+    async def _start(self) -> bool:
         instance = self._instance
         instance.started_at = instance.clock.now()
         instance.set_state("join")
-        await instance.clock.sleep(0.015)
+        await self._wait(0.015)
         self._log.add("builtins-success: load-builtins->join 14.795ms")
         self._log.add("parent-none: join->config-sync 0.035527ms")
         self._log.add("sync-none: config-sync->init 0.033482ms")
@@ -46,19 +59,25 @@ class Startup:
             return False
         return await self._load(content)
 
+    async def _wait(self, seconds: float) -> None:
+        await self._instance.clock.sleep(seconds)
+        if not self._instance.alive:
+            raise _KilledError
+
     async def _content(self) -> Content:
         """What the KVS starts with: the archive, the last checkpoint, or nothing."""
         instance = self._instance
         statedir = instance.statedir
         if not instance.restore_path:
-            await instance.clock.sleep(RC1_SECONDS)
+            await self._wait(RC1_SECONDS)
             return statedir.checkpoint or Content()
         statedir.truncate()
-        await instance.clock.sleep(RC1_SECONDS)
+        await self._wait(RC1_SECONDS)
         if instance.restore is None:
             return Content()
-        content = load_content(instance.restore)
-        await instance.clock.sleep(len(content.jobs) * RESTORE_SECONDS_PER_JOB)
+        many = len(instance.restore) > LARGE_ARCHIVE
+        content = await in_background(many, load_content, instance.restore)
+        await self._wait(len(content.jobs) * RESTORE_SECONDS_PER_JOB)
         if content.keys or content.jobs:
             statedir.save(content, instance.clock.now())
         return content
@@ -73,7 +92,7 @@ class Startup:
         self._log.add(f"rc1.0: {rc1} Exited (rc=1) 0.4s", level="err")
         self._log.add("rc1-fail: init->shutdown 0.386944s")
         instance.set_state("shutdown")
-        await instance.clock.sleep(0.2)
+        await self._wait(0.2)
         self._log.add("children-none: shutdown->finalize 1.47121ms")
         self._log.add("rc3.0: flux modprobe rc3 Exited (rc=0) 0.2s")
         self._log.add("rc3-success: finalize->goodbye 0.185664s")
@@ -97,17 +116,17 @@ class Startup:
         first = Content(dict(instance.kvs.keys), content.jobs)
         instance.statedir.save(first, instance.clock.now())
         instance.append_event("resource.eventlog", "resource-define", {"method": "configuration"})
-        await instance.clock.sleep(len(content.jobs) * REPLAY_SECONDS_PER_JOB)
-        if instance.state != "init":
-            return False
-        self._load_jobs(content)
+        await self._wait(len(content.jobs) * REPLAY_SECONDS_PER_JOB)
+        await self._load_jobs(content)
         self._finish(len(content.jobs))
         return True
 
-    def _load_jobs(self, content: Content) -> None:
+    async def _load_jobs(self, content: Content) -> None:
         jobs = self._instance.jobs
-        for job_id in sorted(content.jobs):
+        for number, job_id in enumerate(sorted(content.jobs)):
             jobs.load(SimJob.load(content.jobs[job_id]))
+            if number % JOBS_AT_A_TIME == 0:
+                await self._wait(0.0)
         running = sum(jobs.jobs[job_id].state.running for job_id in jobs.active)
         self._log.add(f"restart: {len(content.jobs)} jobs", source="job-manager")
         self._log.add(f"restart: {running} running jobs", source="job-manager")

@@ -33,7 +33,10 @@ _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)[ \t]*\(\)")
 def parse(text: str) -> Node:
     """The tree of a whole text. IncompleteInput when more lines may help, else SyntaxProblem."""
     parser = Parser(text)
-    tree = parser.sequence(frozenset())
+    try:
+        tree = parser.sequence(frozenset())
+    except RecursionError:
+        raise SyntaxProblem("commands are nested too deep") from None
     parser.reader.skip_blanks()
     if rest := parser.reader.peek():
         raise SyntaxProblem(f"syntax error near unexpected token `{rest}'")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.sim.machine import Machine
 
 EXIT_SIGPIPE = 141
+EXIT_SEGV = 139
 EXIT_NOT_EXECUTABLE = 126
 EXIT_NOT_FOUND = 127
 
@@ -99,9 +100,14 @@ async def run_program(program: Program, process: Process) -> int:
         return end.code
     except BrokenPipeError:
         return EXIT_SIGPIPE
+    except RecursionError:
+        return EXIT_SEGV
     except UsageError as error:
         await process.err(f"{process.name}: {error.message}\n")
         return error.code
+    except (IndexError, ValueError):  # programs take their operands without counting them first
+        await process.err(f"{process.name}: missing or invalid operand\n")
+        return 1
     except OSError as error:
         await process.err(f"{process.name}: {error.filename or ''}: {error.strerror}\n")
         return 1

@@ -149,6 +149,11 @@ async def test_sourcing_changes_this_shell() -> None:
     assert ran.out == "12\n[]\nstill\n"
 
 
+async def test_endless_nesting_ends_the_shell_and_nothing_else() -> None:
+    assert (await Inside().sh("f() { f; }; f")).code == 139
+    assert (await Inside().sh("echo " + "$(" * 3000 + ")" * 3000)).code in (2, 139)
+
+
 @given(st.text(alphabet="ab $(){}[]'\"`\\;&|<>\n=#*!-:%/0\0é", max_size=40))
 @settings(max_examples=300, deadline=None)
 def test_any_text_is_a_command_or_a_syntax_error(text: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from fluxstate_tui.archive.entries import Entry
 from fluxstate_tui.archive.writer import write_archive
+from fluxstate_tui.sim.flux.background import in_background
 from fluxstate_tui.sim.flux.cli.connection import Connection, connect
 from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.shell.options import Options, parse_options
@@ -28,6 +29,7 @@ _SPEC = "h,help v,verbose q,quiet checkpoint no-cache ignore-failed-read sd-noti
 _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 SECONDS_PER_JOB = 0.011
 CHUNK = 65536
+MANY_ENTRIES = 5000
 
 
 async def dump(process: Process) -> int:
@@ -59,7 +61,7 @@ async def _write(process: Process, connection: Connection, options: Options, tar
         await _progress(process, len(entries))
     await process.machine.clock.sleep(_seconds(connection, options))
     suffix = ".tar" if target == "-" else next(s for s in _longest_first() if target.endswith(s))
-    data = write_archive(entries, suffix)
+    data = await in_background(len(entries) > MANY_ENTRIES, write_archive, entries, suffix)
     if target == "-":
         await process.stdout.write(data)
         return 0

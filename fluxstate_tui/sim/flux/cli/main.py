@@ -7,6 +7,7 @@ from importlib import import_module
 
 from fluxstate_tui.sim.flux.cli.connection import CannotConnect
 from fluxstate_tui.sim.flux.errors import FluxError
+from fluxstate_tui.sim.flux.watching import InstanceGoneError
 from fluxstate_tui.sim.shell.process import Process, UsageError
 
 Command = Callable[[Process], Awaitable[int]]
@@ -58,6 +59,8 @@ async def _guarded(name: str, command: Command, process: Process) -> int:
     except FluxError as error:
         mark = "" if name in _IN_C else "ERROR: "
         return await _say(process, f"{process.name}: {mark}{error.message}")
+    except InstanceGoneError:
+        return await _say(process, f"{process.name}: Connection reset by peer")
     except UsageError as error:
         mark = "" if name in _IN_C or error.code == 2 else "ERROR: "
         return await _say(process, f"{process.name}: {mark}{error.message}", error.code)
