@@ -38,7 +38,8 @@ def submit(world: World, *command: str) -> int:
 
 def restarts(world: World) -> int:
     """How often the lead's container was restarted."""
-    return int(world.pods()[0]["status"]["containerStatuses"][0]["restartCount"])
+    statuses = [s for pod in world.pods()[:1] for s in pod["status"].get("containerStatuses", [])]
+    return int(statuses[0]["restartCount"]) if statuses else 0
 
 
 async def run_in_lead(world: World, command: str, name: str = "mc") -> tuple[int, str, str]:
@@ -256,3 +257,54 @@ async def test_files_on_the_host_outlive_pods_and_pods_own_files_do_not(world: W
     assert container is not None
     assert container.machine.files.read("/state/kept") == b"1"
     assert not container.machine.files.exists("/opt/software/lost")
+
+
+async def test_named_queues_come_up_stopped(world: World) -> None:
+    config = "[queues.batch]\n[queues.debug]\n[policy.jobspec.defaults.system]\nqueue = 'batch'\n"
+    world.minicluster(flux={"brokerConfig": config})
+    await world.until(world.broker_runs)
+    _, out, _ = await run_in_lead(world, "flux queue status")
+    assert "batch: Scheduling is stopped" in out
+    assert "debug: Scheduling is stopped" in out
+
+
+async def test_with_cleanup_the_minicluster_goes_when_its_lead_has_ended(world: World) -> None:
+    container = {"image": "rockylinux:9", "command": "hostname"}
+    world.minicluster(interactive=False, cleanup=True, containers=[container])
+    await world.until(lambda: world.store.get(MINICLUSTERS, NAMESPACE, "mc") is None)
+    await world.until(lambda: not world.pods())
+
+
+async def test_in_strict_mode_a_failed_restore_restarts_the_lead_again_and_again(
+    world: World,
+) -> None:
+    arm(world, "truncated")
+    world.minicluster(logging={"strict": True})
+    await world.until(lambda: restarts(world) >= 2)
+    last = world.pods()[0]["status"]["containerStatuses"][0]["lastState"]["terminated"]
+    assert (last["exitCode"], last["reason"]) == (1, "Error")
+
+
+async def test_a_quiet_minicluster_does_not_tell_that_it_found_an_archive(world: World) -> None:
+    arm(world, "pending")
+    world.minicluster(logging={"quiet": True})
+    await world.until(world.broker_runs)
+    assert "Found existing archive" not in world.log()
+
+
+async def test_a_low_min_size_lets_the_broker_run_before_everybody_is_there(world: World) -> None:
+    world.minicluster(size=3, minSize=1)
+    await world.until(world.broker_runs)
+    assert instance(world).quorum == 1
+
+
+async def test_the_previous_log_of_a_killed_lead_can_still_be_read(world: World) -> None:
+    world.minicluster()
+    await world.until(world.broker_runs)
+    await kill_lead(world)
+    pod = world.pods()[0]["metadata"]["name"]
+    kubelet = world.cluster.state.kubelet
+    previous = kubelet.log(NAMESPACE, pod, "mc", previous=True)
+    assert previous is not None
+    assert any("quorum-full" in line for _, line in previous.lines)
+    assert "restored KVS from checkpoint on" in world.log()
