@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from fluxstate_tui.kube.errors import Gone
 from fluxstate_tui.kube.list_body import decode_list
 from fluxstate_tui.kube.resources import Resource
+from fluxstate_tui.model.loose import as_map
 
 if TYPE_CHECKING:
     from fluxstate_tui.kube.session import Cluster
@@ -77,7 +78,7 @@ async def _pages(
         except ValueError as error:
             raise cluster.no_api_answer(body) from error
         items += page
-        metadata = fields.get("metadata") or {}
+        metadata = as_map(fields.get("metadata"))
         token = metadata.get("continue") or ""
         if not token:
             return Listing(items, str(metadata.get("resourceVersion") or ""))

@@ -7,6 +7,7 @@ is met with jittered back-off. It never ends by itself and never raises KubeErro
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from fluxstate_tui.clock import Clock
 from fluxstate_tui.kube.backoff import Backoff
 from fluxstate_tui.kube.errors import (
+    NOTHING_CHANGED,
     BadAnswer,
     CrdMissing,
     Forbidden,
@@ -24,7 +26,7 @@ from fluxstate_tui.kube.errors import (
     Unauthorized,
 )
 from fluxstate_tui.kube.listing import ListQuery, list_all
-from fluxstate_tui.kube.status_errors import error_from_response
+from fluxstate_tui.kube.status_errors import error_from_response, shorten
 from fluxstate_tui.kube.watch_events import (
     Changed,
     Deleted,
@@ -34,6 +36,7 @@ from fluxstate_tui.kube.watch_events import (
     WatchState,
 )
 from fluxstate_tui.kube.watch_lines import Chunks, Lines, decoded
+from fluxstate_tui.model.loose import as_map, as_whole
 
 if TYPE_CHECKING:
     from fluxstate_tui.kube.session import Cluster
@@ -112,10 +115,14 @@ class ListWatch(Generic[Read]):
 
     def _slim_and_make(self, item: Object) -> Read:
         """Without managedFields: half of every object, and nobody looks at them."""
-        metadata = item.get("metadata")
-        if isinstance(metadata, dict):
-            metadata.pop("managedFields", None)
-        return self._make(item)
+        try:
+            item["metadata"].pop("managedFields", None)
+            return self._make(item)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            said = shorten(json.dumps(item).encode())
+            raise BadAnswer(
+                f"The API server sent an object that is none: {said}.", safe=NOTHING_CHANGED
+            ) from error
 
     async def _watch(self) -> AsyncGenerator[WatchEvent[Read], None]:
         """One watch request, from its opening to its end."""
@@ -167,10 +174,10 @@ class ListWatch(Generic[Read]):
                 yield event
 
     def _understand(self, document: Object) -> WatchEvent[Read] | None:
-        kind, item = document.get("type"), document.get("object") or {}
+        kind, item = document.get("type"), dict(as_map(document.get("object")))
         if kind == "ERROR":
             raise self._error_event(item)
-        version = (item.get("metadata") or {}).get("resourceVersion")
+        version = as_map(item.get("metadata")).get("resourceVersion")
         if version:
             self._version = str(version)
         if kind == "BOOKMARK":
@@ -183,7 +190,7 @@ class ListWatch(Generic[Read]):
         raise BadAnswer(f"A watch sent an event of the unknown type {kind!r}.")
 
     def _error_event(self, status: Object) -> KubeError:
-        code = int(status.get("code") or 500)
+        code = as_whole(status.get("code")) or 500
         if status.get("reason") in ("Expired", "Gone"):
             code = 410
         said = str(status.get("message") or "no reason given")

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from fluxstate_tui.model.kubernetes import KubeEvent, KubeJob
+from fluxstate_tui.model.loose import as_map, as_maps
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.model.pod import ContainerState, Pod
 from fluxstate_tui.model.reference import ClusterRef
@@ -32,8 +33,8 @@ def epoch(text: object) -> float | None:
 
 def parse_minicluster(raw: Object) -> MiniCluster:
     """A MiniCluster, v1alpha1 or v1alpha2."""
-    metadata, spec = raw["metadata"], raw.get("spec") or {}
-    conditions = (raw.get("status") or {}).get("conditions") or ()
+    metadata, spec = raw["metadata"], as_map(raw.get("spec"))
+    conditions = as_maps(as_map(raw.get("status")).get("conditions"))
     return MiniCluster(
         ref=ClusterRef(metadata["namespace"], metadata["name"], metadata["uid"]),
         api_version=str(raw.get("apiVersion") or ""),
@@ -42,7 +43,7 @@ def parse_minicluster(raw: Object) -> MiniCluster:
         max_size=_whole(spec.get("maxSize"), 0) or None,
         min_size=_whole(spec.get("minSize"), 0) or None,
         interactive=bool(spec.get("interactive")),
-        archive_path=str((spec.get("archive") or {}).get("path") or ""),
+        archive_path=str(as_map(spec.get("archive")).get("path") or ""),
         created=epoch(metadata.get("creationTimestamp")) or 0.0,
         deleting_since=epoch(metadata.get("deletionTimestamp")),
         conditions={str(c.get("type")): c.get("status") == "True" for c in conditions},

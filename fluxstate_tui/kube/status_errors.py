@@ -17,6 +17,7 @@ from fluxstate_tui.kube.request_info import RequestInfo
 from fluxstate_tui.kube.resources import FLUX_GROUP
 
 _SHOWN = 200
+_READING = ("GET", "HEAD")
 _USER = re.compile(r'User "([^"]*)" cannot (\S+) resource "([^"]*)"')
 _RELOAD = "Somebody changed it at the same time: look at it again and repeat."
 _UNEXPECTED = "The object is not as it was expected to be: look at it again."
@@ -43,7 +44,9 @@ def error_from_response(
         return _forbidden(info, said)
     if status == 404:
         return _not_found(info, document, said)
-    if status == 429 or (status >= 500 and "Retry-After" in (headers or {})):
+    # A change that failed with 5xx may have been carried out, so it is never sent again by itself.
+    asks_to_wait = status >= 500 and method in _READING and "Retry-After" in (headers or {})
+    if status == 429 or asks_to_wait:
         return errors.TooManyRequests(_sentence(said), retry_after=retry_after(headers))
     return _by_code(status, document, said, method)
 
@@ -142,7 +145,8 @@ def _by_code(status: int, document: dict[str, Any], said: str, method: str) -> K
         advice = "Correct these fields." if causes else _UNEXPECTED
         return errors.Invalid(sentence, causes=causes, advice=advice)
     if status >= 500:
-        safe = errors.NOTHING_CHANGED if method in ("GET", "HEAD") else ""
+        unsure = "It may have been carried out or not: look before you repeat it."
+        safe = errors.NOTHING_CHANGED if method in _READING else unsure
         return errors.ServerError(
             f"The API server failed (HTTP {status}): {said.rstrip('.')}.",
             safe=safe,

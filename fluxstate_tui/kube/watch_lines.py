@@ -90,10 +90,12 @@ async def decoded(lines: Iterator[bytes]) -> AsyncIterator[dict[str, Any]]:
     for line in lines:
         try:
             document = json.loads(line)
-        except ValueError as error:
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
             raise BadAnswer(
-                f"A watch sent something that is no JSON: {shorten(line)}", safe=NOTHING_CHANGED
-            ) from error
+                f"A watch sent something that is no event: {shorten(line)}.", safe=NOTHING_CHANGED
+            )
         yield document
         if time.perf_counter() - started > SLICE_SECONDS:
             await asyncio.sleep(0)

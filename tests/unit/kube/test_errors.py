@@ -120,6 +120,21 @@ async def test_a_429_waits_as_long_as_it_is_told_and_then_gives_up(tmp_path: Pat
     assert len(api.asked) == 4
 
 
+async def test_a_5xx_that_asks_to_wait_is_repeated_for_reading_only(tmp_path: Path) -> None:
+    clock = QuickClock()
+    later = status(503, "starting", headers={"Retry-After": "2"})
+    async with (
+        fake_api(answers(later, ok({"items": []}), later)) as api,
+        await open_cluster(tmp_path, api.url, clock) as cluster,
+    ):
+        await cluster.list(PODS)
+        assert clock.pauses == [2.0]
+        with pytest.raises(errors.ServerError) as caught:
+            await cluster.create(PODS, CREATE_BODY, "ns")
+    assert len(api.asked) == 3
+    assert "may have been carried out or not" in caught.value.safe
+
+
 async def test_a_5xx_says_that_it_is_the_server(tmp_path: Path) -> None:
     error, _ = await failing(tmp_path, status(500, "etcd is gone"), errors.ServerError)
     assert "HTTP 500" in error.message
