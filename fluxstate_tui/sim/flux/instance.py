@@ -159,7 +159,12 @@ class FluxInstance:
 
     def checkpoint(self) -> None:
         """Write a KVS checkpoint: what a killed broker comes back with."""
-        self.statedir.save(self.content(), self.clock.now())
+        self.statedir.save(self.content(), self.clock.now(), self.sequence)
+
+    @property
+    def sequence(self) -> int:
+        """The KVS root's sequence number: it grows with every change."""
+        return self.kvs.version + self.jobs.events_posted
 
     def content(self) -> Content:
         """The whole KVS as it is now."""

@@ -51,6 +51,7 @@ class JobManager:
         self.inactive: deque[int] = deque()
         self.active: dict[int, None] = {}
         self.running = 0
+        self.events_posted = 0
         self.executor = Executor(
             agenda,
             runner,
@@ -101,6 +102,7 @@ class JobManager:
         was_running = job.state.running
         event = Event(self.agenda.now(), name, context or {})
         job.post(event)
+        self.events_posted += 1
         self.running += job.state.running - was_running
         for listener in tuple(self._listeners):
             listener(job, event)

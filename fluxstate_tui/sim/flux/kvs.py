@@ -13,7 +13,10 @@ _JOB_KEY = re.compile(r"job\.((?:[0-9a-f]{4}\.){3}[0-9a-f]{4})\.(.+)")
 
 
 class Kvs:
-    """`keys` are all keys outside of jobs; a job's keys come from the job manager."""
+    """`keys` are all keys outside of jobs; a job's keys come from the job manager.
+
+    `version` counts commits of keys; it goes on where the last checkpoint was.
+    """
 
     def __init__(self, manager: JobManager) -> None:
         self.keys: dict[str, bytes] = {}

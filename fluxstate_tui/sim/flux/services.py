@@ -36,7 +36,6 @@ class Services:
 
     def __init__(self, instance: FluxInstance) -> None:
         self._instance = instance
-        self._synced: dict[str, Any] | None = None
 
     async def call(self, topic: str, payload: dict[str, Any] | None, userid: int) -> Answer:
         """The answer, or FluxError."""
@@ -214,12 +213,12 @@ class Services:
     # -- KVS -------------------------------------------------------------------------------
 
     def _getroot(self, _payload: dict[str, Any], _userid: int) -> Answer:
-        return {"rootref": self._rootref(), "rootseq": self._instance.kvs.version, "owner": 0}
+        return {**self._root(), "owner": self._instance.owner_uid}
 
-    def _rootref(self) -> str:
-        instance = self._instance
-        text = f"{instance.kvs.version}/{len(instance.jobs.jobs)}/{instance.agenda.now()}"
-        return "sha1-" + hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    def _root(self) -> dict[str, Any]:
+        """The KVS root: every commit and every job event makes a new one."""
+        sequence = self._instance.sequence
+        return {"rootref": _reference(sequence), "rootseq": sequence}
 
     def _kvs_lookup(self, payload: dict[str, Any], _userid: int) -> Answer:
         value = self._instance.kvs.get(str(payload["key"]))
@@ -234,21 +233,20 @@ class Services:
                 instance.kvs.unlink(str(operation["key"]))
             else:
                 instance.kvs.put(str(operation["key"]), base64.b64decode(entry["data"]))
-        root = {"rootref": self._rootref(), "rootseq": instance.kvs.version}
         if int(payload.get("flags", 0)) & KVS_SYNC:
             instance.checkpoint()
-            self._synced = root
-        return root
+        return self._root()
 
     def _checkpoint_get(self, _payload: dict[str, Any], _userid: int) -> Answer:
         statedir = self._instance.statedir
         if statedir.checkpoint is None:
             raise FluxError(errno.ENOENT)
-        text = f"{statedir.when}/{len(statedir.checkpoint.jobs)}"
-        reference = "sha1-" + hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-        root = self._synced or {"rootref": reference, "rootseq": 1}
-        value = {"version": 1, "timestamp": statedir.when}
-        value |= {"rootref": root["rootref"], "sequence": root["rootseq"]}
+        value = {
+            "version": 1,
+            "rootref": _reference(statedir.sequence),
+            "sequence": statedir.sequence,
+            "timestamp": statedir.when,
+        }
         return {"value": [value]}
 
     # -- resources -------------------------------------------------------------------------
@@ -270,6 +268,11 @@ class Services:
         resources = self._instance.resources
         resources.undrain(resources.targets(str(payload["targets"])))
         return None
+
+
+def _reference(sequence: int) -> str:
+    """A root's blobref (made up: the simulation has no content store)."""
+    return "sha1-" + hashlib.sha1(b"root %d" % sequence, usedforsecurity=False).hexdigest()
 
 
 def _unsigned(text: str) -> dict[str, Any]:

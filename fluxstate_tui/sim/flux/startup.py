@@ -79,7 +79,7 @@ class Startup:
         content = await in_background(many, load_content, instance.restore)
         await self._wait(len(content.jobs) * RESTORE_SECONDS_PER_JOB)
         if content.keys or content.jobs:
-            statedir.save(content, instance.clock.now())
+            statedir.save(content, instance.clock.now(), 1)
         return content
 
     async def _fail(self, text: str) -> None:
@@ -114,7 +114,8 @@ class Startup:
         instance.append_event("admin.eventlog", "start", start)
         instance.save_resources()
         first = Content(dict(instance.kvs.keys), content.jobs)
-        instance.statedir.save(first, instance.clock.now())
+        instance.kvs.version = instance.statedir.sequence + 1
+        instance.statedir.save(first, instance.clock.now(), instance.sequence)
         instance.append_event("resource.eventlog", "resource-define", {"method": "configuration"})
         await self._wait(len(content.jobs) * REPLAY_SECONDS_PER_JOB)
         await self._load_jobs(content)

@@ -17,12 +17,14 @@ class StateDir:
 
     checkpoint: Content | None = None
     when: float = 0.0
+    sequence: int = 0
 
     def truncate(self) -> None:
         """As rc1 does before it restores an archive."""
         self.checkpoint = None
 
-    def save(self, content: Content, when: float) -> None:
-        """Write a checkpoint."""
+    def save(self, content: Content, when: float, sequence: int) -> None:
+        """Write a checkpoint: the content, the time, and the KVS root's sequence number."""
         self.checkpoint = content
         self.when = when
+        self.sequence = sequence
