@@ -30,6 +30,8 @@ from fluxstate_tui.model.resources import ResourceSet
 Progress = Callable[[int, int], None]
 Cancelled = Callable[[], bool]
 
+_MANY_OBJECTS = 50_000
+
 
 class ReadingCancelledError(FluxstateError):
     """Whoever asked for the archive does not want it any more."""
@@ -122,19 +124,25 @@ def read_archive(
     if opened.size == 0:
         findings.add(Kind.ZERO_BYTES, "", "the file has 0 bytes; Flux would start EMPTY from it")
         return _archive(opened, None, findings)
-    assembly: Assembly | None = None
     with _no_collection():
-        try:
-            members = open_members(opened)
-            assembly = Assembly(members, findings, thorough=thorough)
-            assembly.run()
-        except BrokenArchiveError as error:
-            findings.note(error.finding)
-            if assembly is not None:
-                assembly.cut_short(error.finding.kind)
+        assembly = _assembled(opened, findings, thorough=thorough)
+        return _archive(opened, assembly, findings)
+
+
+def _assembled(source: Source, findings: Findings, *, thorough: bool) -> Assembly | None:
+    """All members as jobs, as far as they can be read; None if it is no archive."""
+    assembly: Assembly | None = None
+    try:
+        members = open_members(source)
+        assembly = Assembly(members, findings, thorough=thorough)
+        assembly.run()
+    except BrokenArchiveError as error:
+        findings.note(error.finding)
         if assembly is not None:
-            assembly.finish()
-    return _archive(opened, assembly, findings)
+            assembly.cut_short(error.finding.kind)
+    if assembly is not None:
+        assembly.finish()
+    return assembly
 
 
 class _Watched(Source):
@@ -198,11 +206,17 @@ def _archive(source: _Watched, assembly: Assembly | None, findings: Findings) ->
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """The garbage collector would walk over all jobs again and again while they are made."""
+    """The garbage collector would walk over all jobs again and again while they are made.
+
+    Afterwards they are no garbage either: many are moved out of its sight, or its next full walk
+    would stop the screen for half a second.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
+        if gc.get_count()[0] > _MANY_OBJECTS:
+            gc.freeze()
     finally:
         if enabled:
             gc.enable()
