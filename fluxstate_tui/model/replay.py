@@ -109,7 +109,10 @@ class JobDraft:
         for field in Job.__dataclass_fields__:
             if field != "result":
                 setattr(draft, field, getattr(job, field))
-        draft.success = job.waitstatus == 0 and not draft._failed()
+        if job.result is not None:
+            draft.success = job.result is JobResult.COMPLETED
+        else:
+            draft.success = job.waitstatus == 0 and not draft._failed()
         return draft
 
     def apply(

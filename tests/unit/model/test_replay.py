@@ -146,3 +146,17 @@ def test_the_rpc_tells_the_same_jobs_as_the_command() -> None:
     assert (failed.state, failed.result) == (JobState.INACTIVE, JobResult.FAILED)
     assert returncode(failed) == 3
     assert job_to_json(failed)["waitstatus"] == 768
+
+
+def test_a_cancel_after_the_finish_event_does_not_undo_a_success() -> None:
+    """job-list decides at the finish event (seen on flux-core 0.88 among 2,000 busy jobs)."""
+    cancel = _at(6.6, "exception", type="cancel", severity=0, note="")
+    job = _fold([*finished()[:7], cancel, *finished()[7:]])
+    assert job.result is JobResult.COMPLETED
+    assert job.exception == JobException("cancel", 0, "")
+    assert JobDraft.of(job).freeze() == job
+
+
+def test_a_cancel_before_the_finish_event_decides() -> None:
+    cancel = _at(5.6, "exception", type="cancel", severity=0, note="")
+    assert _fold([*finished()[:6], cancel, *finished()[6:]]).result is JobResult.CANCELED
