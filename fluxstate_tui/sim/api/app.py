@@ -90,15 +90,21 @@ class ApiApplication:
         fault = None
         if request.path != FAULTS_PATH:
             fault = self._context.faults.take(REQUEST_FAULTS, request.method, request.path_qs)
+        response = await self._answer(request, fault)
+        if fault is not None and fault.kind == "lost-answer":
+            return self._broken_connection(request)
+        if not response.prepared:
+            # Clients that compare clocks shall see the cluster's, which may run faster.
+            response.headers["Date"] = formatdate(self._context.store.now(), usegmt=True)
+        return response
+
+    async def _answer(self, request: web.Request, fault: Fault | None) -> web.StreamResponse:
         try:
             if fault is not None:
                 broken = await self._before(request, fault)
                 if broken is not None:
                     return broken
-            response = await self._dispatch(request)
-            if not response.prepared:
-                # Clients that compare clocks shall see the cluster's, which may run faster.
-                response.headers["Date"] = formatdate(self._context.store.now(), usegmt=True)
+            return await self._dispatch(request)
         except errors.PageNotFoundError:
             return page_not_found()
         except errors.ApiError as error:
@@ -109,9 +115,6 @@ class ApiApplication:
             self._context.failures.append(error)
             text = f"Internal error occurred: {type(error).__name__}: {error}"
             return reply(errors.ApiError(500, "InternalError", text).body(), 500)
-        if fault is not None and fault.kind == "lost-answer":
-            return self._broken_connection(request)
-        return response
 
     async def _before(self, request: web.Request, fault: Fault) -> web.Response | None:
         """What a fault does before the handler; a response if it replaces it."""
