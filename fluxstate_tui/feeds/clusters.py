@@ -17,7 +17,7 @@ from fluxstate_tui.feeds.sources import (
     PodSource,
     Source,
 )
-from fluxstate_tui.kube.backoff import Backoff
+from fluxstate_tui.kube.backoff import Backoff, Pause
 from fluxstate_tui.kube.errors import CannotConnect, CrdMissing, KubeError
 from fluxstate_tui.kube.listing import ListQuery
 from fluxstate_tui.kube.listwatch import ListWatch, sentence
@@ -30,7 +30,8 @@ from fluxstate_tui.kube.watch_events import (
     WatchEvent,
     WatchState,
 )
-from fluxstate_tui.store.events import Freshness, SourceChanged
+from fluxstate_tui.store.events import SourceChanged
+from fluxstate_tui.store.freshness import Freshness
 
 if TYPE_CHECKING:
     from fluxstate_tui.kube.session import Cluster
@@ -39,11 +40,15 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS = 10.0
 
 
-class Doubtable(Protocol):
+class Watch(Protocol):
     """A list+watch, of whatever objects."""
 
     def doubt(self, error: KubeError) -> None:
         """The server was found gone."""
+        ...
+
+    def retry(self) -> None:
+        """The server is back."""
         ...
 
 
@@ -59,7 +64,8 @@ class ClusterFeed:
         self._emit = emit
         self._clock = clock
         self._links = Links()
-        self._watches: set[Doubtable] = set()
+        self._watches: set[Watch] = set()
+        self._discovery = Pause(clock)
         self._said: dict[str, StateChanged] = {}
 
     async def run(self) -> None:
@@ -72,19 +78,28 @@ class ClusterFeed:
             tasks.create_task(self._heartbeat())
 
     async def _heartbeat(self) -> None:
-        """Notice within seconds that the API server is gone: open watches just fall silent.
+        """Notice within seconds that the API server is gone, or back again.
 
-        A restarted one leaves them hanging for up to a minute (facts/kubernetes-live.md, "API").
+        A restarted one leaves open watches hanging silently for up to a minute
+        (facts/kubernetes-live.md, "API"), and back-off alone may sleep half a minute too long.
         """
+        gone = False
         while True:
             await self._clock.sleep(HEARTBEAT_SECONDS)
             try:
                 await self._cluster.request("GET", "/version")
             except CannotConnect as error:
+                gone = True
                 for watch in self._watches:
                     watch.doubt(error)
+                continue
             except KubeError:
-                continue  # Somebody answers, whatever it is: the watches speak for themselves.
+                pass  # Somebody answers, whatever it is: the watches speak for themselves.
+            if gone:
+                gone = False
+                self._discovery.end()
+                for watch in self._watches:
+                    watch.retry()
 
     async def _miniclusters(self, source: Source[Item]) -> None:
         """MiniClusters, in the version that is served now; asked again when that changes."""
@@ -101,7 +116,7 @@ class ClusterFeed:
                 self._say(source, StateChanged(state, sentence(error)))
             else:
                 await self._follow_scope(source, resource, until=WatchState.ABSENT)
-            await self._clock.sleep(backoff.delay())
+            await self._discovery.wait(backoff.delay())
 
     async def _scoped(self, source: Source[Item], resource: Resource) -> None:
         self._say(source, StateChanged(WatchState.CONNECTING))

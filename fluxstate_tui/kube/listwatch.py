@@ -14,7 +14,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.kube.backoff import Backoff
+from fluxstate_tui.kube.backoff import Backoff, Pause
 from fluxstate_tui.kube.errors import (
     NOTHING_CHANGED,
     BadAnswer,
@@ -76,6 +76,7 @@ class ListWatch(Generic[Read]):
         self._clock = clock
         self._dice = dice or random.Random()
         self._backoff = Backoff(clock, self._dice)
+        self._pausing = Pause(clock)
         self._chunks: Chunks | None = None
         self._version = ""
         self._listed_at = 0.0
@@ -100,12 +101,16 @@ class ListWatch(Generic[Read]):
             except KubeError as error:
                 for state in self._trouble(error):
                     yield state
-                await self._clock.sleep(self._pause(error))
+                await self._pausing.wait(self._pause(error))
 
     def doubt(self, error: KubeError) -> None:
         """The server was found gone: an open watch would hang for a minute before it says so."""
         if self._chunks is not None:
             self._chunks.doubt(error)
+
+    def retry(self) -> None:
+        """The server is back: do not sit out a long back-off."""
+        self._pausing.end()
 
     async def _list(self) -> Listed[Read]:
         listing = await list_all(self._cluster, self._query, self._slim_and_make)

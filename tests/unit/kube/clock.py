@@ -13,8 +13,9 @@ _PATIENCE = (1.0, SILENCE_SECONDS, HEARTBEAT_SECONDS)
 class QuickClock:
     """`sleep` moves the time on at once, but for the patience with a silent stream."""
 
-    def __init__(self, start: float = 1_795_300_000.0) -> None:
+    def __init__(self, start: float = 1_795_300_000.0, *, sluggish: bool = False) -> None:
         self.time = start
+        self.sluggish = sluggish
         self.pauses: list[float] = []
         self.patient: list[tuple[float, asyncio.Future[None]]] = []
 
@@ -24,7 +25,7 @@ class QuickClock:
 
     async def sleep(self, seconds: float) -> None:
         """Pass, or wait for `lose_patience`."""
-        if seconds in _PATIENCE or seconds > 300:
+        if self.sluggish or seconds in _PATIENCE or seconds > 300:
             waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.patient.append((seconds, waiting))
             await waiting

@@ -235,3 +235,13 @@ async def test_an_object_that_is_none_does_not_end_a_list(tmp_path: Path) -> Non
     async with watching(tmp_path, server) as (seen, _):
         await seen.until(lambda: seen.states[-1:] == ["live"])
     assert seen.states == ["stale", "live"]
+
+
+async def test_a_long_back_off_ends_when_the_server_is_known_to_be_back(tmp_path: Path) -> None:
+    server = WatchServer([status(500, "starting"), listed(pod("a"))], [Watched()])
+    async with watching(tmp_path, server, sluggish=True) as (seen, _):
+        await seen.until(lambda: seen.states == ["stale"] and bool(seen.clock.patient))
+        assert server.asked_lists == 1
+        assert seen.watch is not None
+        seen.watch.retry()
+        await seen.until(lambda: seen.states == ["stale", "live"])

@@ -104,6 +104,7 @@ class Seen:
 
     events: list[WatchEvent[Object]] = field(default_factory=list)
     clock: QuickClock = field(default_factory=QuickClock)
+    watch: ListWatch[Object] | None = None
 
     @property
     def states(self) -> list[str]:
@@ -129,12 +130,14 @@ def named(item: Object) -> Object:
 
 
 @asynccontextmanager
-async def watching(folder: Path, server: WatchServer) -> AsyncIterator[tuple[Seen, FakeApi]]:
-    """Run a ListWatch of pods against that server."""
-    seen = Seen()
+async def watching(
+    folder: Path, server: WatchServer, *, sluggish: bool = False
+) -> AsyncIterator[tuple[Seen, FakeApi]]:
+    """Run a ListWatch of pods against that server. `sluggish`: no pause ever ends by itself."""
+    seen = Seen(clock=QuickClock(sluggish=sluggish))
 
     async def read() -> None:
-        watch = ListWatch(
+        watch = seen.watch = ListWatch(
             cluster, ListQuery(PODS, "ns"), named, clock=seen.clock, dice=random.Random(1)
         )
         async with aclosing(watch.events()) as events:
