@@ -44,12 +44,26 @@ class Connection:
         self._store = store
         self._clock = clock
         self._cluster: Cluster | None = None
+        self._running: asyncio.Task[None] | None = None
         self._watched: dict[str, Watched] = {}
         self._asking: set[asyncio.Task[None]] = set()
         self.rights = Rights()
 
     async def run(self) -> None:
         """Connect and feed the store. Heavy imports happen here, after the first paint."""
+        self._running = asyncio.create_task(self._run(), name="connection")
+        try:
+            await self._running
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """End it; returns when every remote program has been told and every socket is closed."""
+        if self._running is not None and not self._running.done():
+            self._running.cancel()
+            await asyncio.wait([self._running])
+
+    async def _run(self) -> None:
         from fluxstate_tui.feeds.clusters import ClusterFeed
         from fluxstate_tui.kube.session import Cluster
 

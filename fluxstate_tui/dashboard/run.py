@@ -31,16 +31,15 @@ def build(
     connection = Connection(options, store, clock)
     actions = LiveActions(connection, options.read_only)
 
-    async def start() -> None:
-        try:
-            await connection.run()
-        finally:
-            actions.close()
+    async def stop() -> None:
+        await connection.stop()
+        actions.close()
 
     return FluxstateApp(
         store,
         actions,
-        start=start if archive is None else None,
+        start=connection.run if archive is None else None,
+        stop=stop,
         clock=clock,
         place=_place(options, demo),
         read_only=options.read_only,
