@@ -31,6 +31,7 @@ class Program:
         self.children: List[Any] = []
         self.held: Dict[Any, Any] = {}  # futures and watchers that must not be collected
         self.unread = b""
+        self.closed = False
         self.code = 0
 
     def rpc(
@@ -91,6 +92,7 @@ class Program:
         """Stdin has something to read, or was closed."""
         data = os.read(0, 65536)
         if not data:
+            self.closed = True
             self.handle.reactor_stop()
             return
         lines = (self.unread + data).split(b"\n")
@@ -118,6 +120,8 @@ class Program:
         self.rpc("state-machine.get", None, self.hello, self.lost)
         try:
             self.handle.reactor_run()
+            if not self.closed:  # the reactor has nothing to listen to any more (SIGKILL, tried)
+                self.lost("the connection to the broker broke")
         finally:
             for child in self.children:
                 child.kill()

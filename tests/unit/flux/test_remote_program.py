@@ -298,6 +298,15 @@ async def test_a_lost_broker_ends_the_conversation_in_words(script: Script) -> N
             await session.request("ping")
 
 
+async def test_a_killed_broker_ends_the_conversation_in_words_too(script: Script) -> None:
+    script.answers["job-list.job-stats"] = ["hangup"]
+    executor = script.executor()
+    async with FluxSession.open(executor, script.endpoint) as session:
+        with pytest.raises(SessionLost, match="the connection to the broker broke"):
+            await session.request("stats")
+    assert executor.streams[0].exit_code == 1
+
+
 async def test_read_only_lets_nothing_out_that_changes_something(script: Script) -> None:
     executor = script.executor()
     executor.read_only = True

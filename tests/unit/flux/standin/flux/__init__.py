@@ -105,6 +105,8 @@ class Flux:
         answers = self.answers.get(topic)
         if answers is None:
             answers = [{"errno": errno.ENOSYS, "text": f"No service matching {topic}"}]
+        if answers[0] == "hangup":
+            self.running = False  # as when the broker is killed: the reactor simply returns
         if flags & 2:
             return Future(self, list(answers))
         return Future(self, [answers.pop(0) if len(answers) > 1 else answers[0]])
