@@ -101,7 +101,7 @@ class Workload:
         return set() if job is None else {job.owner_uid}
 
     def _owner(self, pod: Pod) -> str:
-        known = self._job_owners.get(pod.owner_uid)
+        known = pod.cluster_uid or self._job_owners.get(pod.owner_uid)
         if known is not None:
             return known
         by_name = self._names.get((pod.namespace, pod.owner_name), "")
