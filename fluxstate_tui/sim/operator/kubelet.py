@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from fluxstate_tui.sim.api.json_types import JsonObject
 from fluxstate_tui.sim.api.kinds import CONFIGMAPS, JOBS, PODS
 from fluxstate_tui.sim.api.runtime import LogFile
 from fluxstate_tui.sim.api.store import Change
-from fluxstate_tui.sim.files import Volume
+from fluxstate_tui.sim.files import Files, Volume
 from fluxstate_tui.sim.flux.instance import FluxInstance
 from fluxstate_tui.sim.flux.statedir import StateDir
 from fluxstate_tui.sim.layout import Layout, layout_named
@@ -29,6 +30,7 @@ from fluxstate_tui.sim.operator.recorder import Recorder
 from fluxstate_tui.sim.operator.timings import Timings
 from fluxstate_tui.sim.operator.volumes import Volumes
 
+OPERATOR_COMMAND = ["/manager"]
 _PLAIN_LAYOUT = Layout("plain", socket="/run/none/local", statedir="/var/empty", flux_dir="")
 
 
@@ -145,6 +147,8 @@ class Kubelet:
     def new_container(self, pod: JsonObject, spec: JsonObject) -> Container:
         """A fresh container with its own root file system, ready to live."""
         state = self._pods[pod["metadata"]["uid"]]
+        if spec.get("command") == OPERATOR_COMMAND:
+            return self._operator_container(state, spec)
         files = self.volumes.files_of(pod, spec, Volume("root", now=self.store.now))
         cluster = self._cluster_of(pod, spec)
         log = self.new_log(pod, spec["name"])
@@ -172,6 +176,16 @@ class Kubelet:
             rendezvous.machines[index] = machine
             entry = self._flux_entrypoint(state, cluster, rendezvous, index)
             container = Container(machine, log, entry)
+        state.containers[spec["name"]] = container
+        return container
+
+    def _operator_container(self, state: PodState, spec: JsonObject) -> Container:
+        """The operator's own container: nothing runs in it but the operator, and it logs."""
+        log = self._operator.log
+        state.logs[spec["name"]] = [log]
+        files = Files({"/": Volume("root", now=self.store.now)})
+        machine = Machine("operator", files, self.clock, layout=_PLAIN_LAYOUT)
+        container = Container(machine, log, _for_ever)
         state.containers[spec["name"]] = container
         return container
 
@@ -205,6 +219,11 @@ class Kubelet:
             state.online = online
 
         return Worker(index, parts, rendezvous, joined)
+
+
+async def _for_ever(_: Container) -> int:
+    await asyncio.Event().wait()
+    return 0
 
 
 def _job_uid(pod: JsonObject) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from fluxstate_tui.sim.api.json_types import JsonObject
 from fluxstate_tui.sim.api.kinds import CONFIGMAPS, JOBS, PODS, PVCS, PVS, SERVICES, Kind
+from fluxstate_tui.sim.api.runtime import LogFile
 from fluxstate_tui.sim.api.store import Change
 from fluxstate_tui.sim.operator import manifests
 from fluxstate_tui.sim.operator.flavour import Flavour
@@ -29,6 +30,9 @@ class FluxOperator:
         # What the entrypoints were rendered from, by the ConfigMap's uid: later edits of the
         # MiniCluster do not reach them.
         self.rendered: dict[str, MiniClusterView] = {}
+        # What the operator's own pod logs: the only place where it tells what it rejects.
+        self.log = LogFile()
+        self._said: set[tuple[str, int, str]] = set()
         manager.watch(self._changed)
 
     def _changed(self, change: Change) -> None:
@@ -51,14 +55,17 @@ class FluxOperator:
         if found is None:
             return
         cluster = MiniClusterView(found, self._flavour)
-        if self._deny_size(cluster) or cluster.problem():
+        if self._deny_size(cluster):
+            return
+        if problem := cluster.problem():
+            self._say(cluster, f"Your MiniCluster config did not validate! {problem}")
             return
         self._ensure_config_map(cluster)
         self._ensure(SERVICES, cluster, manifests.service(cluster))
         if not self._flavour.has_view:
             self._ensure_v1alpha1_volumes(cluster)
-        if manifests.job_rejection(cluster):
-            # "Failed to create new MiniCluster Batch Job" goes to the operator's log only.
+        if rejection := manifests.job_rejection(cluster):
+            self._say(cluster, f"Failed to create new MiniCluster Batch Job: {rejection}")
             return
         self._ensure(JOBS, cluster, manifests.job(cluster))
         self._requested(cluster)
@@ -66,6 +73,16 @@ class FluxOperator:
         if self._label_pods(cluster):
             self._ready(cluster)
         self._clean_up(cluster)
+
+    def _say(self, cluster: MiniClusterView, text: str) -> None:
+        """Log an error, once for each generation."""
+        metadata = cluster.obj["metadata"]
+        key = (metadata["uid"], metadata["generation"], text)
+        if key not in self._said:
+            self._said.add(key)
+            place = f'{{"namespace": "{cluster.namespace}", "name": "{cluster.name}"}}'
+            line = f"{self._store.timestamp()}\tERROR\tminicluster-reconciler\t{text}\t{place}"
+            self.log.write(self._store.now(), line)
 
     def _deny_size(self, cluster: MiniClusterView) -> bool:
         """Above the maximumSize of the first reconcile the size is patched back."""

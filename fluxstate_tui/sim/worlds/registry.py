@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from fluxstate_tui.sim.api.kinds import NAMESPACES, PVCS, PVS, SERVICEACCOUNTS, STORAGECLASSES
+from fluxstate_tui.sim.api.kinds import NAMESPACES, PODS, PVCS, PVS, SERVICEACCOUNTS, STORAGECLASSES
 from fluxstate_tui.sim.operator.defaults import DEFAULT_CLASS
+from fluxstate_tui.sim.operator.kubelet import OPERATOR_COMMAND
 from fluxstate_tui.sim.worlds.demo import demo
 from fluxstate_tui.sim.worlds.manifests import DATA, tutorial_minicluster, with_defaults
 
@@ -32,6 +33,14 @@ def _basics(state: ClusterState) -> None:
         },
     )
     state.volumes.host_path(DATA)
+    image = "ghcr.io/flux-framework/flux-operator:latest"
+    manager = {"name": "manager", "image": image, "command": OPERATOR_COMMAND}
+    metadata = {
+        "name": "operator-controller-manager-7d9f6c5b8-x2x4k",
+        "namespace": OPERATOR_NAMESPACE,
+        "labels": {"control-plane": "controller-manager"},
+    }
+    state.store.create(PODS, {"metadata": metadata, "spec": {"containers": [manager]}})
 
 
 def _tutorial_volume(state: ClusterState) -> None:

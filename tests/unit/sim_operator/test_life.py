@@ -151,6 +151,22 @@ async def test_size_above_max_size_or_zero_gets_no_status_at_all(world: World) -
         assert world.store.get(CONFIGMAPS, NAMESPACE, f"{name}-entrypoint") is None
 
 
+async def test_only_the_operators_own_log_tells_what_it_rejects(world: World) -> None:
+    container = {"image": "rockylinux:9", "volumes": {"data": {"path": "/state"}}}
+    world.minicluster("nojob", containers=[container])
+    world.minicluster("large", 4, maxSize=2)
+    await world.clock.advance(30)
+    pods = world.store.objects(PODS, "operator-system")
+    assert pods[0]["metadata"]["labels"] == {"control-plane": "controller-manager"}
+    name = pods[0]["metadata"]["name"]
+    log = world.cluster.state.kubelet.log("operator-system", name, "manager", previous=False)
+    assert log is not None
+    text = "\n".join(line for _, line in log.lines)
+    assert text.count("Failed to create new MiniCluster Batch Job") == 1
+    assert text.count("Your MiniCluster config did not validate!") == 1
+    assert "FailedCreate" not in world.reasons()
+
+
 async def test_a_volume_with_only_a_path_leaves_config_map_and_service_but_no_job(
     world: World,
 ) -> None:
