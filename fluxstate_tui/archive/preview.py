@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from fluxstate_tui.archive.findings import Finding, Kind
 from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.model.flux_json import dependency_text
 from fluxstate_tui.model.job import Job, JobState
@@ -64,12 +65,16 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class RestorePreview:
-    """The fate of every job, how each queue comes up, and the smallest size that fits all jobs."""
+    """The fate of every job, how each queue comes up, and the smallest size that fits all jobs.
+
+    `warnings` say why all that may not happen: the archive itself is broken.
+    """
 
     room: Room
     jobs: tuple[JobFate, ...]
     queues: tuple[Queue, ...]
     size_needed: int
+    warnings: tuple[str, ...] = ()
 
     def of(self, fate: Fate) -> tuple[JobFate, ...]:
         """All jobs of one fate."""
@@ -88,7 +93,7 @@ class RestorePreview:
         found += [_queue_line(queue) for queue in self.queues]
         if self.size_needed > self.room.size:
             found.append(f"size {self.size_needed} would do for the jobs that need more nodes")
-        return (*found, *_reasons(self.jobs))
+        return (*self.warnings, *found, *_reasons(self.jobs))
 
 
 def preview(
@@ -200,6 +205,17 @@ def _nodes_needed(job: Job, cores: int | None) -> int:
         return _IMPOSSIBLE
     tasks_per_node = max(1, cores // per_task)
     return math.ceil((job.ntasks or job.ncores) / tasks_per_node)
+
+
+def _warning(finding: Finding) -> str:
+    """What a broken archive does to a restore (facts/flux.md, section g)."""
+    if finding.kind is Kind.ZERO_BYTES:
+        return "the file has 0 bytes: Flux would start with an EMPTY queue, without any message"
+    if finding.kind is Kind.HOSTILE:
+        return f"do not restore this archive: {finding}"
+    if finding.kind is Kind.DAMAGED:
+        return f"the archive is damaged, a restore fails or loses jobs: {finding}"
+    return f"Flux cannot restore this archive, its broker would exit: {finding}"
 
 
 def _cores(archive: Archive) -> int | None:

@@ -155,6 +155,7 @@ def preview_json(found: RestorePreview) -> str:
         "size": found.room.size,
         "cores": found.room.cores,
         "size_needed": found.size_needed,
+        "warnings": list(found.warnings),
         "counts": {fate.name.lower(): number for fate, number in found.counts.items()},
         "queues": [
             {"name": queue.name, "enable": queue.enabled, "start": queue.started}
@@ -246,6 +247,8 @@ def _resources(job: Job) -> str:
 
 
 def _queues(archive: Archive) -> str:
+    if archive.queues is None and not archive.complete:
+        return "queues: unknown, for the archive is not whole"
     if archive.queues is None:
         return "queues: no checkpoint, so a restore starts the anonymous queue"
     words = []

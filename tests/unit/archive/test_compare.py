@@ -141,6 +141,13 @@ def test_a_job_that_waits_for_the_success_of_a_running_one_fails_with_it() -> No
     assert [one.fate for one in preview(archive, size=2).jobs] == [Fate.FAILED, Fate.FAILED]
 
 
+def test_a_preview_of_a_broken_archive_says_that_flux_cannot_restore_it() -> None:
+    truncated = preview(read_archive(given.path("truncated")), size=2).lines()
+    assert truncated[0].startswith("Flux cannot restore this archive")
+    assert "EMPTY" in preview(read_archive(b""), size=2).lines()[0]
+    assert preview(read_archive(given.path("mixed")), size=2).warnings == ()
+
+
 def test_a_life_has_the_phases_in_order_with_their_lengths() -> None:
     phases = life(1, given.finished())
     names = [phase.state.name for phase in phases]
