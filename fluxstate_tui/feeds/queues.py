@@ -15,7 +15,8 @@ from fluxstate_tui.flux.fallback import look
 from fluxstate_tui.flux.locate import locate
 from fluxstate_tui.flux.session import CannotStart, FluxSession
 from fluxstate_tui.kube.errors import Forbidden
-from fluxstate_tui.store.events import Freshness, SourceChanged, StoreEvent
+from fluxstate_tui.store.events import SourceChanged, StoreEvent
+from fluxstate_tui.store.freshness import Freshness
 
 if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock

@@ -26,7 +26,8 @@ from fluxstate_tui.kube.session import Cluster
 from fluxstate_tui.model.job import JobResult, JobState
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.sim.server import SimulatedCluster
-from fluxstate_tui.store.events import BrokerSeen, Freshness, QueuesSeen, StoreEvent
+from fluxstate_tui.store.events import BrokerSeen, QueuesSeen, StoreEvent
+from fluxstate_tui.store.freshness import Freshness
 from tests.unit.feeds_queues.told import Told
 
 SPEED = 20.0

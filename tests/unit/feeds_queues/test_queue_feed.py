@@ -16,11 +16,11 @@ from fluxstate_tui.model.job import JobState
 from fluxstate_tui.sim.clock import VirtualClock
 from fluxstate_tui.store.events import (
     BrokerSeen,
-    Freshness,
     JobsListed,
     QueuesSeen,
     SourceChanged,
 )
+from fluxstate_tui.store.freshness import Freshness
 from tests.unit.feeds_queues.cluster import REF, OneLead, minicluster
 from tests.unit.feeds_queues.told import Told
 from tests.unit.flux.script import JOBSPEC, STATS, R, Script, lifetime, listed

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.store.events import (
-    Freshness,
     JobsChanged,
     JobsListed,
     SourceChanged,
     StoreEvent,
 )
+from fluxstate_tui.store.freshness import Freshness
 
 TIMEOUT = 40.0
 
