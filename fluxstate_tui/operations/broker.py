@@ -90,66 +90,66 @@ class SessionBroker:
     """Asks over one long-lived session."""
 
     def __init__(self, session: FluxSession) -> None:
-        self._session = session
+        self.session = session
         self.state = session.hello.state
         self.version = session.hello.version
         self.started = session.hello.started
 
     async def now(self) -> float:
         """See Broker."""
-        return float((await self._session.request("ping"))["now"])
+        return float((await self.session.request("ping"))["now"])
 
     async def queues(self) -> tuple[Queue, ...]:
         """See Broker."""
-        return queues_of((await self._session.request("queue.status"))["queues"])
+        return queues_of((await self.session.request("queue.status"))["queues"])
 
     async def start(self, names: list[str], *, started: bool, reason: str = "") -> None:
         """See Broker."""
         if started:
-            await self._session.request("queue.start", names=names)
+            await self.session.request("queue.start", names=names)
         else:
-            await self._session.request("queue.stop", names=names, reason=reason)
+            await self.session.request("queue.stop", names=names, reason=reason)
 
     async def enable(self, names: list[str], *, enabled: bool, reason: str = "") -> None:
         """See Broker."""
         if enabled:
-            await self._session.request("queue.enable", names=names)
+            await self.session.request("queue.enable", names=names)
         else:
-            await self._session.request("queue.disable", names=names, reason=reason)
+            await self.session.request("queue.disable", names=names, reason=reason)
 
     async def requests_outstanding(self) -> int:
         """See Broker."""
-        return int((await self._session.request("queue.status")).get("alloc_pending") or 0)
+        return int((await self.session.request("queue.status")).get("alloc_pending") or 0)
 
     async def jobs(self) -> tuple[Job, ...]:
         """See Broker."""
-        return _jobs(await self._session.request("jobs.list"))
+        return _jobs(await self.session.request("jobs.list"))
 
     async def running_jobs(self) -> tuple[Job, ...]:
         """See Broker."""
         constraint = {"states": ["running"]}
-        return _jobs(await self._session.request("jobs.list", constraint=constraint))
+        return _jobs(await self.session.request("jobs.list", constraint=constraint))
 
     async def counts(self) -> dict[str, int]:
         """See Broker."""
-        return counts_of(await self._session.request("stats"))
+        return counts_of(await self.session.request("stats"))
 
     async def submit(self, options: SubmitOptions) -> Submitted:
         """See Broker."""
-        return await submit(self._session, options)
+        return await submit(self.session, options)
 
     async def cancel(self, ids: Iterable[int]) -> None:
         """See Broker."""
         for job in ids:
             try:
-                await self._session.request("job.cancel", job=job, note=CANCEL_NOTE)
+                await self.session.request("job.cancel", job=job, note=CANCEL_NOTE)
             except FluxFailed as error:
                 if error.errno not in (errno.ENOENT, errno.EINVAL):
                     raise
 
     async def checkpoint(self) -> str:
         """See Broker."""
-        answer = await self._session.request("kvs.sync")
+        answer = await self.session.request("kvs.sync")
         if not answer.get("synced"):
             raise FluxstateError("the KVS checkpoint does not read back")
         return str((answer.get("root") or {}).get("rootref") or "")
@@ -157,7 +157,7 @@ class SessionBroker:
     async def kvs_get(self, key: str) -> str | None:
         """See Broker."""
         try:
-            return str((await self._session.request("kvs.get", key=key))["value"])
+            return str((await self.session.request("kvs.get", key=key))["value"])
         except FluxFailed as error:
             if error.errno == errno.ENOENT:
                 return None
@@ -165,11 +165,11 @@ class SessionBroker:
 
     async def kvs_put(self, key: str, value: Any) -> None:
         """See Broker."""
-        await self._session.request("kvs.put", key=key, value=value)
+        await self.session.request("kvs.put", key=key, value=value)
 
     async def kvs_unlink(self, key: str) -> None:
         """See Broker."""
-        await self._session.request("kvs.unlink", key=key)
+        await self.session.request("kvs.unlink", key=key)
 
 
 def _jobs(answer: dict[str, Any]) -> tuple[Job, ...]:

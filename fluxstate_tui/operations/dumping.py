@@ -28,6 +28,8 @@ from fluxstate_tui.operations.runner import Run, Undo
 from fluxstate_tui.operations.world import World
 
 DUMP_TRIES = 3
+PART = ".part-"
+LEFTOVER_SECONDS = 6 * 3600.0
 CHECKPOINT_KEY = "checkpoint.job-manager"
 
 
@@ -111,6 +113,7 @@ class Saver:
         """`flux dump` to a temporary name beside the archives; returns its size."""
         self._idle = idle
         await self._world.files.mkdir(self._folder)
+        await self._tidy()
         error: FluxstateError | None = None
         for _ in range(DUMP_TRIES):
             try:
@@ -124,8 +127,15 @@ class Saver:
         assert error is not None
         raise error
 
+    async def _tidy(self) -> None:
+        """Remove what a killed program left half-written long ago; nothing else has such names."""
+        long_ago = await self._world.cluster_now() - LEFTOVER_SECONDS
+        for item in await self._world.files.list(self._folder):
+            if item.name.startswith(PART) and item.mtime < long_ago:
+                await self._world.files.remove(posixpath.join(self._folder, item.name))
+
     async def _dump_once(self, run: Run) -> str:
-        temporary = posixpath.join(self._folder, f".part-{secrets.token_hex(6)}.tar.gz")
+        temporary = posixpath.join(self._folder, f"{PART}{secrets.token_hex(6)}.tar.gz")
         files = self._world.files
 
         async def remove() -> str:

@@ -137,6 +137,10 @@ class World:
         place = (self._endpoint.namespace, self._endpoint.pod, self._endpoint.container)
         return PatientFiles(self._context.cluster, self.clock, *place)
 
+    def session(self) -> FluxSession | None:
+        """The session, None while there is none."""
+        return self._broker.session if isinstance(self._broker, SessionBroker) else None
+
     @property
     def broker_state(self) -> str:
         """As `flux uptime` had it when the session was opened."""

@@ -56,6 +56,12 @@ class Stage:
         world = await bring_up(self.context, ANY, 300.0, lambda text: None)
         await world.close()
 
+    async def restarted(self) -> None:
+        """Wait until the lead's container has died, and its broker runs again."""
+        while self.sim.state.instance(NAMESPACE, NAME) is not None:
+            await self.sim.clock.sleep(0.5)
+        await self.up()
+
     async def ref(self) -> ClusterRef:
         """The living one."""
         return (await read_minicluster(self.context, ANY)).ref

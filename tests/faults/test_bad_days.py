@@ -60,7 +60,7 @@ async def test_a_volume_that_fills_up_during_the_dump_leaves_the_good_archives(
 
 async def test_a_lead_container_that_dies_while_we_wait_is_noticed(stage: Stage) -> None:
     await stage.submit("sleep", "600")
-    kills = []
+    kills: list[asyncio.Task[None]] = []
 
     def kill(event: StepEvent) -> None:
         if event.step == "wait" and "running" in event.read_back and not kills:
@@ -139,7 +139,7 @@ async def test_a_second_operator_is_told_who_works(stage: Stage) -> None:
 
 async def test_an_api_server_that_restarts_meanwhile_is_outlived(stage: Stage) -> None:
     job = await stage.submit("sleep", "20")
-    restarts = []
+    restarts: list[asyncio.Task[None]] = []
 
     def restart(event: StepEvent) -> None:
         if event.step == "wait" and not restarts:

@@ -1,0 +1,56 @@
+"""The program killed with SIGKILL at a step: the next start finds it and puts it right."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from fluxstate_tui.operations import journal, recover
+from tests.faults.stage import Stage
+
+
+async def killed_at(stage: Stage, folder: Path, step: str, *words: str) -> None:
+    """Run the installed program, and kill it as soon as its journal says that a step began."""
+    environment = {**os.environ, "FLUXSTATE_STATE_DIR": str(stage.context.state_dir)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "fluxstate_tui", *words),
+        *("--kubeconfig", str(folder / "kubeconfig")),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=environment,
+    )
+    pattern = f"*-{words[0]}-*.jsonl"
+    while process.returncode is None:
+        journals = (stage.context.state_dir / "journal").glob(pattern)
+        records = [record for record in map(journal.read, journals) if record]
+        if any(step in record.steps for record in records):
+            process.send_signal(signal.SIGKILL)
+            break
+        await asyncio.sleep(0.02)
+    assert await process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("step", ["wait", "verify"])
+async def test_a_save_that_was_killed_leaves_a_stopped_queue_that_is_noticed(
+    stage: Stage, tmp_path: Path, step: str
+) -> None:
+    job = await stage.submit("sleep", "900" if step == "wait" else "1")
+    await killed_at(stage, tmp_path, step, "save")
+    (record,) = journal.unfinished(stage.context.state_dir)
+    assert record.operation == "save"
+    assert step in record.steps
+    finding = await recover.look(stage.context, record)
+    assert finding.next == "resume"
+    await stage.sim.clock.sleep(45)  # the dead one's lock expires
+    await stage.well(finding.next)
+    recover.close(stage.context, finding)
+    assert await stage.started()
+    assert job in await stage.jobs()
+    assert stage.unfinished() == []
+    assert all(ids == {job} for ids in stage.archived())  # whatever has a name is whole

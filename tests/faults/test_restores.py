@@ -1,0 +1,174 @@
+"""A restore that fails leaves the archive untouched and nothing armed unnoticed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.resources import PODS
+from fluxstate_tui.model.job import JobState
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.guard import Guard, GuardState
+from fluxstate_tui.operations.plan import OutcomeKind, StepEvent
+from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.operations.world import World
+from tests.faults.stage import ANY, NAME, NAMESPACE, Stage, broken_at
+
+# As in test_broken_saves: FLUXSTATE_ALL_FAULTS=1 tries every point.
+STRIDE = 1 if os.environ.get("FLUXSTATE_ALL_FAULTS") else 23
+KINDS = ("drop", "lost-answer", "exec-cut")
+
+
+async def saved_and_deleted(stage: Stage) -> set[int]:
+    jobs = {await stage.submit("true")}
+    await stage.well("pause")
+    jobs.add(await stage.submit("sleep", "2"))
+    await stage.well("delete", Choices(save_first=True))
+    return jobs
+
+
+async def helper_pods(stage: Stage) -> list[str]:
+    pods = await stage.context.cluster.list(PODS, NAMESPACE)
+    names = [pod["metadata"]["name"] for pod in pods]
+    return [name for name in names if name.startswith("fluxstate-")]
+
+
+async def test_a_living_minicluster_is_never_restored_over(stage: Stage) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    with pytest.raises(FluxstateError) as caught:
+        await stage.do("restore")
+    assert caught.value.exit_code is ExitCode.REFUSED
+
+
+async def test_saying_no_leaves_no_helper_pod(stage: Stage) -> None:
+    await saved_and_deleted(stage)
+    operation = await prepare("restore", stage.context, ANY)
+    assert await helper_pods(stage)
+    await operation.close()
+    assert await helper_pods(stage) == []
+    assert not stage.armed()
+
+
+async def test_an_archive_damaged_on_disk_is_not_restored(stage: Stage) -> None:
+    await saved_and_deleted(stage)
+    (name,) = [name for name in stage.finished() if name.endswith(".tar.gz")]
+    data = stage.volume.read(f"/fluxstate/{name}")
+    stage.volume.write(f"/fluxstate/{name}", data[: len(data) // 2])
+    with pytest.raises(FluxstateError):
+        await stage.do("restore", Choices(archive=name.removesuffix(".tar.gz")))
+    assert await helper_pods(stage) == []
+    assert not stage.armed()
+
+
+async def test_a_foreign_archive_that_is_armed_is_kept_not_restored(stage: Stage) -> None:
+    jobs = await saved_and_deleted(stage)
+    stage.volume.write("/archive.tar.gz", b"left by somebody else")
+    await stage.well("restore")
+    assert jobs <= (await stage.jobs()).keys()
+    kept = [stage.volume.read(f"/fluxstate/{name}") for name in stage.finished()]
+    assert b"left by somebody else" in kept
+
+
+async def test_cancelled_before_the_lead_ran_it_leaves_nothing_behind(stage: Stage) -> None:
+    jobs = await saved_and_deleted(stage)
+    good = stage.finished()
+    operation = await prepare("restore", stage.context, ANY)
+    created = asyncio.Event()
+    running = asyncio.create_task(
+        operation.run(lambda event: created.set() if event.step == "start" else None)
+    )
+    await created.wait()
+    operation.cancel()
+    outcome = await running
+    assert outcome.kind is OutcomeKind.CANCELLED, outcome
+    assert not stage.armed()
+    assert stage.finished() == good
+    assert stage.unfinished() == []
+    await stage.well("restore")
+    assert jobs <= (await stage.jobs()).keys()
+
+
+async def test_a_broker_that_cannot_start_is_said_and_disarmed(stage: Stage) -> None:
+    await saved_and_deleted(stage)
+    good = stage.finished()
+
+    def damage(event: StepEvent) -> None:
+        # The copy that is armed goes bad between its verification and the lead's start.
+        if event.step == "create":
+            data = stage.volume.read("/archive.tar.gz")
+            stage.volume.write("/archive.tar.gz", data[: len(data) // 2])
+
+    operation = await prepare("restore", stage.context, ANY)
+    outcome = await operation.run(damage)
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert "truncated" in outcome.reason
+    assert stage.finished() == good
+
+
+async def test_a_smaller_size_says_which_jobs_are_refused(stage: Stage) -> None:
+    await stage.well("pause")
+    wide = await stage.submit("-N2", "true")
+    await stage.well("delete", Choices(save_first=True))
+    operation = await prepare("restore", stage.context, ANY, Choices(size=1))
+    assert any("can never fit" in line for line in operation.plan.preview)
+    outcome = await operation.run(stage.seen.append)
+    assert outcome.kind is OutcomeKind.PARTIALLY_FAILED, outcome
+    assert "1 refused" in outcome.reason
+    assert "0 lost" in outcome.reason
+    assert (await stage.jobs())[wide].state is JobState.INACTIVE
+
+
+async def test_a_lead_container_that_dies_after_a_restore_loses_nothing_and_runs_nothing_twice(
+    stage: Stage,
+) -> None:
+    await saved_and_deleted(stage)
+    await stage.well("restore")
+    await stage.flux("queue", "idle")
+    await stage.submit("true")
+    await stage.flux("queue", "idle")
+
+    made = asyncio.Event()
+
+    def told(state: GuardState) -> None:
+        if state.last is not None:
+            made.set()
+
+    world = await World.open(stage.context, ANY)
+    watching = asyncio.create_task(Guard(stage.context.clock, world.session, told).run())
+    await made.wait()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    before = await stage.jobs()
+    await world.close()
+
+    await stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
+    await stage.restarted()
+    after = await stage.jobs()
+    assert {job.id: job.t_run for job in after.values()} == {
+        job.id: job.t_run for job in before.values()
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_broken_request_at_any_point_of_a_restore_loses_nothing(
+    stage: Stage, kind: str
+) -> None:
+    jobs = await saved_and_deleted(stage)
+    good = stage.finished()
+    for skip in range(4 * KINDS.index(kind), 200, STRIDE):
+        outcome, reached = await broken_at(stage, "restore", {"kind": kind}, skip)
+        assert good.items() <= stage.finished().items()
+        assert not stage.armed(), (skip, outcome)
+        assert stage.unfinished() == [], (skip, outcome)
+        assert await helper_pods(stage) == [], (skip, outcome)
+        if outcome is not None and outcome.kind is OutcomeKind.COMPLETED:
+            assert jobs <= (await stage.jobs()).keys()
+            await stage.well("delete", Choices(save_first=True))
+            stage.forget_archives(keep=good)
+        if not reached:
+            break
