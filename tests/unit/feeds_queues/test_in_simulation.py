@@ -172,3 +172,19 @@ async def test_a_deleted_minicluster_has_no_lead(tmp_path: Path) -> None:
         await on.told.source(Freshness.ABSENT)
         with pytest.raises(NoLead):
             await locate(on.cluster, on.minicluster)
+
+
+async def test_a_pod_that_is_replaced_under_the_stream_is_followed_to_the_new_one(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        before = on.feed.endpoint
+        assert before is not None
+        await on.submit(SubmitOptions(("sleep", "1000")))
+        await on.sim.evict_pod("default", before.pod)
+        live = await on.told.source(Freshness.LIVE, "back in time")
+        assert on.feed.endpoint is not None
+        assert on.feed.endpoint.pod_uid != before.pod_uid
+        assert "1 of 1 jobs are gone" in live.detail
+        assert on.told.jobs == {}
