@@ -15,8 +15,8 @@ from fluxstate_tui.sim.flux.instance import FluxInstance
 from fluxstate_tui.sim.flux.statedir import StateDir
 from fluxstate_tui.sim.flux.tasks import ShellTasks
 from fluxstate_tui.sim.machine import CommandNotFound, Machine
+from fluxstate_tui.sim.operator.cluster_view import MiniClusterView
 from fluxstate_tui.sim.operator.container import Container, LogWriter
-from fluxstate_tui.sim.operator.manifests import MiniClusterView
 from fluxstate_tui.sim.operator.node import CORES
 from fluxstate_tui.sim.operator.timings import Timings
 

@@ -15,14 +15,11 @@ from fluxstate_tui.sim.flux.instance import FluxInstance
 from fluxstate_tui.sim.flux.statedir import StateDir
 from fluxstate_tui.sim.layout import Layout, layout_named
 from fluxstate_tui.sim.machine import Machine
+from fluxstate_tui.sim.operator.cluster_view import MiniClusterView
 from fluxstate_tui.sim.operator.container import Container, Entrypoint, run_command
 from fluxstate_tui.sim.operator.entrypoint import Lead, LeadParts, Rendezvous, Worker
 from fluxstate_tui.sim.operator.manager import Manager
-from fluxstate_tui.sim.operator.manifests import (
-    COMPLETION_INDEX,
-    MiniClusterView,
-    config_map_name,
-)
+from fluxstate_tui.sim.operator.manifests import COMPLETION_INDEX, config_map_name
 from fluxstate_tui.sim.operator.node import NODE_NAME
 from fluxstate_tui.sim.operator.pod_worker import PodWorker
 from fluxstate_tui.sim.operator.reconciler import FluxOperator

@@ -10,9 +10,10 @@ from fluxstate_tui.sim.api.kinds import CONFIGMAPS, JOBS, PODS, PVCS, PVS, SERVI
 from fluxstate_tui.sim.api.runtime import LogFile
 from fluxstate_tui.sim.api.store import Change
 from fluxstate_tui.sim.operator import manifests
+from fluxstate_tui.sim.operator.cluster_view import MiniClusterView
 from fluxstate_tui.sim.operator.flavour import Flavour
 from fluxstate_tui.sim.operator.manager import Manager
-from fluxstate_tui.sim.operator.manifests import COMPLETION_INDEX, MiniClusterView
+from fluxstate_tui.sim.operator.manifests import COMPLETION_INDEX
 from fluxstate_tui.sim.operator.timings import Timings
 
 CONDITIONS = ("JobRequested", "JobWaitingForResources", "JobRunning", "JobMiniClusterReady",
