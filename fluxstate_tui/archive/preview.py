@@ -115,8 +115,10 @@ def preview(
     coming = _queues(archive, jobs, queues)
     judge = _Judge(room, uid, {queue.name: queue for queue in coming}, jobs)
     fates = tuple(judge.fate(job) for job in jobs)
-    needed = max((_nodes_needed(job, room.cores) for job in jobs if job.state.pending), default=1)
-    return RestorePreview(room, fates, coming, needed)
+    needed = [_nodes_needed(job, room.cores) for job in jobs if job.state.pending]
+    possible = max((nodes for nodes in needed if nodes != _IMPOSSIBLE), default=1)
+    warnings = tuple(dict.fromkeys(map(_warning, archive.findings)))
+    return RestorePreview(room, fates, coming, possible, warnings)
 
 
 class _Judge:

@@ -107,7 +107,9 @@ def test_a_job_that_needs_more_nodes_can_never_fit_and_the_right_size_is_named()
 def test_a_task_that_needs_more_cores_than_a_node_has_can_never_fit() -> None:
     spec = given.jobspec()
     spec["resources"][0]["with"][0]["count"] = 8
-    assert _look(given.pending(), spec).jobs[0].fate is Fate.NEVER_FITS
+    found = _look(given.pending(), spec)
+    assert found.jobs[0].fate is Fate.NEVER_FITS
+    assert found.size_needed == 1
     assert _look(given.pending(), spec, cores=8).jobs[0].fate is Fate.STARTS
 
 
