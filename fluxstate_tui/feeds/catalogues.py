@@ -14,7 +14,8 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.files import RemoteFiles
 from fluxstate_tui.flux.locate import locate
 from fluxstate_tui.kube.errors import Forbidden
-from fluxstate_tui.store.events import CatalogueSeen, Freshness, SourceChanged, StoreEvent
+from fluxstate_tui.store.events import CatalogueSeen, SourceChanged, StoreEvent
+from fluxstate_tui.store.freshness import Freshness
 
 if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock

@@ -26,8 +26,16 @@ class Operation(Protocol):
         """What it is going to do."""
         ...
 
-    async def run(self, progress: Callable[[StepEvent], None]) -> Outcome:
-        """Do it. Cancelling the task that awaits it leaves nothing half done unnoticed."""
+    async def run(self, progress: Callable[[StepEvent], None], typed: str = "") -> Outcome:
+        """Do it. `typed` is what the user typed; the operation itself checks it."""
+        ...
+
+    def cancel(self) -> None:
+        """Ask it to stop: `run` then puts back what was done and returns what it did."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what was prepared, when the user says no."""
         ...
 
 

@@ -118,6 +118,9 @@ class OperationScreen(LiveScreen):
         if self.run is not None and self.run.running:
             text = f"{self.run.title} goes on. {self.kind[0]} shows it again."
             self.services.tell(text, "", "information")
+        elif self.run is not None and self.run.outcome is None:
+            # Some operations are prepared with a helper pod: a no must not leave it behind.
+            self.app.run_worker(self.run.operation.close(), exit_on_error=False)
         self.app.pop_screen()
 
     def action_cancel(self) -> None:
@@ -164,7 +167,7 @@ class OperationScreen(LiveScreen):
         self.query_one("#operation").focus()
         self.services.runs[self.ref.uid] = self.run
         self.run.ended = self._tell_when_away
-        self.run.start()
+        self.run.start(self.query_one("#word", Input).value.strip())
         self._follow(self.run)
 
     def _follow(self, run: OperationRun) -> None:

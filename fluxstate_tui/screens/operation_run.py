@@ -49,23 +49,23 @@ class OperationRun:
         """It was started and has not ended."""
         return self._task is not None and self.outcome is None
 
-    def start(self) -> None:
+    def start(self, typed: str = "") -> None:
         """Go. What the operation raises becomes an outcome that is never a success."""
-        self._task = asyncio.create_task(self._run(), name=self.title)
+        self._task = asyncio.create_task(self._run(typed), name=self.title)
 
     def cancel(self) -> None:
         """Ask it to stop; it puts back what it did and says so in its outcome."""
         if self._task is not None and self.outcome is None:
-            self._task.cancel()
+            self.operation.cancel()
 
     async def finished(self) -> None:
         """Return when it has ended."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def _run(self) -> None:
+    async def _run(self, typed: str) -> None:
         try:
-            self.outcome = await self.operation.run(self._progress)
+            self.outcome = await self.operation.run(self._progress, typed)
         except FluxstateError as error:
             self.outcome = Outcome(
                 OutcomeKind.FAILED, error.message, error.safe, error.advice, int(error.exit_code)

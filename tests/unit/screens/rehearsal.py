@@ -58,13 +58,27 @@ class RehearsedOperation:
     def __init__(self, plan: Plan, gate: asyncio.Event | None) -> None:
         self.plan = plan
         self._gate = gate
+        self.cancelled = False
 
-    async def run(self, progress: Callable[[StepEvent], None]) -> Outcome:
-        """All steps succeed, once the gate is open."""
+    def cancel(self) -> None:
+        """Nobody waits for the gate any more."""
+        self.cancelled = True
+        if self._gate is not None:
+            self._gate.set()
+
+    async def close(self) -> None:
+        """Nothing was prepared."""
+
+    async def run(self, progress: Callable[[StepEvent], None], typed: str = "") -> Outcome:
+        """All steps succeed, once the gate is open; a wrong word is refused."""
+        if self.plan.consent.kind is ConsentKind.TYPE_NAME and typed != self.plan.consent.word:
+            return Outcome(OutcomeKind.FAILED, f"refused: {typed!r} was typed", exit_code=5)
         for step in self.plan.steps:
             progress(StepEvent(step.id, StepState.RUNNING, NOW))
             if self._gate is not None:
                 await self._gate.wait()
+            if self.cancelled:
+                return Outcome(OutcomeKind.CANCELLED, "cancelled", exit_code=130)
             progress(StepEvent(step.id, StepState.DONE, NOW, f"read back: {step.title}"))
         return Outcome(
             OutcomeKind.COMPLETED,
