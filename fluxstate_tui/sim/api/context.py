@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from fluxstate_tui.sim.api.auth import Users
 from fluxstate_tui.sim.api.kinds import Kind, Registry
+from fluxstate_tui.sim.api.ownership import FieldOwners
 from fluxstate_tui.sim.api.paging import Pages
 from fluxstate_tui.sim.api.runtime import ContainerRuntime
 from fluxstate_tui.sim.api.schema import Schema
@@ -24,6 +25,7 @@ class ApiContext:
     faults: Faults
     schemas: dict[Kind, Schema] = field(default_factory=dict)
     pages: Pages = field(default_factory=Pages)
+    owners: FieldOwners = field(default_factory=FieldOwners)
     bookmark_seconds: float = 55.0
     # How often the API server was restarted: watches from before never say anything again.
     restarts: int = 0

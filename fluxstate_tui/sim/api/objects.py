@@ -12,6 +12,7 @@ from fluxstate_tui.sim.api.admission import admit, check_identity
 from fluxstate_tui.sim.api.context import ApiContext
 from fluxstate_tui.sim.api.errors import Cause
 from fluxstate_tui.sim.api.json_types import JsonObject
+from fluxstate_tui.sim.api.ownership import Owner
 from fluxstate_tui.sim.api.request import Target, decode_body
 
 _ACCEPTED_PATCHES = (patch.JSON, patch.MERGE, patch.APPLY)
@@ -52,7 +53,9 @@ def create(context: ApiContext, target: Target, body: JsonObject, options: Write
         admitted.pop("status", None)
     if options.dry_run:
         return Written(201, context.store.prepare_new(target.kind, admitted), tuple(warnings))
-    return Written(201, context.store.create(target.kind, admitted), tuple(warnings))
+    created = context.store.create(target.kind, admitted)
+    context.owners.wrote(None, created, Owner(options.manager))
+    return Written(201, created, tuple(warnings))
 
 
 def update(context: ApiContext, target: Target, body: JsonObject, options: WriteOptions) -> Written:
@@ -111,12 +114,14 @@ def _patched(base: JsonObject, media: str, raw: bytes) -> JsonObject:
 def _server_side_apply(
     context: ApiContext, target: Target, raw: bytes, options: WriteOptions
 ) -> Written:
-    """Create or merge. Field ownership is not tracked: there are no apply conflicts here."""
+    """Create or merge. Raises ApiError 409 when fields of others would change without `force`."""
     body = decode_body(raw, "application/yaml", target.kind.kind)
     check_identity(target, body)
     current = context.store.get(target.kind, target.namespace, target.name)
     if current is None:
         return create(context, target, body, options)
+    if not options.force:
+        context.owners.check_apply(target.kind, current, body, Owner(options.manager))
     merged: JsonObject = patch.strategic_merge_patch(current, body)
     return _store(context, target, current, merged, options)
 
@@ -160,7 +165,9 @@ def _store(
             admitted["metadata"].pop(field, None)
     if options.dry_run:
         return Written(200, admitted, tuple(warnings))
-    return Written(200, context.store.update(target.kind, admitted), tuple(warnings))
+    updated = context.store.update(target.kind, admitted)
+    context.owners.wrote(current, updated, Owner(options.manager, target.subresource))
+    return Written(200, updated, tuple(warnings))
 
 
 def scale_of(obj: JsonObject) -> JsonObject:
@@ -195,4 +202,6 @@ def _write_scale(
     admitted, _ = admit(context, target.kind, changed)
     if options.dry_run:
         return Written(200, scale_of(admitted))
-    return Written(200, scale_of(context.store.update(target.kind, admitted)))
+    updated = context.store.update(target.kind, admitted)
+    context.owners.wrote(current, updated, Owner(options.manager, "scale"))
+    return Written(200, scale_of(updated))

@@ -15,6 +15,7 @@ from fluxstate_tui.sim.api.kinds import PODS
 from fluxstate_tui.sim.api.lists import list_objects, matcher
 from fluxstate_tui.sim.api.logs import serve_log
 from fluxstate_tui.sim.api.objects import WriteOptions, apply_patch, create, read, update
+from fluxstate_tui.sim.api.ownership import manager_named
 from fluxstate_tui.sim.api.replies import reply
 from fluxstate_tui.sim.api.representation import Representation, negotiate
 from fluxstate_tui.sim.api.request import (
@@ -79,7 +80,7 @@ class ResourceHandlers:
         agent = request.headers.get("User-Agent", "unknown").partition("/")[0]
         options = WriteOptions(
             is_dry_run(query), query.get("fieldValidation", ""),
-            query.get("fieldManager", agent), is_true(query.get("force", "")),
+            manager_named(query.get("fieldManager", agent)), is_true(query.get("force", "")),
         )  # fmt: skip
         if request.method == "PATCH":
             written = apply_patch(context, target, raw, content_type, options)

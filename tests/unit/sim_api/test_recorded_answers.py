@@ -11,9 +11,8 @@ from fluxstate_tui.sim.server import SimulatedCluster
 from tests.unit.sim_api.conftest import MINICLUSTERS, Client, minicluster, recorded
 
 STATUSES: dict[str, Any] = recorded("statuses.json")
-# Answers that are meant to differ: without a valid token everything is 401 here, and apply
-# conflicts are not tracked.
-NOT_ALIKE = {"403_alice_token", "403_anonymous", "403_bad_basic", "409_apply_ssa"}
+# Answers that are meant to differ: without a valid token everything is 401 here.
+NOT_ALIKE = {"403_alice_token", "403_anonymous", "403_bad_basic"}
 VOLATILE = {"resourceVersion", "uid", "creationTimestamp", "deletionTimestamp", "time",
             "generation", "managedFields"}  # fmt: skip
 
@@ -31,9 +30,13 @@ def comparable(value: Any) -> Any:
     return value
 
 
+MERGE = {"Content-Type": "application/merge-patch+json", "User-Agent": "unknown"}
+
+
 async def fill(api: Client) -> dict[str, Any]:
     """mc-a, mc-b and mc-c, as they were when the answers were recorded."""
-    _, created = await api("POST", MINICLUSTERS, minicluster("mc-a"))
+    unknown = {"User-Agent": "unknown"}
+    _, created = await api("POST", MINICLUSTERS, minicluster("mc-a"), unknown)
     await api("POST", MINICLUSTERS, minicluster("mc-b", size=4, maxSize=8))
     await api("POST", MINICLUSTERS, minicluster("mc-c"))
     return dict(created)
@@ -52,6 +55,8 @@ async def test_every_recorded_answer_comes_back(name: str, api: Client, alice: s
         )  # fmt: skip
     if name == "200_scale_patch":
         await api("PATCH", request["path"], {"spec": {"replicas": 3}}, request["headers"])
+    if name == "409_apply_ssa":
+        await api("PATCH", f"{MINICLUSTERS}/mc-a/scale", {"spec": {"replicas": 3}}, MERGE)
     token = "nonsense" if name == "401_bad_token" else alice if "alice" in request["auth"] else None
     status, answer = await api(request["method"], request["path"], body, request["headers"], token)
     assert status == case["status"]

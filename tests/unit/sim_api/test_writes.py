@@ -158,3 +158,17 @@ async def test_a_lease_can_be_taken_by_one_of_two_writers_only(api: Client) -> N
     assert (await api("PUT", f"{leases}/l", held))[0] == 200
     held["spec"]["holderIdentity"] = "c"
     assert (await api("PUT", f"{leases}/l", held))[0] == 409
+
+
+async def test_server_side_apply_takes_fields_of_others_only_by_force(api: Client) -> None:
+    await api("POST", MINICLUSTERS, minicluster())
+    apply = {"Content-Type": "application/apply-patch+yaml"}
+    path = f"{MINICLUSTERS}/mc-a?fieldManager=me"
+    wanted: dict[str, Any] = {"apiVersion": "flux-framework.org/v1alpha2", "kind": "MiniCluster",
+              "metadata": {"name": "mc-a", "namespace": "flux"}, "spec": {"size": 4}}  # fmt: skip
+    status, body = await api("PATCH", path, wanted, apply)
+    assert (status, body["details"]["causes"][0]["field"]) == (409, ".spec.size")
+    status, taken = await api("PATCH", f"{path}&force=true", wanted, apply)
+    assert (status, taken["spec"]["size"]) == (200, 4)
+    wanted["spec"]["size"] = 5
+    assert (await api("PATCH", path, wanted, apply))[0] == 200
