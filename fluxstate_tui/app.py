@@ -40,7 +40,8 @@ class FluxstateApp(App[int]):
     """The dashboard.
 
     `start` connects and feeds the store; it is awaited after the first paint and may run for
-    ever; `stop` ends it and returns when all connections are closed. When it raises FluxstateError the dashboard stays, says why, and `ctrl+r` tries again.
+    ever; `stop` ends it and returns when all connections are closed. When `start` raises
+    FluxstateError the dashboard stays, says why, and `ctrl+r` tries again.
     """
 
     TITLE = "fluxstate"

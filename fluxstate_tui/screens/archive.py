@@ -13,7 +13,7 @@ from textual.widget import Widget
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.screens.explanation import trouble_rows
-from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS
+from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS, activity
 from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.store.picture import JobCounts
@@ -56,7 +56,7 @@ class ArchiveScreen(LiveScreen):
         self._load = load
         self._verdict: Verdict | None = None
         self.table: Table[int, Job] = Table(
-            JOB_COLUMNS, JOB_FIELDS, now=self._archive_now, reverse=True
+            JOB_COLUMNS, JOB_FIELDS, now=self._archive_now, reverse=True, natural=activity
         )
 
     def body(self) -> Iterable[Widget]:

@@ -18,6 +18,7 @@ from fluxstate_tui.screens.dialog import Dialog
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.archives import note, verified_word
 from fluxstate_tui.store import Summary
+from fluxstate_tui.store.summary import made_at
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.line import Line
 from fluxstate_tui.widgets.panel import Panel
@@ -38,7 +39,7 @@ class RestoreDialog(Dialog[Choices]):
         self.services = services
         self.summary = chosen
         picture = services.store.clusters[chosen.ref.uid]
-        self.entries = sorted(picture.catalogue, key=lambda e: e.modified, reverse=True)
+        self.entries = sorted(picture.catalogue, key=made_at, reverse=True)
         self.manifest = picture.minicluster.raw or None
 
     def content(self) -> Iterable[Widget]:
@@ -110,5 +111,5 @@ class RestoreDialog(Dialog[Choices]):
         panel.say([[(line, "")] for line in lines])
 
     def _label(self, entry: CatalogueEntry) -> str:
-        old = age(self.services.clock.now() - entry.modified)
+        old = age(self.services.clock.now() - made_at(entry))
         return f"{entry.id}  {verified_word(entry)}  {old} old  {note(entry)}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fluxstate_tui.store.freshness import Freshness
 
 if TYPE_CHECKING:
+    from fluxstate_tui.archive.manifest import CatalogueEntry
     from fluxstate_tui.model.minicluster import Derived, Phase
     from fluxstate_tui.model.pod import Pod
     from fluxstate_tui.model.reference import ClusterRef
@@ -48,7 +49,7 @@ def summarize(
 ) -> Summary:
     """Reduce one picture to its row. `queue` is the source of its live queue, if there is one."""
     counts = picture.counts if picture.jobs_at is not None else None
-    newest = max((entry.modified for entry in picture.catalogue), default=None)
+    newest = max(map(made_at, picture.catalogue), default=None)
     deleted = picture.gone_at is not None and not pods
     return Summary(
         ref=picture.ref,
@@ -69,6 +70,11 @@ def summarize(
         armed=picture.armed,
         created=picture.minicluster.created,
     )
+
+
+def made_at(entry: CatalogueEntry) -> float:
+    """When an archive was made: by its manifest, else by its file. Seconds since the epoch."""
+    return entry.modified if entry.manifest is None else entry.manifest.created
 
 
 def _nodes_up(picture: ClusterPicture, pods: Sequence[Pod]) -> int:

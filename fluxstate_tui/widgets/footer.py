@@ -24,12 +24,20 @@ class KeyFooter(Widget, can_focus=False):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__(markup=False)
+        self._shown: list[tuple[str, str, bool]] = []
+
     def on_mount(self) -> None:
         """Follow the bindings of the screen."""
         self.screen.bindings_updated_signal.subscribe(self, self._updated)
 
     def _updated(self, _screen: Any) -> None:
-        self.refresh()
+        """Bindings are looked at with every notice; paint only when a key looks different."""
+        now = [(key, b.description, enabled) for b, key, enabled in self._entries()]
+        if now != self._shown:
+            self._shown = now
+            self.refresh()
 
     def render(self) -> Content:
         """As many keys as fit, in the order of the screen, help last."""

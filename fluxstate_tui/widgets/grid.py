@@ -73,6 +73,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         columns: Sequence[Column[R]],
         *,
         now: Callable[[], float] = time.time,
+        natural: Callable[[R], Any] | None = None,
         empty: str = "Nothing here.",
         id: str | None = None,
     ) -> None:
@@ -82,6 +83,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         self.selection: Selection[K, R] = Selection({})
         self.sorted_by: str | None = None
         self._now = now
+        self._natural = natural
         self._empty = empty
         self._cursor: K | None = None
         self._line = 0
@@ -130,10 +132,10 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
                 self._paint(line)
 
     def order_by(self, column_key: str | None, reverse: bool) -> None:
-        """Sort by that column; None is the order of the keys."""
+        """Sort by that column; None is the natural order, that of the keys unless told."""
         column = next((c for c in self.columns if c.key == column_key), None)
         self.sorted_by = column.key if column is not None and column.sort is not None else None
-        self.selection.sort = column.sort if column is not None else None
+        self.selection.sort = column.sort if column is not None else self._natural
         self.selection.reverse = reverse
         self._reselect()
 

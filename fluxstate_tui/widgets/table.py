@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -42,11 +42,13 @@ class Table(Vertical, Generic[K, R]):
         now: Callable[[], float] = time.time,
         order: str | None = None,
         reverse: bool = False,
+        natural: Callable[[R], Any] | None = None,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
-        self.grid: Grid[K, R] = Grid(columns, now=now)
+        self.grid: Grid[K, R] = Grid(columns, now=now, natural=natural)
         self._fields = fields
+        self._order = (order, reverse)
         self._empty = "Nothing here."
         self._total: Mapping[K, R] = {}
         self._filter_bar: FilterBar | None = None
@@ -87,10 +89,11 @@ class Table(Vertical, Generic[K, R]):
         self.grid.unmark()
 
     def action_sort(self) -> None:
-        """Sort by the next column that can be sorted by; after the last by the key again."""
+        """Sort by the next column that can be sorted by; after the last as it was at first."""
         keys = [None, *(c.key for c in self.grid.columns if c.sort is not None)]
         following = keys[(keys.index(self.grid.sorted_by) + 1) % len(keys)]
-        self.grid.order_by(following, self.grid.selection.reverse)
+        first = following == self._order[0]
+        self.grid.order_by(following, self._order[1] if first else self.grid.selection.reverse)
 
     def action_reverse(self) -> None:
         """Turn the order round."""

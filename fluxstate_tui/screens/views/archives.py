@@ -14,6 +14,7 @@ from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.view import View
 from fluxstate_tui.store import Changes
 from fluxstate_tui.store.filters import FilterField
+from fluxstate_tui.store.summary import made_at
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.columns import Column
 from fluxstate_tui.widgets.grid import Grid
@@ -82,10 +83,10 @@ ARCHIVE_COLUMNS: tuple[Column[CatalogueEntry], ...] = (
         "age",
         "AGE",
         4,
-        lambda e, now: age(now - e.modified),
+        lambda e, now: age(now - made_at(e)),
         "right",
         lambda _: "off",
-        lambda e: e.modified,
+        made_at,
         ticks=lambda _: True,
     ),
     Column("note", "NOTE", 20, lambda e, _: note(e), tone=lambda _: "off", flex=3, rank=5),

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.screens.cluster_columns import QUEUES
-from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS
+from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS, activity
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.view import View
 from fluxstate_tui.store import Changes, ClusterPicture, Summary
@@ -34,7 +34,7 @@ class QueueView(View):
     def __init__(self, services: Services, ref: ClusterRef) -> None:
         super().__init__(services, ref)
         self.table: Table[int, Job] = Table(
-            JOB_COLUMNS, JOB_FIELDS, now=self._cluster_now, reverse=True
+            JOB_COLUMNS, JOB_FIELDS, now=self._cluster_now, reverse=True, natural=activity
         )
 
     def compose(self) -> ComposeResult:
