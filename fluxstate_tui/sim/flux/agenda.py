@@ -19,6 +19,10 @@ TICK = 0.00002
 """Seconds between two events that follow at once, about as in a real instance."""
 
 
+AT_A_TIME = 100
+"""Events before others get their turn: a busy instance must not stop the simulated cluster."""
+
+
 class Agenda:
     """Callbacks in the order of their time. Must be closed."""
 
@@ -69,7 +73,9 @@ class Agenda:
         self._arm()
 
     def _run_due(self) -> None:
-        while self._heap and self._heap[0][0] <= self._clock.now() and not self._closed:
+        for _ in range(AT_A_TIME):
+            if self._closed or not self._heap or self._heap[0][0] > self._clock.now():
+                return
             when, _, callback = heapq.heappop(self._heap)
             # Never before what has happened already: delays count from when it is logged.
             self._due = max(when, self._last)
