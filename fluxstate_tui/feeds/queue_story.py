@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LIST_PAUSE = 1.0  # seconds between two complete lists
 DOUBTS = 2  # heartbeats at which our account differs, until the list is read again
+MOST_DOUBTS = 200  # it doubles each time that the list did not help
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 
 
@@ -46,6 +47,7 @@ class QueueStory:
         self._status: dict[str, Any] = {}
         self._overlay: list[dict[str, Any]] = []
         self._doubts = 0
+        self._patience = DOUBTS
         self._list_again = 0.0
         self._why_polling = ""
         self._warnings: dict[str, str] = {}
@@ -121,10 +123,12 @@ class QueueStory:
 
     def wants_list(self) -> bool:
         """Whether the job list must be read again: it is not what the broker counts."""
-        if not self.listed or not (self._jobs.gaps or self._doubts >= DOUBTS):
+        if not self.listed or not (self._jobs.gaps or self._doubts >= self._patience):
             return False
         if self._clock.now() < self._list_again:
             return False
+        if self._doubts >= self._patience:
+            self._patience = min(2 * self._patience, MOST_DOUBTS)
         self._jobs.gaps = False
         self._doubts = 0
         return True
@@ -142,6 +146,8 @@ class QueueStory:
         if self.listed and self._stats is not None:
             matches = self._stats == self._jobs.counts()
             self._doubts = 0 if matches else self._doubts + 1
+            if matches:
+                self._patience = DOUBTS
 
     def _beat(self, theirs: float, state: str) -> None:
         now = self._clock.now()
