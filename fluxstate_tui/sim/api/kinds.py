@@ -91,13 +91,6 @@ class Registry:
         """The kind served there, or None."""
         return self._by_path.get((group, version, plural))
 
-    def by_kind(self, api_version: str, kind: str) -> Kind | None:
-        """The kind that an ownerReference or a body names."""
-        for candidate in self.kinds:
-            if candidate.api_version == api_version and candidate.kind == kind:
-                return candidate
-        return None
-
     def groups(self) -> dict[str, list[str]]:
         """Served named groups and their versions."""
         found: dict[str, list[str]] = {}

@@ -26,11 +26,6 @@ _FIELDS: dict[Kind, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def matches_labels(labels: JsonObject, wanted: JsonObject) -> bool:
-    """Whether all of `wanted` (matchLabels) are among `labels`."""
-    return all(labels.get(key) == value for key, value in wanted.items())
-
-
 def _split(text: str) -> list[str]:
     """Requirements are separated by commas outside parentheses."""
     return re.split(r",(?![^()]*\))", text)
