@@ -93,7 +93,7 @@ async def test_watch_pause_save_delete_restore_by_keys(
         await walk.see("Cancel", "Go ahead")
         await walk.press("tab", "enter")
         await walk.outcome()
-        await walk.see("● Up", "3/3")
+        await walk.see("● Up", "All 3 brokers run")
     jobs = await target.jobs()
     await target.until_done(*jobs)
     assert {job["result"] for job in (await target.jobs()).values()} == {"COMPLETED"}
