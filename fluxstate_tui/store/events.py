@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fluxstate_tui.store.freshness import Freshness
+from fluxstate_tui.store.freshness import Freshness as Freshness
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogueEntry

@@ -57,7 +57,7 @@ class FilterBar(Horizontal):
     def open(self) -> None:
         """Show it and write in it."""
         self.add_class("-open")
-        self._input.focus()
+        self.screen.set_focus(self._input)
 
     @property
     def line(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.widget import AwaitMount
 
 from fluxstate_tui.store.filters import FilterError, FilterField, parse_filter
 from fluxstate_tui.widgets.columns import Column
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 K = TypeVar("K", bound="int | str")
 R = TypeVar("R")
+
+
+FILTER_BAR_AFTER = 0.5
 
 
 class Table(Vertical, Generic[K, R]):
@@ -52,6 +56,7 @@ class Table(Vertical, Generic[K, R]):
         self._empty = "Nothing here."
         self._total: Mapping[K, R] = {}
         self._filter_bar: FilterBar | None = None
+        self._bar_mount: AwaitMount | None = None
         self.grid.order_by(order, reverse)
 
     def compose(self) -> ComposeResult:
@@ -78,9 +83,16 @@ class Table(Vertical, Generic[K, R]):
         """Write a filter for the user."""
         self._bar().write(line)
 
-    def action_filter(self) -> None:
-        """Write a filter."""
-        self._bar().open()
+    def on_mount(self) -> None:
+        """Make the filter line when nobody waits any more."""
+        self.set_timer(FILTER_BAR_AFTER, self._bar)
+
+    async def action_filter(self) -> None:
+        """Write a filter. What is typed next goes there: the line has the focus on return."""
+        bar = self._bar()
+        if self._bar_mount is not None:
+            await self._bar_mount
+        bar.open()
 
     def action_clear(self) -> None:
         """No filter and no marks."""
@@ -124,7 +136,7 @@ class Table(Vertical, Generic[K, R]):
             from fluxstate_tui.widgets.filter_bar import FilterBar
 
             self._filter_bar = FilterBar()
-            self.mount(self._filter_bar)
+            self._bar_mount = self.mount(self._filter_bar)
         return self._filter_bar
 
     def _say_empty(self) -> None:

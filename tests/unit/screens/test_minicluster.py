@@ -43,15 +43,25 @@ async def test_a_job_that_starts_is_seen_to_run_without_a_key_press() -> None:
         assert "▶ RUN" in line
 
 
+async def test_active_jobs_stand_above_those_that_are_over() -> None:
+    app = make_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.press("down", "enter")
+        await see(pilot, "12 pending")
+        text = screen_text(app)
+        assert text.index("▶ RUN") < text.index("◌ SCHED") < text.index("✓ COMPLETED")
+
+
 async def test_new_jobs_come_first_and_the_cursor_keeps_its_job() -> None:
     app = make_app()
     async with app.run_test(size=SMALL) as pilot:
         await pilot.press("down", "enter")
         await see(pilot, "12 pending")
         await pilot.press("down", "down")
-        kept = f58(feed.job(73).id)
-        app.services.store.take(e.JobsChanged(SAMPLE, (feed.job(900), feed.job(901)), NOW))
-        await see(pilot, f58(feed.job(901).id))
+        kept = f58(feed.job(61).id)
+        new = (feed.job(900, JobState.RUN), feed.job(901, JobState.RUN))
+        app.services.store.take(e.JobsChanged(SAMPLE, new, NOW))
+        await see(pilot, f58(new[1].id))
         assert f"▌ {kept}" in screen_text(app)
 
 
@@ -169,12 +179,11 @@ async def test_hostile_output_looks_like_itself() -> None:
 async def test_hostile_job_fields_look_like_themselves() -> None:
     evil = "[/foo]\n\x1b[2J👩‍🚀\ud800" + "z" * 100_000
     bad = replace(
-        feed.job(900, JobState.INACTIVE),
+        feed.job(900, JobState.RUN),
         name=evil,
         queue=evil,
         nodelist=evil,
         exception=JobException(evil, 0, evil),
-        result=JobResult.FAILED,
     )
     app = make_app()
     async with app.run_test(size=LARGE) as pilot:
@@ -207,7 +216,7 @@ async def test_a_terminal_of_40x10_still_works() -> None:
     async with app.run_test(size=(40, 10)) as pilot:
         await see(pilot, "flux-sample")
         await pilot.press("down", "enter")
-        await see(pilot, "SCHED")
+        await see(pilot, "▶ RUN")
         await pilot.press("question_mark")
         await see(pilot, "Help")
         await pilot.press("escape", "d")
