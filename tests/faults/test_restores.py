@@ -19,7 +19,7 @@ from fluxstate_tui.operations.world import World
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage, broken_at
 
 # As in test_broken_saves: FLUXSTATE_ALL_FAULTS=1 tries every point.
-STRIDE = 1 if os.environ.get("FLUXSTATE_ALL_FAULTS") else 23
+STRIDE = 1 if os.environ.get("FLUXSTATE_ALL_FAULTS") else 43
 KINDS = ("drop", "lost-answer", "exec-cut")
 
 
@@ -160,7 +160,7 @@ async def test_a_broken_request_at_any_point_of_a_restore_loses_nothing(
 ) -> None:
     jobs = await saved_and_deleted(stage)
     good = stage.finished()
-    for skip in range(4 * KINDS.index(kind), 200, STRIDE):
+    for skip in range(11 * KINDS.index(kind), 200, STRIDE):
         outcome, reached = await broken_at(stage, "restore", {"kind": kind}, skip)
         assert good.items() <= stage.finished().items()
         assert not stage.armed(), (skip, outcome)
