@@ -102,7 +102,8 @@ class ZipMembers:
 
     def scan(self, wanted: Wanted, findings: Findings) -> Iterator[Member]:
         """All members; every one is unpacked once, for its checksum."""
-        budget = max(compression.FREE_BYTES, compression.MAX_RATIO * len(self._data))
+        ratio = compression.MAX_RATIO[compression.Format.ZIP]
+        budget = max(compression.FREE_BYTES, ratio * len(self._data))
         with self._open() as archive:
             for index, info in enumerate(archive.infolist()):
                 budget -= info.file_size
