@@ -181,7 +181,8 @@ async def test_a_pod_that_is_replaced_under_the_stream_is_followed_to_the_new_on
         await on.told.source(Freshness.LIVE)
         before = on.feed.endpoint
         assert before is not None
-        await on.submit(SubmitOptions(("sleep", "1000")))
+        [job] = await on.submit(SubmitOptions(("sleep", "1000")))
+        await on.told.until(lambda _event: job in on.told.jobs)
         await on.sim.evict_pod("default", before.pod)
         live = await on.told.source(Freshness.LIVE, "back in time")
         assert on.feed.endpoint is not None
