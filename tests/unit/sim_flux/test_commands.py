@@ -139,6 +139,20 @@ async def test_selecting_and_formatting_jobs() -> None:
         ("flux getattr nosuch", 1, "flux-getattr: nosuch: No such file or directory\n"),
         ("flux queue status nosuch", 1,
          "flux-queue: ERROR: status: 'nosuch' is not a valid queue\n"),
+        ("flux job info f12 R", 1, "flux-job: invalid job id\n"),
+        ("flux job eventlog f12", 1, "flux-job: job f12 not found\n"),
+        ("flux job eventlog nosuch", 1, 'flux-job: error parsing jobid: "nosuch"\n'),
+        ("flux submit -t foo true", 1,
+         "flux-submit: ERROR: invalid Flux standard duration\n"),
+        ("flux submit -n x true", 1,
+         "flux-submit: ERROR: --ntasks: invalid int value 'x'\n"),
+        ("flux submit --dependency=foo:1 true", 1,
+         '[Errno 22] dependency scheme "foo" not supported\n'),
+        ("flux queue idle --timeout=foo", 1,
+         "flux-queue: ERROR: invalid Flux standard duration\n"),
+        ("flux kvs unlink nosuch", 1,
+         "flux-kvs: cannot unlink 'nosuch': No such file or directory\n"),
+        ("flux kvs sync", 0, ""),
         ("flux resource undrain 1", 1, "flux-resource: ERROR: rank 1 not drained\n"),
         ("flux resource drain 7", 1,
          "flux-resource: ERROR: [Errno 22] idset is out of range\n"),
@@ -206,6 +220,28 @@ async def test_guests_may_look_but_not_touch() -> None:
             "flux-queue: ERROR: idle: Request requires owner credentials",
             "[Errno 1] only instance owner can use sign-type=none",
         ]
+
+
+async def test_named_queues_show_in_every_table() -> None:
+    async with world(queues=["batch", "debug"]) as w:
+        await w.sh("flux queue start --all; flux submit -q debug --job-name=d sleep 100; sleep 1")
+        await w.sh("flux resource drain 0 because; flux queue stop batch")
+        ran = await w.sh("flux jobs; flux resource list; flux uptime; flux resource status")
+        lines = ran.out.splitlines()
+        assert lines[0] == (
+            "       JOBID QUEUE    USER     NAME       ST NTASKS NNODES     TIME INFO"
+        )
+        assert lines[2] == "     STATE QUEUE       NNODES NCORES NGPUS NODELIST"
+        assert lines[3] == "      free batch,debug      1      4     0 flux-sample-1"
+        assert lines[6].endswith(",  size 2,  1 drained")
+        assert lines[-1] == "    draining ✔      1 flux-sample-0"
+
+
+async def test_a_cut_list_says_so() -> None:
+    async with world() as w:
+        ran = await w.sh("flux submit --quiet --cc=1-3 true; flux jobs -a -c 2 -no {name}")
+        assert ran.out == "true\ntrue\n"
+        assert ran.err.startswith("warning: output truncated at 2 jobs.\n")
 
 
 async def test_running_a_job_shows_its_output_and_takes_over_its_exit_code() -> None:

@@ -11,6 +11,10 @@ from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.shell.options import parse_options
 from fluxstate_tui.sim.shell.process import Process, UsageError
 
+GETATTR_USAGE = """Usage: flux getattr name
+Get broker attribute
+  -h, --help             Display this message.
+"""
 _OWNERS = {0: "root", 1000: "flux", 65534: "nobody"}
 
 
@@ -30,12 +34,12 @@ async def uptime(process: Process) -> int:
     if instance.services_up:
         queues = instance.queues.all()
         if drained := len(instance.resources.drained()):
-            notes.append(f"{drained} drained")
+            line += f",  {drained} drained"
         if offline := instance.size - len(instance.online):
-            notes.append(f"{offline} offline")
-        if any(not queue.enabled for queue in queues):
+            line += f",  {offline} offline"
+        if all(not queue.enabled for queue in queues):
             notes.append("submit disabled")
-        if any(not queue.started for queue in queues):
+        if all(not queue.started for queue in queues):
             notes.append("scheduler stopped")
     await process.out(line + "\n" + ("  " + ",  ".join(notes) + "\n" if notes else ""))
     return 0
@@ -45,7 +49,8 @@ async def getattr_(process: Process) -> int:
     """One attribute."""
     names = [arg for arg in process.args if not arg.startswith("-")]
     if len(names) != 1:
-        raise UsageError("Usage: flux-getattr [OPTIONS] name")
+        await process.err(GETATTR_USAGE)
+        return 1
     connection = connect(process)
     if names[0] == "local-uri":
         await process.out(f"local://{process.machine.layout.socket}\n")

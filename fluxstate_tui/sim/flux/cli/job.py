@@ -42,7 +42,7 @@ def _parse(text: str) -> int:
     try:
         return parse_job_id(text)
     except ValueError:
-        raise UsageError(f'error parsing jobid: "{text}": Invalid argument') from None
+        raise UsageError(f'error parsing jobid: "{text}"') from None
 
 
 def _find(connection: Connection, text: str, unknown: str = "No such job") -> SimJob:
@@ -79,7 +79,7 @@ async def _info(process: Process) -> int:
     except FluxError as error:
         if error.errno == 2:
             known = _parse(text) in connection.instance.jobs.jobs
-            raise FluxError(2, f"{key}: key not found" if known else "No such job") from None
+            raise FluxError(2, f"{key}: key not found" if known else "invalid job id") from None
         raise FluxError(error.errno, f"{key}: {error.message}") from None
     await process.out(answer[key].rstrip("\n") + "\n")
     return 0
@@ -90,7 +90,8 @@ async def _eventlog(process: Process) -> int:
         process.args, "f,format= T,time-format= p,path= H,human L,color=? F,follow"
     )
     connection = connect(process)
-    found = _find(connection, options.operands[0], "No such job")
+    text = options.operands[0]
+    found = _find(connection, text, f"job {text} not found")
     path = {"exec": "guest.exec.eventlog", "output": "guest.output"}.get(
         options.get("path"), options.get("path", "eventlog")
     )
@@ -113,7 +114,7 @@ async def _wait_event(process: Process) -> int:
     )
     text, name = options.operands[:2]
     connection = connect(process)
-    found = _find(connection, text, "No such job")
+    found = _find(connection, text, f"job {text} not found")
     async for event in follow_events(connection.instance, found):
         shown = options.has("verbose") or event.name == name
         if shown and not options.has("quiet"):

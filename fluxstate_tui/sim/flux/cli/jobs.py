@@ -63,6 +63,7 @@ async def jobs(process: Process) -> int:
     try:
         options = parse_options(process.args, _SPEC)
         ids = [_job_id(text) for text in options.operands]
+        _check_count(options)
     except UsageError as error:
         await process.err(f"{_USAGE}flux-jobs: error: {error.message}\n")
         return 2
@@ -84,6 +85,12 @@ async def jobs(process: Process) -> int:
     if ids and not found:
         return 1
     return await _print(process, options, found, single=len(ids) == 1)
+
+
+def _check_count(options: Options) -> None:
+    text = options.get("count", "0")
+    if not text.isdigit():
+        raise UsageError(f"argument -c/--count: invalid int value: '{text}'")
 
 
 def _job_id(text: str) -> int:
@@ -152,11 +159,11 @@ async def _filtered(process: Process, connection: Connection, options: Options) 
         "max_entries": limit, "attrs": ["all"], "since": since, "constraint": {"and": conditions},
     }  # fmt: skip
     found = (await connection.rpc("job-list.list", payload))["jobs"]
-    if limit and len(found) == limit:
+    if limit and len(found) == limit and await _more(connection, payload, limit):
         await process.err(
-            f"flux-jobs: WARNING: output may be truncated at {limit} jobs.\n"
+            f"warning: output truncated at {limit} jobs.\n"
             "Use --count to increase returned results or use filters to alter results.\n"
-        ) if await _more(connection, payload, limit) else None
+        )
     return [job_from_rpc(job) for job in found]
 
 

@@ -1,4 +1,4 @@
-"""flux kvs get|put|unlink|ls|dir."""
+"""flux kvs get|put|unlink|ls|dir|sync|version."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def _put(process: Process, connection: Connection, options: Options) -> in
     for setting in options.operands:
         key, equals, value = setting.partition("=")
         if not equals:
-            raise UsageError(f"{setting}: you must specify a value as key=value")
+            raise UsageError("put: you must specify a value as key=value")
         data = await read_all(process.stdin) if value == "-" else value.encode()
         if options.has("append"):
             data = connection.instance.kvs.keys.get(key, b"") + data
@@ -65,7 +65,7 @@ async def _unlink(process: Process, connection: Connection, options: Options) ->
                 raise FluxError(39, f"{key}: Directory not empty")
         except FluxError as error:
             if error.errno == 2 and not options.has("force"):
-                raise FluxError(2, f"{key}: {error.message}") from None
+                raise FluxError(2, f"cannot unlink '{key}': {error.message}") from None
             if error.errno not in (2, 20):
                 raise
     await _commit(connection, [_operation(key, None) for key in options.operands], options)
@@ -94,7 +94,7 @@ async def _ls(process: Process, connection: Connection, options: Options) -> int
     except FluxError as error:
         raise FluxError(error.errno, f"{key}: {error.message}") from None
     shown = names if options.has("classify") else [name.rstrip(".") for name in names]
-    width = max((len(name) for name in shown), default=0) + 3
+    width = max((len(name) for name in shown), default=0) + 4
     await process.out("".join(name.ljust(width) for name in shown).rstrip() + "\n")
     return 0
 
@@ -106,6 +106,18 @@ async def _allowed(connection: Connection) -> None:
         raise FluxError(error.errno, f".: {error.message}") from None
 
 
+async def _sync(process: Process, connection: Connection, options: Options) -> int:
+    """Write a checkpoint without writing a key."""
+    await connection.rpc("kvs.commit", {"flags": KVS_SYNC, "ops": []})
+    return 0
+
+
+async def _version(process: Process, connection: Connection, options: Options) -> int:
+    root = await connection.rpc("kvs.getroot")
+    await process.out(f"{root['rootseq']}\n")
+    return 0
+
+
 async def _dir(process: Process, connection: Connection, options: Options) -> int:
     await _allowed(connection)
     for key, value in sorted(connection.instance.kvs.keys.items()):
@@ -114,6 +126,7 @@ async def _dir(process: Process, connection: Connection, options: Options) -> in
 
 
 _SUBCOMMANDS: dict[str, Callable[[Process, Connection, Options], Awaitable[int]]] = {
-    "get": _get, "put": _put, "unlink": _unlink, "ls": _ls, "dir": _dir,
+    "get": _get, "put": _put, "unlink": _unlink, "ls": _ls, "dir": _dir, "sync": _sync,
+    "version": _version,
 }  # fmt: skip
 COMMANDS = {"kvs": kvs}

@@ -9,13 +9,22 @@ from fluxstate_tui.model import idset
 from fluxstate_tui.model.resources import ResourceSet
 from fluxstate_tui.sim.flux.cli.connection import Connection, connect
 from fluxstate_tui.sim.flux.cli.formatting import FieldError, render_rows
-from fluxstate_tui.sim.flux.commands import parse_duration
+from fluxstate_tui.sim.flux.cli.submit import duration
 from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.shell.options import Options, parse_options
-from fluxstate_tui.sim.shell.process import Process, UsageError
+from fluxstate_tui.sim.shell.process import Process
 
 _SPEC = "a,all m,message= v,verbose q,quiet nocheckpoint t,timeout= n,no-header o,format= queue="
 NEED_ALL = "Named queues are defined. Specify queues or use --all."
+
+
+CHOICES = "(choose from 'list', 'status', 'enable', 'disable', 'start', 'stop', 'drain', 'idle')"
+
+
+async def _usage(process: Process, text: str) -> int:
+    usage = "usage: flux-queue [-h] {list,status,enable,disable,start,stop,drain,idle} ...\n"
+    await process.err(f"{usage}flux-queue: error: {text}\n")
+    return 2
 
 
 async def queue(process: Process) -> int:
@@ -23,10 +32,10 @@ async def queue(process: Process) -> int:
     name = process.args[0] if process.args else ""
     command = _SUBCOMMANDS.get(name)
     if command is None:
-        raise UsageError(
-            "usage: flux-queue [-h] {status,list,enable,disable,start,stop,...} ...", 2
-        )
+        return await _usage(process, f"argument subcommand: invalid choice: '{name}' {CHOICES}")
     options = parse_options(process.args[1:], _SPEC)
+    if len(options.operands) > 1:
+        return await _usage(process, f"unrecognized arguments: {' '.join(options.operands[1:])}")
     connection = connect(process)
     try:
         return await command(process, connection, options)
@@ -169,7 +178,7 @@ async def _within(
     request = asyncio.ensure_future(connection.rpc(topic))
     waits: set[asyncio.Future[Any]] = {request}
     if options.has("timeout"):
-        limit = parse_duration(options.get("timeout"))
+        limit = duration(options.get("timeout"))
         waits.add(asyncio.ensure_future(process.machine.clock.sleep(limit)))
     over = asyncio.Event()
     forget = connection.instance.on_end(over.set)

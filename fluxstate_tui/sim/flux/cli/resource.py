@@ -16,9 +16,10 @@ from fluxstate_tui.sim.flux.scheduler import resource_summary
 from fluxstate_tui.sim.shell.options import Options, parse_options
 from fluxstate_tui.sim.shell.process import Process, UsageError
 
+CHOICES = ("acquire-mute", "drain", "undrain", "status", "list", "info", "reload", "R", "eventlog")
 FORMATS = {
-    "default": "{state:>10} {nnodes:>6} {ncores:>6} {ngpus:>5} {nodelist}",
-    "rlist": "{state:>10} {nnodes:>6} {ncores:>6} +{ngpus:>5} {rlist}",
+    "default": "{state:>10} ?:{queue:<WIDTH} {nnodes:>6} {ncores:>6} {ngpus:>5} {nodelist}",
+    "rlist": "{state:>10} ?:{queue:<WIDTH} {nnodes:>6} {ncores:>6} +{ngpus:>5} {rlist}",
 }
 HEADINGS = {
     "state": "STATE", "nnodes": "NNODES", "ncores": "NCORES", "ngpus": "NGPUS",
@@ -35,7 +36,13 @@ async def resource(process: Process) -> int:
     name = process.args[0] if process.args else ""
     command = _SUBCOMMANDS.get(name)
     if command is None:
-        raise UsageError("usage: flux-resource [-h] {list,status,drain,undrain,info,R} ...", 2)
+        await process.err(
+            "usage: flux-resource [-h]\n                     "
+            f"{{{','.join(CHOICES)}}}\n                     ...\n"
+        )
+        choices = ", ".join(f"'{choice}'" for choice in CHOICES)
+        text = f"argument subcommand: invalid choice: '{name}' (choose from {choices})"
+        raise UsageError(f"error: {text}", 2)
     options = parse_options(process.args[1:], _SPEC)
     return await command(process, connect(process), options)
 
@@ -61,8 +68,11 @@ async def _list(process: Process, connection: Connection, options: Options) -> i
     sets = _sets(status)
     states = options.get("states", "free,allocated,down").split(",")
     rows = [_row(state, sets[state], hosts) for state in states if state in sets]
+    queues = ",".join(connection.instance.queues.names)
+    for row in rows:
+        row["queue"] = queues
     form = options.get("format", "default")
-    form = FORMATS.get(form, form)
+    form = FORMATS.get(form, form).replace("WIDTH", str(max(5, len(queues))))
     try:
         text = render_rows(form, rows, HEADINGS, header=not options.has("no-header"))
     except FieldError as error:
@@ -95,10 +105,12 @@ async def _status(process: Process, connection: Connection, options: Options) ->
     hosts = connection.instance.hosts
     online = set(idset.decode(status["online"])) if status["online"] else set()
     drained = {rank for ids in status["drain"] for rank in idset.decode(ids)}
+    busy = {rank for rank in drained if connection.instance.resources.jobs_on(rank)}
     groups = [
         ("avail", "✔", sorted(online - drained)),
         ("avail*", "✗", sorted(set(range(len(hosts))) - online - drained)),
-        ("drained", "✔", sorted(drained & online)),
+        ("draining", "✔", sorted(busy & online)),
+        ("drained", "✔", sorted((drained - busy) & online)),
         ("drained", "✗", sorted(drained - online)),
     ]
     if not options.has("no-header"):

@@ -14,6 +14,7 @@ from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.flux.jobspecs import JobRequest, parse_value
 from fluxstate_tui.sim.shell.options import Options, parse_options
 from fluxstate_tui.sim.shell.process import Process, UsageError
+from fluxstate_tui.sim.shell.streams import NullWriter
 
 _SPEC = (
     "n,ntasks= N,nodes= c,cores-per-task= g,gpus-per-task= t,time-limit= urgency= u dependency= "
@@ -49,9 +50,7 @@ async def _wait(process: Process, jobs: list[int], options: Options) -> int:
 
 def _silent(process: Process) -> Process:
     child = process.child(process.argv)
-    from fluxstate_tui.sim.shell.streams import NullWriter
-
-    child.stdout = NullWriter()
+    child.stdout = child.stderr = NullWriter()
     return child
 
 
@@ -135,8 +134,6 @@ def _request(process: Process, options: Options, copy: str) -> JobRequest:
     )
     for wanted in options.all("dependency"):
         scheme, _, value = wanted.partition(":")
-        if not value:
-            raise UsageError(f'Invalid dependency URI "{wanted}"')
         request.dependencies.append({"scheme": scheme, "value": value})
     if options.has("begin-time"):
         begin = _begin_time(options.get("begin-time"), process.machine.clock.now())
@@ -155,7 +152,8 @@ def _count(options: Options, name: str, word: str) -> int | None:
     try:
         value = int(options.get(name))
     except ValueError:
-        value = 0
+        text = f"--{name}: invalid int value '{options.get(name)}'"
+        raise UsageError(text) from None
     if value < 1:
         raise UsageError(f"{word} count must be an integer >= 1 (if set)")
     return value
@@ -165,10 +163,15 @@ def _limit(options: Options) -> float:
     text = options.get("time-limit")
     if not text:
         return 0
+    return float(text) * 60 if text.replace(".", "", 1).isdigit() else duration(text)
+
+
+def duration(text: str) -> float:
+    """Seconds of a duration that a user gave. UsageError when it is none."""
     try:
-        return float(text) * 60 if text.replace(".", "", 1).isdigit() else parse_duration(text)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+        return parse_duration(text)
+    except ValueError:
+        raise UsageError("invalid Flux standard duration") from None
 
 
 def _begin_time(text: str, now: float) -> float:
