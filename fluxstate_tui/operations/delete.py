@@ -8,6 +8,7 @@ from fluxstate_tui.kube.errors import Conflict, NotFound, OutcomeUnknown
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import delete_plan as steps
+from fluxstate_tui.operations.catalogue_access import view_catalogue
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete_plan import Cover
@@ -20,6 +21,7 @@ from fluxstate_tui.operations.patience import patiently
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.read_cluster import read_minicluster
 from fluxstate_tui.operations.runner import Operation, RefusedError, Run, Script, Task, Undo
+from fluxstate_tui.operations.running_jobs import duration
 from fluxstate_tui.operations.save import Saving, paused
 from fluxstate_tui.operations.world import World, WorldError
 
@@ -66,7 +68,7 @@ async def find_cover(
     live = seen.jobs or ()
     nothing = Loss(missing=tuple(live))
     if world is None:
-        return Cover(None, nothing, "Its catalogue cannot be read either."), ()
+        return Cover(None, nothing, await _what_is_saved(context, seen)), ()
     fitting = steps.candidates(seen.catalogue, seen.minicluster.ref)
     if not fitting:
         why = "No verified archive of this MiniCluster (same uid, taken while idle) is there."
@@ -82,6 +84,21 @@ async def find_cover(
         return Cover(None, nothing, f"{entry.id} is not what its manifest says."), ()
     saved = tuple(archived.job for archived in archive.jobs)
     return Cover(entry, loss(live, saved)), saved
+
+
+async def _what_is_saved(context: OperationContext, seen: Observation) -> str:
+    """For a MiniCluster whose brokers are dead: what its volume has of it, in one sentence."""
+    minicluster = seen.minicluster
+    try:
+        view = await view_catalogue(context, minicluster, minicluster.ref.name)
+    except FluxstateError as error:
+        return f"Its catalogue cannot be read either: {error.message}"
+    fitting = steps.candidates(view.entries, minicluster.ref)
+    if not fitting or fitting[0].manifest is None:
+        return "No verified archive of it is in the catalogue."
+    newest = fitting[0].manifest
+    age = duration(seen.now - newest.created)
+    return f"The newest verified archive is {newest.id}, {age} old; what came since is not in it."
 
 
 class Deleting:

@@ -23,7 +23,7 @@ def plan(seen: Observation) -> Plan:
     path = seen.minicluster.archive_path
     if not seen.armed:
         raise RefusedError(
-            f"nothing is armed at {path or 'spec.archive.path'}", safe="Nothing to do."
+            f"nothing is armed at {path or 'spec.archive.path'}", safe="Nothing was done."
         )
     preview = (
         f"Move {path} into {folder_of(path)}, unless that very archive is there already.",

@@ -10,6 +10,7 @@ from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.drain import drain
 from fluxstate_tui.operations.dumping import Saved, Saver
+from fluxstate_tui.operations.observation import PAUSED_BY_US
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.pause import stop_queues
 from fluxstate_tui.operations.plan import Plan
@@ -54,6 +55,7 @@ class Saving:
         self._choices = choices
         self._saver = Saver(context, world, restore_paused=choices.restore_paused)
         self._started: list[str] = []
+        self._wanted: list[str] = []
         self._undo: Undo | None = None
         self._idle = False
 
@@ -87,7 +89,15 @@ class Saving:
 
     async def pause(self, run: Run) -> str:
         """Stop the queues, and promise to start them again if this does not end well."""
-        self._started = [queue.name for queue in await self._world.queues() if queue.started]
+        queues = await self._world.queues()
+        self._started = [queue.name for queue in queues if queue.started]
+        # Named queues come up stopped after a restore: these it starts again. One that a pause
+        # stopped counts as started, as the anonymous queue does, which a restore starts anyway.
+        self._wanted = [
+            queue.name
+            for queue in queues
+            if queue.started or queue.stop_reason.startswith(PAUSED_BY_US)
+        ]
         self._undo = run.undo(
             "the queue is started again",
             self._start_again,
@@ -106,7 +116,7 @@ class Saving:
 
     async def manifest(self, run: Run) -> str:
         """Write the manifest; from here on the archive is complete and the pause may stay."""
-        text = await self._saver.manifest(run, self._started)
+        text = await self._saver.manifest(run, self._wanted)
         stays = self._choices.keep_paused and self._settle_pause
         if stays and self._undo is not None:
             run.settled(self._undo)

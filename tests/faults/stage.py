@@ -44,10 +44,11 @@ class Stage:
     context: OperationContext
     seen: list[StepEvent] = field(default_factory=list)
 
-    async def create(self, size: int = 2) -> None:
-        """The tutorial's MiniCluster, up."""
+    async def create(self, size: int = 2, **spec: object) -> None:
+        """The tutorial's MiniCluster with changes of its spec, up."""
         resource = await self.context.cluster.minicluster_resource()
         body = minicluster(NAME, size)
+        body["spec"] |= spec
         await self.context.cluster.create(resource, body, NAMESPACE)
         await self.up()
 

@@ -139,6 +139,7 @@ async def test_a_dead_minicluster_is_deleted_only_by_its_name(stage: Stage) -> N
     instance.exit(1)
     operation = await prepare("delete", stage.context, await stage.ref())
     assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
+    assert any("newest verified archive" in line for line in operation.plan.preview)
     outcome = await operation.run(stage.seen.append, NAME)
     assert outcome.kind is OutcomeKind.COMPLETED, outcome
     await stage.well("restore")
