@@ -16,7 +16,13 @@ from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.plan import Consent, ConsentKind
 from fluxstate_tui.screens.actions import Kind
 from fluxstate_tui.screens.live import LiveScreen
-from fluxstate_tui.screens.operation_rows import error_rows, outcome_rows, preview_rows, step_rows
+from fluxstate_tui.screens.operation_rows import (
+    error_rows,
+    outcome_rows,
+    preview_rows,
+    running_line,
+    step_rows,
+)
 from fluxstate_tui.screens.operation_run import OperationRun
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.widgets.background import in_background
@@ -35,6 +41,8 @@ class OperationScreen(LiveScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="operation.back", key_display="esc"),
         Binding("c", "cancel", "cancel the operation", id="operation.cancel"),
+        Binding("left", "app.focus_previous", "No or yes", show=False, id="operation.left"),
+        Binding("right", "app.focus_next", "No or yes", show=False, id="operation.right"),
     ]
 
     def __init__(
@@ -188,8 +196,19 @@ class OperationScreen(LiveScreen):
         self.query_one("#preview", Panel).say(preview_rows(plan))
         self.query_one("#steps", Panel).say(step_rows(plan, self.run.steps), "STEPS")
         outcome = self.run.outcome
-        panel = self.query_one("#outcome", Panel)
-        panel.say(outcome_rows(outcome) if outcome is not None else [])
-        if outcome is not None:
-            panel.scroll_visible(animate=False)
+        self.query_one("#outcome", Panel).say(outcome_rows(outcome) if outcome is not None else [])
+        self.call_after_refresh(self._scroll_to_news)
         self.refresh_bindings()
+
+    def _scroll_to_news(self) -> None:
+        """Keep the running step, and at the end the outcome, in sight on small terminals."""
+        if self.run is None or not self.is_attached:
+            return
+        column = self.query_one("#operation", VerticalScroll)
+        if self.run.outcome is not None:
+            column.scroll_end(animate=False)
+            return
+        line = running_line(self.run.plan, self.run.steps)
+        if line is not None:
+            top = self.query_one("#steps").virtual_region.y + line
+            column.scroll_to(y=top - column.size.height // 3, animate=False)

@@ -56,6 +56,17 @@ def step_rows(plan: Plan, said: Mapping[str, StepEvent]) -> list[list[Part]]:
     return rows
 
 
+def running_line(plan: Plan, said: Mapping[str, StepEvent]) -> int | None:
+    """In which line of `step_rows` (under their title) the running step is, None if none runs."""
+    before = 1
+    for step in plan.steps:
+        event = said.get(step.id)
+        if event is not None and event.state is StepState.RUNNING:
+            return before
+        before += 1 + bool(step.command) + bool(event is not None and event.read_back)
+    return None
+
+
 def outcome_rows(outcome: Outcome) -> list[list[Part]]:
     """What happened, what is safe, what to do."""
     word = OUTCOMES[outcome.kind]
