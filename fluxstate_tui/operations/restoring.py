@@ -26,7 +26,7 @@ from fluxstate_tui.operations.runner import Run, Task, Undo
 from fluxstate_tui.operations.world import World
 
 OLD_PODS_SECONDS = 180.0
-ACCOUNT_SECONDS = 120.0
+ACCOUNT_SECONDS = 60.0  # without any further job showing up
 
 
 class Restoring:
@@ -160,13 +160,22 @@ class Restoring:
         """
         assert self._world is not None
         clock = self._context.clock
-        begin = clock.now()
+        there, since = -1, clock.now()
         while True:
+            known = sum((await self._world.counts()).values())
+            if known > there:
+                there, since = known, clock.now()
+            stuck = clock.now() - since > ACCOUNT_SECONDS
+            if known < len(self._source.jobs) and not stuck:
+                # Listing 50,000 jobs every second would keep the broker from reading its journal.
+                run.tell(f"{known} of {len(self._source.jobs)} jobs are there")
+                await clock.sleep(1.0)
+                continue
             result = account(self._source.jobs, await self._world.jobs())
             self._account = result
             if result.balanced:
                 return result.explain()
-            if clock.now() - begin > ACCOUNT_SECONDS:
+            if stuck:
                 raise FluxstateError(
                     f"not every job came back: {result.explain()}",
                     safe="The new MiniCluster is left as it is.",

@@ -7,6 +7,7 @@ the same name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -249,7 +250,7 @@ class World:
             await run_flux(
                 self._context.cluster,
                 self._endpoint,
-                ["dump", "-q", path],
+                ["dump", "-q", *self._speed(), path],
                 timeout=DUMP_SECONDS,
             )
         except FluxFailed as error:
@@ -260,6 +261,11 @@ class World:
                 advice="Is the volume full, or not writable for the broker's user?",
                 exit_code=ExitCode.UNKNOWN if error.code == KILLED else ExitCode.FAILURE,
             ) from error
+
+    def _speed(self) -> list[str]:
+        """Twice as fast (facts/flux.md, f), where flux-dump knows it: since flux-core 0.81."""
+        numbers = [int(part) for part in re.findall(r"\d+", self.core_version)[:2]]
+        return ["--maxreqs=64"] if numbers >= [0, 81] else []
 
     async def _ask(self, question: Callable[[Broker], Awaitable[T]]) -> T:
         """Ask, over a new session if the old one broke, as long as that is likely to help."""
