@@ -53,9 +53,10 @@ class Assembly:
             if member.mtime > self.newest:
                 self.newest = member.mtime
             name = member.name
-            known = member.kind == FILE and name[_FILE:] in names.JOB_FILES
+            file = name[_FILE:]
+            known = file in names.JOB_FILES and member.kind == FILE
             if known and (name[:_FILE] == self._prefix or self._enter(name, member.offset)):
-                self._take_job_file(name[_FILE:], member)
+                self._take_job_file(file, member)
             else:
                 self._take_other(member)
 

@@ -22,18 +22,18 @@ _NEEDS: Final[dict[str, JobState]] = {
     "clean": JobState.CLEANUP,
 }
 _ONCE = ("submit", "validate")
-_SHARED = 1 << 12
+_DIRECTORIES = 1 << 12
 
 
 class JobFolder:
     """Makes Jobs of files. Broken files give findings, and a job of what could be read.
 
-    Texts that many jobs share are kept once; `shared` maps them to themselves.
+    The working directory, which nearly all jobs share, is kept once.
     """
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
-        self._shared: dict[str, str] = {}
+        self._directories: dict[str, str] = {}
         self._decoders = Decoders()
 
     def fold(self, job_id: int, eventlog: bytes, jobspec: bytes | None, r: bytes | None) -> Job:
@@ -43,17 +43,11 @@ class JobFolder:
             draft = JobDraft(job_id)
             self._use_jobspec(draft, jobspec)
             self._fold_slowly(draft, eventlog, r)
-        draft.name, draft.cwd = self._share(draft.name), self._share(draft.cwd)
+        if len(self._directories) < _DIRECTORIES:
+            draft.cwd = self._directories.setdefault(draft.cwd, draft.cwd)
+        else:
+            draft.cwd = self._directories.get(draft.cwd, draft.cwd)
         return draft.freeze()
-
-    def _share(self, text: str) -> str:
-        """One object for equal texts, as long as there are not too many."""
-        known = self._shared.get(text)
-        if known is None:
-            if len(self._shared) < _SHARED:
-                self._shared[text] = text
-            return text
-        return known
 
     def _fold_quickly(
         self, draft: JobDraft, eventlog: bytes, jobspec: bytes, r: bytes | None
