@@ -46,6 +46,14 @@ class ClusterActions(Screen[None]):
             return True if self.why_not(what) == "" else None
         return True
 
+    def why_grey(self, action: str) -> str:
+        """Why a key with that action (`operate('save')`) is grey, for the help screen."""
+        if action == "submit":
+            return self.why_not("submit")
+        if action.startswith("operate("):
+            return self.why_not(cast("Kind", action.split("'")[1]))
+        return ""
+
     def why_not(self, what: Kind | Literal["submit"]) -> str:
         """Why a key is grey, in one sentence; '' if it works."""
         chosen = self.chosen

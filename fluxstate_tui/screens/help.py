@@ -71,9 +71,13 @@ class HelpScreen(Dialog[None]):
             if not binding.id or not entry[1] or entry in seen:
                 continue  # Textual's own scrolling keys have no id
             seen.add(entry)
-            state = "" if active.enabled else "  (not possible now)"
+            state = "" if active.enabled else f"  {self._why_grey(binding.action)}"
             rows.append([(f"{entry[0]:>10}  ", "$accent bold"), (entry[1], ""), (state, "$muted")])
         return rows
+
+    def _why_grey(self, action: str) -> str:
+        ask = getattr(self._about, "why_grey", None)
+        return (ask(action) if ask is not None else "") or "not possible now"
 
 
 def _table(entries: Iterable[tuple[str, str]]) -> list[list[Part]]:

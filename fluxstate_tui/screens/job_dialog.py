@@ -18,6 +18,7 @@ from fluxstate_tui.widgets.words import job_word, plural
 
 if TYPE_CHECKING:
     from fluxstate_tui.model.reference import ClusterRef
+    from fluxstate_tui.screens.actions import JobVerb
     from fluxstate_tui.screens.services import Services
 
 MOST_SHOWN = 8
@@ -28,7 +29,7 @@ def cancel_jobs(app: App[Any], services: Services, ref: ClusterRef, jobs: tuple[
 
     def answered(yes: bool | None) -> None:
         if yes:
-            in_background(app, partial(_cancel, services, ref, jobs))
+            in_background(app, partial(act_on_jobs, services, ref, jobs, "cancel"))
 
     what = plural(len(jobs), "job")
     app.push_screen(
@@ -44,11 +45,14 @@ def cancel_jobs(app: App[Any], services: Services, ref: ClusterRef, jobs: tuple[
     )
 
 
-async def _cancel(services: Services, ref: ClusterRef, jobs: tuple[Job, ...]) -> None:
+async def act_on_jobs(
+    services: Services, ref: ClusterRef, jobs: tuple[Job, ...], verb: JobVerb
+) -> None:
+    """Do it, and say what was read back or why it was refused."""
     try:
-        said = await services.actions.act_on_jobs(ref, tuple(job.id for job in jobs), "cancel")
+        said = await services.actions.act_on_jobs(ref, tuple(job.id for job in jobs), verb)
     except FluxstateError as error:
-        services.tell(f"{error.message} {error.advice}", "Not cancelled", "error")
+        services.tell(f"{error.message} {error.advice}", f"Not done: {verb}", "error")
         return
     services.tell(said, ref.name, "information")
 

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
@@ -16,14 +14,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from fluxstate_tui.store.selection import Selection
-from fluxstate_tui.widgets.columns import Column, Placed, place
-from fluxstate_tui.widgets.plain import fit
-from fluxstate_tui.widgets.tones import tone_style
+from fluxstate_tui.widgets.columns import Column
+from fluxstate_tui.widgets.grid_painter import GridPainter
 
 K = TypeVar("K", bound="int | str")
 R = TypeVar("R")
-
-GUTTER = 2
 
 
 class Grid(ScrollView, Generic[K, R], can_focus=True):
@@ -88,9 +83,8 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         self._cursor: K | None = None
         self._line = 0
         self._moved_by_user = False
-        self._placed: list[Placed[R]] = []
         self._strips: dict[K, Strip] = {}
-        self._styles_known: dict[str, Style] = {}
+        self._known_painter: GridPainter[R] | None = None
 
     # What the owner calls ------------------------------------------------------------------
 
@@ -124,7 +118,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         for line, key in enumerate(self._visible_keys()):
             row = self.selection.rows[key]
             known = self._strips.get(key)
-            if known is None or not any(p.column.ticks(row) for p in self._placed):
+            if known is None or not self._painter.ticks(row):
                 continue
             strip = self._row_strip(key)
             if strip != known:
@@ -202,13 +196,10 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
                 self.action_open()
 
     def _sort_at(self, x: int) -> None:
-        left = GUTTER
-        for placed in self._placed:
-            left += placed.gap + placed.width
-            if x < left:
-                same = self.sorted_by == placed.column.key
-                self.order_by(placed.column.key, not self.selection.reverse if same else False)
-                return
+        column = self._painter.column_at(x)
+        if column is not None:
+            same = self.sorted_by == column.key
+            self.order_by(column.key, not self.selection.reverse if same else False)
 
     # Cursor and scrolling ------------------------------------------------------------------
 
@@ -266,7 +257,6 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
 
     def on_resize(self) -> None:
         """Place the columns anew."""
-        self._placed = place(self.columns, self.size.width - GUTTER)
         self._strips.clear()
         self._resize_virtual()
         self._scroll_to_cursor()
@@ -275,7 +265,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         """Another theme or pseudo class: no strip looks as it did."""
         super().notify_style_update()
         self._strips.clear()
-        self._styles_known.clear()
+        self._known_painter = None
 
     def on_focus(self) -> None:
         """The cursor shows where keys go."""
@@ -287,12 +277,11 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line: the header at 0, below it the rows from the scroll offset on."""
-        width = self.size.width
         if y == 0:
-            return self._header().crop_extend(0, width, self._base)
+            return self._painter.header(self.sorted_by, self.selection.reverse)
         line = self.scroll_offset.y + y - 1
         if line >= len(self.selection):
-            return self._empty_line(y).crop_extend(0, width, self._base)
+            return self._empty_line(y)
         key = self.selection.key_at(line)
         if line == self._line:
             name = "cursor" if self.has_focus else "cursor-blurred"
@@ -309,52 +298,20 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
             self.refresh(Region(0, line + 1, self.size.width, 1))
 
     @property
-    def _base(self) -> Style:
-        """The grid's own colours; Textual works them out anew at every call."""
-        style = self._styles_known.get("")
-        if style is None:
-            style = self._styles_known[""] = self.rich_style
-        return style
-
-    def _style(self, tone: str) -> Style:
-        style = self._styles_known.get(tone)
-        if style is None:
+    def _painter(self) -> GridPainter[R]:
+        """For this width and theme; Textual works a widget's own style out anew at every call."""
+        painter = self._known_painter
+        if painter is None or painter.width != self.size.width:
             variables = self.app.theme_variables
-            style = self._styles_known[tone] = tone_style(tone, variables)
-        return style
+            painter = GridPainter(self.columns, self.size.width, self.rich_style, variables)
+            self._known_painter = painter
+        return painter
 
     def _row_strip(self, key: K, cursor: str = "") -> Strip:
-        row, now = self.selection.rows[key], self._now()
-        base = self._base
-        if cursor:
-            base += self._style(cursor)
-        marked = key in self.marked
-        segments = [
-            Segment("▌" if cursor else " ", base + self._style("accent")),
-            Segment("◆" if marked else " ", base + self._style("mark")),
-        ]
-        for placed in self._placed:
-            column = placed.column
-            if placed.gap:
-                segments.append(Segment(" " * placed.gap, base))
-            tone = column.tone(row) if column.tone is not None else "plain"
-            text = fit(column.value(row, now), placed.width, column.align)
-            segments.append(Segment(text, base + self._style(tone)))
-        return Strip(segments).crop_extend(0, self.size.width, base)
-
-    def _header(self) -> Strip:
-        style = self._base + self._style("header")
-        text = " " * GUTTER
-        for placed in self._placed:
-            title = placed.column.title
-            if placed.column.key == self.sorted_by:
-                title += "▼" if self.selection.reverse else "▲"
-            text += " " * placed.gap + fit(title, placed.width, placed.column.align)
-        return Strip([Segment(text, style)])
+        row, marked = self.selection.rows[key], key in self.marked
+        return self._painter.row(row, self._now(), cursor=cursor, marked=marked)
 
     def _empty_line(self, y: int) -> Strip:
         lines = self._empty.split("\n")
-        if len(self.selection) or not 2 <= y < 2 + len(lines):
-            return Strip.blank(self.size.width, self._base)
-        style = self._base + self._style("off")
-        return Strip([Segment(" " * GUTTER + fit(lines[y - 2], self.size.width - GUTTER), style)])
+        inside = not len(self.selection) and 2 <= y < 2 + len(lines)
+        return self._painter.message(lines[y - 2] if inside else "")

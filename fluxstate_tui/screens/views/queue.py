@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,12 +15,16 @@ from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS, activity
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.view import View
 from fluxstate_tui.store import Changes, ClusterPicture, Summary
+from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.spark import sparkline
 from fluxstate_tui.widgets.table import Table
 from fluxstate_tui.widgets.tones import color
 from fluxstate_tui.widgets.words import age
+
+if TYPE_CHECKING:
+    from fluxstate_tui.screens.actions import JobVerb
 
 
 class QueueView(View):
@@ -29,6 +34,7 @@ class QueueView(View):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "job", id="queue.open", key_display="↵"),
         Binding("c", "cancel", "cancel job", id="queue.cancel"),
+        Binding("h", "hold", "hold/release", id="queue.hold"),
     ]
 
     def __init__(self, services: Services, ref: ClusterRef) -> None:
@@ -91,10 +97,24 @@ class QueueView(View):
 
             cancel_jobs(self.app, self.services, self.ref, jobs)
 
+    def action_hold(self) -> None:
+        """Hold the marked jobs, or the one under the cursor; release them if all are held."""
+        waiting = tuple(job for job in self._targets() if job.state.pending)
+        if waiting:
+            from fluxstate_tui.screens.job_dialog import act_on_jobs
+
+            verb: JobVerb = "release" if all(job.urgency == 0 for job in waiting) else "hold"
+            work = partial(act_on_jobs, self.services, self.ref, waiting, verb)
+            in_background(self, work, "hold")
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only jobs that are not over can be cancelled."""
+        """Only jobs that are not over can be cancelled, and only those that wait be held."""
+        targets = self._targets() if action in ("cancel", "hold") else ()
         if action == "cancel":
-            return True if self._targets() and not self.services.read_only else None
+            return True if targets and not self.services.read_only else None
+        if action == "hold":
+            waiting = any(job.state.pending for job in targets)
+            return True if waiting and not self.services.read_only else None
         return True
 
     def _targets(self) -> tuple[Job, ...]:

@@ -87,6 +87,14 @@ async def test_help_explains_the_keys_of_the_screen_one_came_from() -> None:
         await until(pilot, lambda: "WORDS" not in screen_text(app))
 
 
+async def test_help_says_why_a_key_is_grey() -> None:
+    app = make_app(read_only=True)
+    async with app.run_test(size=LARGE) as pilot:
+        await see(pilot, "flux-sample")
+        await pilot.press("question_mark")
+        await see(pilot, "save  This dashboard was started read-only.")
+
+
 async def test_every_theme_shows_the_home_screen() -> None:
     app = make_app()
     async with app.run_test(size=SMALL) as pilot:

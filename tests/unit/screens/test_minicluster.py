@@ -211,6 +211,26 @@ async def test_cancelling_jobs_asks_first_and_no_is_the_default() -> None:
         assert len(ids) == 2  # type: ignore[arg-type]
 
 
+async def test_a_waiting_job_is_held_and_released_and_a_running_one_is_not() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await pilot.press("down", "enter")
+        await see(pilot, "12 pending")
+        await pilot.press("h")
+        await pilot.pause()
+        assert actions.asked == []
+        waiting = feed.job(75)
+        await pilot.press(*["down"] * 6)
+        await see(pilot, f"▌ {f58(waiting.id)}")
+        await pilot.press("h")
+        await see(pilot, "1 jobs: hold")
+        app.services.store.take(e.JobsChanged(SAMPLE, (replace(waiting, urgency=0),), NOW))
+        await see(pilot, "held")
+        await pilot.press("h")
+        await until(pilot, lambda: actions.asked[-1][0] == "release")
+
+
 async def test_a_terminal_of_40x10_still_works() -> None:
     app = make_app()
     async with app.run_test(size=(40, 10)) as pilot:
