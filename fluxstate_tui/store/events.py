@@ -169,6 +169,22 @@ class CatalogueSeen:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class GuardSeen:
+    """How well one MiniCluster is guarded against the death of its lead's container.
+
+    `checkpoint_at` is when the newest KVS checkpoint was made, by the cluster's clock; `saved_at`
+    when the guard saved it by itself, by our clock; None = not known, never. `detail` is one
+    sentence: why the guard is off, or what is in its way; '' when all is well.
+    """
+
+    cluster: ClusterRef
+    checkpoint_at: float | None
+    saved_at: float | None
+    detail: str
+    at: float
+
+
 StoreEvent = (
     SourceChanged
     | MiniClustersListed
@@ -186,4 +202,5 @@ StoreEvent = (
     | JobsListed
     | JobsChanged
     | CatalogueSeen
+    | GuardSeen
 )

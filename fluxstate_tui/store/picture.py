@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.minicluster import MiniCluster
     from fluxstate_tui.model.queue import Node, Queue
     from fluxstate_tui.model.reference import ClusterRef
-    from fluxstate_tui.store.events import BrokerSeen
+    from fluxstate_tui.store.events import BrokerSeen, GuardSeen
 
 _RUNNING = (JobState.RUN, JobState.CLEANUP)
 
@@ -110,6 +110,7 @@ class ClusterPicture:
     catalogue: tuple[CatalogueEntry, ...] = ()
     catalogue_at: float | None = None
     armed: bool = False
+    guard: GuardSeen | None = None
     warnings: tuple[str, ...] = ()
     history: deque[Sample] = field(default_factory=lambda: deque(maxlen=HISTORY_LENGTH))
 

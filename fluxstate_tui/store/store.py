@@ -75,6 +75,7 @@ class Store:
             "JobsListed": self._jobs_listed,
             "JobsChanged": self._jobs_changed,
             "CatalogueSeen": self._catalogue_seen,
+            "GuardSeen": self._guard_seen,
         }
         self._now = 0.0
 
@@ -256,3 +257,9 @@ class Store:
             picture.catalogue_at = event.at
             self._changes.catalogues.add(event.cluster.uid)
             self._touch([event.cluster.uid])
+
+    def _guard_seen(self, event: e.GuardSeen) -> None:
+        picture = self.clusters.get(event.cluster.uid)
+        if picture is not None:
+            picture.guard = event
+            self._changes.guards.add(event.cluster.uid)

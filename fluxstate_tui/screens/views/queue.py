@@ -10,18 +10,17 @@ from textual.binding import Binding, BindingType
 
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.screens.cluster_columns import QUEUES
+from fluxstate_tui.screens.group_columns import GROUP_COLUMNS, GROUP_FIELDS, GROUPINGS
 from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS, activity
+from fluxstate_tui.screens.queue_parts import history_parts, queue_parts
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.view import View
 from fluxstate_tui.store import Changes, ClusterPicture, Summary
+from fluxstate_tui.store.groups import Group, group_jobs
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line, Part
-from fluxstate_tui.widgets.spark import sparkline
 from fluxstate_tui.widgets.table import Table
-from fluxstate_tui.widgets.tones import color
-from fluxstate_tui.widgets.words import age
 
 if TYPE_CHECKING:
     from fluxstate_tui.screens.actions import JobVerb
@@ -35,6 +34,7 @@ class QueueView(View):
         Binding("enter", "open", "job", id="queue.open", key_display="↵"),
         Binding("c", "cancel", "cancel job", id="queue.cancel"),
         Binding("h", "hold", "hold/release", id="queue.hold"),
+        Binding("g", "group", "group", id="queue.group"),
     ]
 
     def __init__(self, services: Services, ref: ClusterRef) -> None:
@@ -43,15 +43,26 @@ class QueueView(View):
             JOB_COLUMNS, JOB_FIELDS, now=self._cluster_now, reverse=True, natural=activity
         )
 
+        self.groups: Table[str, Group] = Table(
+            GROUP_COLUMNS, GROUP_FIELDS, order="jobs", reverse=True
+        )
+        self.grouped_by: str | None = None
+
     def compose(self) -> ComposeResult:
         """The queue in a line, the jobs below."""
         yield Line(id="queue-line", classes="summary")
         yield self.table
+        yield self.groups
+
+    def on_mount(self) -> None:
+        """Single jobs are shown until somebody groups them."""
+        self.groups.display = False
 
     def show_all(self) -> None:
         """All jobs."""
         picture = self.picture
         self.table.show(picture.jobs if picture else {})
+        self._show_groups()
         self._say()
 
     def show_changes(self, changes: Changes) -> None:
@@ -69,11 +80,12 @@ class QueueView(View):
     def tick(self) -> None:
         """Running jobs grow older."""
         self.table.grid.tick()
+        self._show_groups()
         self._say()
 
     def take_focus(self) -> None:
-        """Keys go to the jobs."""
-        self.table.grid.focus()
+        """Keys go to the jobs, or to their groups."""
+        (self.table if self.grouped_by is None else self.groups).grid.focus()
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Show that job."""
@@ -81,13 +93,40 @@ class QueueView(View):
         self.action_open()
 
     def action_open(self) -> None:
-        """Show the job under the cursor."""
+        """Show the job under the cursor, or the jobs of the group under it."""
+        if self.grouped_by is not None:
+            self._open_group(self.grouped_by)
+            return
         key = self.table.grid.cursor_key
         if key is not None:
             from fluxstate_tui.screens.job import JobScreen
             from fluxstate_tui.screens.job_source import LiveJob
 
             self.app.push_screen(JobScreen(self.services, LiveJob(self.services, self.ref, key)))
+
+    def action_group(self) -> None:
+        """Count jobs by state, user, queue, name; after the last show single jobs again."""
+        ways = [None, *GROUPINGS]
+        self._group_by(ways[(ways.index(self.grouped_by) + 1) % len(ways)])
+
+    def _group_by(self, way: str | None) -> None:
+        self.grouped_by = way
+        self.table.display, self.groups.display = way is None, way is not None
+        self.groups.show({})
+        self._show_groups()
+        self._say()
+        self.take_focus()
+
+    def _open_group(self, way: str) -> None:
+        name = self.groups.grid.cursor_key
+        self._group_by(None)
+        if name:
+            self.table.filter(f'{way}:"{name}"' if '"' not in name else f"{way}:{name.split()[0]}")
+
+    def _show_groups(self) -> None:
+        """Once a second: it looks at every job."""
+        if self.grouped_by is not None and self.picture is not None:
+            self.groups.show(group_jobs(self.picture.jobs.values(), GROUPINGS[self.grouped_by]))
 
     def action_cancel(self) -> None:
         """Ask whether the marked jobs, or the one under the cursor, shall be cancelled."""
@@ -120,7 +159,7 @@ class QueueView(View):
     def _targets(self) -> tuple[Job, ...]:
         picture = self.picture
         key = self.table.grid.cursor_key
-        if picture is None or key is None:
+        if picture is None or key is None or self.grouped_by is not None:
             return ()
         ids = self.table.grid.marked or {key}
         jobs = (picture.jobs.get(job_id) for job_id in sorted(ids))
@@ -138,8 +177,9 @@ class QueueView(View):
             return
         now = self.services.clock.now()
         width = 24 if self.size.width >= 100 else 0
+        by: list[Part] = [(f"  by {self.grouped_by}", "$accent")] if self.grouped_by else []
         self.query_one("#queue-line", Line).say(
-            queue_parts(picture, summary, now), history_parts(picture, width)
+            queue_parts(picture, summary, now) + by, history_parts(picture, width)
         )
         self.table.say_when_empty(self._why_empty(picture, summary))
 
@@ -150,41 +190,3 @@ class QueueView(View):
         if source is not None and source.detail:
             return f"The queue cannot be read: {source.detail}"
         return f"The queue is not known yet.\n{summary.reason}"
-
-
-def queue_parts(picture: ClusterPicture, summary: Summary, now: float) -> list[Part]:
-    """`▶ started  12 pending  3 running  58 done  1 failed`, with the age when it is stale."""
-    parts: list[Part] = []
-    if summary.queue is not None:
-        word = QUEUES[summary.queue]
-        parts.append((f"{word}  ", color(word.tone)))
-    if summary.queue_since is not None:
-        parts.append((f"as of {age(now - summary.queue_since)} ago  ", "$state-warn"))
-    if picture.jobs_at is None:
-        return parts
-    for count, name, tone in (
-        (summary.pending, "pending", "wait"),
-        (summary.running, "running", "busy"),
-        (summary.done, "done", "ok"),
-        (summary.failed, "failed", "bad"),
-    ):
-        parts += [(f"{count} ", color(tone) if count else "$muted"), (f"{name}  ", "$muted")]
-    for queue in picture.queues:
-        if not queue.started and queue.stop_reason:
-            parts.append((f"“{queue.stop_reason}”", "$muted"))
-    return parts
-
-
-def history_parts(picture: ClusterPicture, width: int) -> list[Part]:
-    """Pending and running over the last minutes as two small graphs."""
-    if not width or len(picture.history) < 2:
-        return []
-    half = width // 2
-    pending = [sample.pending for sample in picture.history][-half:]
-    running = [sample.running for sample in picture.history][-half:]
-    return [
-        (sparkline(pending), "$state-wait"),
-        (" pend  ", "$muted"),
-        (sparkline(running), "$state-busy"),
-        (" run", "$muted"),
-    ]

@@ -231,6 +231,24 @@ async def test_a_waiting_job_is_held_and_released_and_a_running_one_is_not() -> 
         await until(pilot, lambda: actions.asked[-1][0] == "release")
 
 
+async def test_jobs_are_grouped_and_a_group_opens_as_a_filter() -> None:
+    app = make_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.press("down", "enter")
+        await see(pilot, "12 pending")
+        await pilot.press("g")
+        await see(pilot, "by state")
+        await see(pilot, "GROUP")
+        line = next(x for x in screen_text(app).splitlines() if " SCHED" in x)
+        assert line.split()[-5:] == ["10", "10", "0", "0", "0"]
+        await pilot.press("g", "g", "g")
+        await see(pilot, "by name")
+        await pilot.press("enter")
+        await see(pilot, "name:")
+        await until(pilot, lambda: "GROUP" not in screen_text(app))
+        await see(pilot, " of 76")
+
+
 async def test_a_terminal_of_40x10_still_works() -> None:
     app = make_app()
     async with app.run_test(size=(40, 10)) as pilot:

@@ -214,3 +214,13 @@ def test_columns_go_by_rank_when_there_is_no_room() -> None:
 def test_columns_never_take_more_than_there_is(width: int) -> None:
     placed = place(COLUMNS, width)
     assert sum(p.width + p.gap for p in placed) <= width
+
+
+async def test_another_theme_gives_every_line_other_colours() -> None:
+    app = Bench({1: "a", 2: "b"})
+    async with app.run_test(size=(30, 8)) as pilot:
+        await pilot.pause()
+        before = [segment.style for segment in app.grid.render_line(2)]
+        app.theme = "textual-light"
+        await pilot.pause()
+        assert [segment.style for segment in app.grid.render_line(2)] != before
