@@ -13,8 +13,11 @@ from typing import Any, TextIO
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_ref, open_context
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.model.text import plain
+from fluxstate_tui.operations import journal, recover
 from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.plan import (
     ConsentKind,
     Outcome,
@@ -39,11 +42,31 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
     out = sys.stderr if args.json else sys.stdout
     async with open_context(kube_options(args)) as context:
         ref = await find_ref(context.cluster, args.name, may_be_gone=args.operation == "restore")
+        interrupted = await _interrupted(context, ref)
         operation = await prepare(args.operation, context, ref, choices)
         try:
-            return await _with_consent(args, operation, out)
+            code = await _with_consent(args, operation, out)
         finally:
             await operation.close()
+        for finding in interrupted:
+            if finding.next in ("", args.operation) and code == ExitCode.OK and not args.dry_run:
+                recover.close(context, finding)
+        return code
+
+
+async def _interrupted(context: OperationContext, ref: ClusterRef) -> list[recover.Finding]:
+    """Say what killed operations on this MiniCluster left behind, as the world is now."""
+    found = []
+    for record in journal.unfinished(context.state_dir):
+        same = (record.target.namespace, record.target.name) == (ref.namespace, ref.name)
+        if not same or record.server != context.cluster.server:
+            continue
+        finding = await recover.look(context, record)
+        found.append(finding)
+        print(f"note: {plain(' '.join(finding.says))}", file=sys.stderr)
+        if finding.next:
+            print(f"  do: fluxstate-tui {finding.next} {ref.name}", file=sys.stderr)
+    return found
 
 
 async def _with_consent(args: argparse.Namespace, operation: Operation, out: TextIO) -> int:

@@ -8,8 +8,8 @@ a checkpoint a moment ago nothing is lost (facts/kubernetes-live.md has the tabl
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from fluxstate_tui.errors import FluxstateError
 
@@ -17,14 +17,20 @@ if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock
     from fluxstate_tui.flux.session import FluxSession
 
-EVERY_SECONDS = 30.0
+EVERY_SECONDS = 60.0
+# While there is no session, one is looked for this often.
+WAIT_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class GuardState:
-    """When a checkpoint was last read back (seconds since the epoch), and what is in the way."""
+    """When the newest checkpoint was made (seconds since the epoch by the cluster's clock).
+
+    `fresh` says that it held all there was when it was looked at; `trouble` what is in the way.
+    """
 
     last: float | None = None
+    fresh: bool = False
     trouble: str = ""
 
 
@@ -32,6 +38,7 @@ class Guard:
     """Makes a checkpoint every now and then over a session that others keep open.
 
     `session` gives the living session, or None while there is none. `told` gets every change.
+    With `makes` False it only looks how old the checkpoint is.
     """
 
     def __init__(
@@ -41,34 +48,50 @@ class Guard:
         told: Callable[[GuardState], None],
         *,
         every: float = EVERY_SECONDS,
+        makes: bool = True,
     ) -> None:
         self._clock = clock
         self._session = session
         self._told = told
         self._every = every
+        self._makes = makes
         self.state = GuardState()
 
     async def run(self) -> None:
         """Until cancelled. Trouble is told and tried again, never raised."""
         while True:
-            await self._once()
+            session = self._session()
+            if session is None:
+                self._tell(self._troubled("the broker cannot be asked"))
+                await self._clock.sleep(min(WAIT_SECONDS, self._every))
+                continue
+            try:
+                self._tell(await self._look(session))
+            except FluxstateError as error:
+                self._tell(self._troubled(error.message))
             await self._clock.sleep(self._every)
 
-    async def _once(self) -> None:
-        session = self._session()
-        if session is None:
-            self._tell(GuardState(self.state.last, "the broker cannot be asked"))
-            return
-        try:
-            answer = await session.request("kvs.sync")
-        except FluxstateError as error:
-            self._tell(GuardState(self.state.last, error.message))
-            return
-        if answer.get("synced"):
-            self._tell(GuardState(self._clock.now()))
-        else:
-            self._tell(GuardState(self.state.last, "the checkpoint does not read back"))
+    async def _look(self, session: FluxSession) -> GuardState:
+        """A checkpoint only when something changed since the last one, whoever made that."""
+        seen = await session.request("kvs.state")
+        if seen["fresh"] or not self._makes:
+            return GuardState(_made_at(seen["checkpoint"]), bool(seen["fresh"]))
+        answer = await session.request("kvs.sync")
+        made = _made_at(answer["checkpoint"])
+        if not answer.get("synced"):
+            return GuardState(made, trouble="the checkpoint does not read back")
+        return GuardState(made, fresh=True)
+
+    def _troubled(self, why: str) -> GuardState:
+        return replace(self.state, fresh=False, trouble=why)
 
     def _tell(self, state: GuardState) -> None:
-        self.state = state
-        self._told(state)
+        if state != self.state:
+            self.state = state
+            self._told(state)
+
+
+def _made_at(checkpoint: dict[str, Any] | None) -> float | None:
+    """Its timestamp; flux-core before 0.40 had none."""
+    made = (checkpoint or {}).get("timestamp")
+    return float(made) if isinstance(made, (int, float)) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from fluxstate_tui.archive.account import Account, account
+from fluxstate_tui.archive.account import Account, Fortune, account
 from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -215,9 +215,11 @@ class Restoring:
         return await self._world.read_back_queues(names, started_now=True)
 
     def _refused(self, run: Run) -> None:
-        refused = self._account.counts.get("refused", 0) if self._account else 0
+        jobs = self._account.jobs if self._account else ()
+        refused = [one for one in jobs if one.fortune is Fortune.REFUSED]
         if refused:
-            run.problem(f"{refused} jobs were refused by the new size: they are FAILED")
+            reasons = "; ".join(sorted({one.reason for one in refused})[:3])
+            run.problem(f"{len(refused)} jobs came back FAILED: {reasons}")
 
     async def _roll_back(self) -> str:
         """Take the armed copy away again, by whatever pod can do it now."""

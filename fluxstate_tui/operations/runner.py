@@ -318,7 +318,7 @@ def _outcome_of(error: Exception, title: str, safe: str, advice: str) -> Outcome
         return Outcome(
             OutcomeKind.UNKNOWN if unknown else OutcomeKind.FAILED,
             where + error.message,
-            " ".join(filter(None, (error.safe, safe))),
+            " ".join(dict.fromkeys(filter(None, (error.safe, safe)))),
             error.advice or advice,
             error.exit_code,
         )
