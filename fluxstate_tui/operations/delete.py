@@ -20,9 +20,10 @@ from fluxstate_tui.operations.owned import Owned
 from fluxstate_tui.operations.patience import patiently
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.read_cluster import read_minicluster
-from fluxstate_tui.operations.runner import Operation, RefusedError, Run, Script, Task, Undo
+from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.running_jobs import duration
 from fluxstate_tui.operations.save import Saving, paused
+from fluxstate_tui.operations.script import RefusedError, Run, Script, Task, Undo
 from fluxstate_tui.operations.world import World, WorldError
 
 GONE_SECONDS = 300.0

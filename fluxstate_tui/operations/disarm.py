@@ -11,7 +11,8 @@ from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.observation import Observation
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
-from fluxstate_tui.operations.runner import Operation, RefusedError, Run, Script, Task
+from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.script import RefusedError, Run, Script, Task
 from fluxstate_tui.operations.world import World
 
 KEEP = Step("keep", "Keep the archive in the catalogue", "mv ARCHIVE_PATH FOLDER/ID.tar.gz")

@@ -24,7 +24,7 @@ from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.fetch import fetch
 from fluxstate_tui.operations.loss import loss
 from fluxstate_tui.operations.observation import Observation, counts, describe
-from fluxstate_tui.operations.runner import Run, Undo
+from fluxstate_tui.operations.script import Run, Undo
 from fluxstate_tui.operations.world import World
 
 DUMP_TRIES = 3

@@ -102,14 +102,7 @@ def pod_for(manifest: dict[str, Any], token: str) -> dict[str, Any]:
         ],
         "volumes": [{"name": "archives", **_source(volume)}],
     }
-    pod_settings = spec.get("pod") or {}
-    for field in ("nodeSelector", "tolerations", "schedulerName", "runtimeClassName"):
-        if pod_settings.get(field):
-            pod_spec[field] = pod_settings[field]
-    if container.get("imagePullSecret"):
-        pod_spec["imagePullSecrets"] = [{"name": container["imagePullSecret"]}]
-    if container.get("securityContext"):
-        pod_spec["containers"][0]["securityContext"] = container["securityContext"]
+    _follow(pod_spec, spec, container)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -123,6 +116,18 @@ def pod_for(manifest: dict[str, Any], token: str) -> dict[str, Any]:
         },
         "spec": pod_spec,
     }
+
+
+def _follow(pod_spec: dict[str, Any], spec: dict[str, Any], container: dict[str, Any]) -> None:
+    """Let the pod go where the MiniCluster's pods went, with the same rights to images."""
+    pod_settings = spec.get("pod") or {}
+    for field in ("nodeSelector", "tolerations", "schedulerName", "runtimeClassName"):
+        if pod_settings.get(field):
+            pod_spec[field] = pod_settings[field]
+    if container.get("imagePullSecret"):
+        pod_spec["imagePullSecrets"] = [{"name": container["imagePullSecret"]}]
+    if container.get("securityContext"):
+        pod_spec["containers"][0]["securityContext"] = container["securityContext"]
 
 
 def why_not_running(pod: dict[str, Any]) -> str:

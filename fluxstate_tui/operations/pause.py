@@ -13,7 +13,8 @@ from fluxstate_tui.operations.observation import (
 )
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
-from fluxstate_tui.operations.runner import Operation, Run, Script, Task
+from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.script import Run, Script, Task
 from fluxstate_tui.operations.world import World
 
 STOP = Step("stop", "Stop the queue", "flux queue stop --all -m REASON")

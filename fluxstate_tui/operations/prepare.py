@@ -8,7 +8,8 @@ from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import delete, disarm, pause, restore, resume, save
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.runner import Operation, RefusedError
+from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.script import RefusedError
 
 _PREPARE = {
     "pause": pause.prepare,

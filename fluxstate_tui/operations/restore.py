@@ -23,7 +23,8 @@ from fluxstate_tui.operations.fetch import fetch
 from fluxstate_tui.operations.helper_pod import HelperPod
 from fluxstate_tui.operations.restore_plan import Source
 from fluxstate_tui.operations.restoring import Restoring
-from fluxstate_tui.operations.runner import Operation, RefusedError, Script
+from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.script import RefusedError, Script
 
 
 async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) -> Operation:

@@ -22,7 +22,7 @@ from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.read_cluster import left_of_name, read_by_name
 from fluxstate_tui.operations.restore_plan import Source
 from fluxstate_tui.operations.roll_back import roll_back
-from fluxstate_tui.operations.runner import Run, Task, Undo
+from fluxstate_tui.operations.script import Run, Task, Undo
 from fluxstate_tui.operations.world import World
 
 OLD_PODS_SECONDS = 180.0

@@ -8,7 +8,8 @@ from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.observation import Observation, describe, queue_words
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
-from fluxstate_tui.operations.runner import Operation, Run, Script, Task
+from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.script import Run, Script, Task
 from fluxstate_tui.operations.world import World
 
 START = Step("start", "Start the queue", "flux queue start --all")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fluxstate_tui.model.job import Job
-from fluxstate_tui.model.jobid import f58_ascii
+from fluxstate_tui.model.jobid import f58
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def expect(jobs: Iterable[Job], now: float) -> Expectation:
 def names(jobs: Iterable[Job], now: float, most: int = 4) -> str:
     """`f2xyz sleep 12s, f3abc md 2h03m and 5 more`."""
     listed = sorted(jobs, key=lambda job: job.t_run or 0.0)
-    shown = [f"{f58_ascii(job.id)} {job.name} {duration(job.runtime(now) or 0)}" for job in listed]
+    shown = [f"{f58(job.id)} {job.name} {duration(job.runtime(now) or 0)}" for job in listed]
     text = ", ".join(shown[:most])
     return f"{text} and {len(shown) - most} more" if len(shown) > most else text
 

@@ -14,7 +14,8 @@ from fluxstate_tui.operations.observation import PAUSED_BY_US
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.pause import stop_queues
 from fluxstate_tui.operations.plan import Plan
-from fluxstate_tui.operations.runner import Operation, Run, Script, Task, Undo
+from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.script import Run, Script, Task, Undo
 from fluxstate_tui.operations.world import World
 
 SAFE = "No archive that was there is changed or removed by a save."

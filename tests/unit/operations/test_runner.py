@@ -19,7 +19,8 @@ from fluxstate_tui.operations.plan import (
     StepEvent,
     StepState,
 )
-from fluxstate_tui.operations.runner import Action, Operation, Run, Script, Task
+from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.script import Action, Run, Script, Task
 from tests.unit.operations.builders import REF
 
 

@@ -1,0 +1,85 @@
+"""What an operation is made of: tasks, what they may use while they run, and their undo."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations.journal import Journal
+from fluxstate_tui.operations.plan import Step
+
+Action = Callable[["Run"], Awaitable[str]]
+
+
+class RefusedError(FluxstateError):
+    """A safety rule says no."""
+
+    exit_code = ExitCode.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A step and what it does. The action returns the read-back; it raises when it failed.
+
+    When a step that is not `required` fails, the operation goes on and ends PartiallyFailed.
+    """
+
+    step: Step
+    action: Action
+    required: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class Undo:
+    """How something that was done is put back. `by_hand` is the advice when that fails too."""
+
+    what: str
+    action: Callable[[], Awaitable[str]]
+    by_hand: str
+
+
+@dataclass(slots=True)
+class Run:
+    """What a step may use while it runs."""
+
+    journal: Journal
+    tell: Callable[[str], None] = lambda text: None
+    problems: list[str] = field(default_factory=list)
+    undos: list[Undo] = field(default_factory=list)
+
+    def undo(self, what: str, action: Callable[[], Awaitable[str]], by_hand: str) -> Undo:
+        """Register how to put back what is about to be done."""
+        entry = Undo(what, action, by_hand)
+        self.undos.append(entry)
+        return entry
+
+    def settled(self, undo: Undo) -> None:
+        """That undo is not needed any more."""
+        if undo in self.undos:
+            self.undos.remove(undo)
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a fact in the journal."""
+        self.journal.remember(key, value)
+
+    def problem(self, text: str) -> None:
+        """Something went wrong that does not stop the operation: it ends PartiallyFailed."""
+        self.problems.append(text)
+
+
+@dataclass(slots=True)
+class Script:
+    """What an operation consists of, apart from its plan.
+
+    `success` makes the sentence of a completed outcome; `safe` tells what no failure can touch;
+    `close` gives back what prepare() took (sessions, helper pods).
+    """
+
+    tasks: list[Task]
+    success: Callable[[], str]
+    safe: str = ""
+    advice: str = ""
+    close: Callable[[], Awaitable[None]] | None = None
