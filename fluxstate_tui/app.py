@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -41,7 +41,8 @@ class FluxstateApp(App[int]):
 
     `start` connects and feeds the store; it is awaited after the first paint and may run for
     ever; `stop` ends it and returns when all connections are closed. When `start` raises
-    FluxstateError the dashboard stays, says why, and `ctrl+r` tries again.
+    FluxstateError the dashboard stays, says why, and `ctrl+r` tries again. `notes` are sentences
+    to tell at the start.
     """
 
     TITLE = "fluxstate"
@@ -76,6 +77,7 @@ class FluxstateApp(App[int]):
         all_namespaces: bool = False,
         archive: Path | None = None,
         theme: str = DEFAULT_THEME,
+        notes: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.services = Services(
@@ -92,6 +94,7 @@ class FluxstateApp(App[int]):
         self._stop = stop
         self._archive = archive
         self._wanted_theme = theme
+        self._notes = notes
         self._load_first_theme()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -146,6 +149,8 @@ class FluxstateApp(App[int]):
 
     def _after_first_paint(self) -> None:
         self.set_timer(OTHER_THEMES_AFTER, self._load_other_themes)
+        for note in self._notes:
+            self.tell(note, "Configuration", "warning")
         if self._start is not None:
             in_background(self, self._connect, "connection")
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from fluxstate_tui.cli.options import add_cluster_options, kube_options
+from fluxstate_tui.cli.options import add_cluster_options, configuration, kube_options
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 
@@ -77,4 +77,4 @@ def _show(args: argparse.Namespace, archive: Path | None) -> int:
     from fluxstate_tui.dashboard.run import run
 
     options = kube_options(args)
-    return run(options, theme=args.theme, archive=archive, demo=args.demo)
+    return run(options, config=configuration(), theme=args.theme, archive=archive, demo=args.demo)

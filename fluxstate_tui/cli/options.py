@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fluxstate_tui.config import Config
     from fluxstate_tui.kube.options import KubeOptions
 
 
@@ -19,6 +23,7 @@ DEFAULTS: dict[str, Any] = {
     "as_user": None,
     "as_groups": [],
     "read_only": False,
+    "write": False,
     "request_timeout": 15.0,
 }
 
@@ -44,13 +49,14 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     flag("--as-group", dest="as_groups", metavar="GROUP", action="append", help="and this group")
     flag("--request-timeout", type=float, metavar="S", help="seconds (default 15)")
     flag("--read-only", action="store_true", help="no request that changes anything leaves")
+    flag("--write", action="store_true", help="allow changes of a context that is protected")
 
 
 def kube_options(args: argparse.Namespace) -> KubeOptions:
     """The parsed flags as the client layer takes them."""
     from fluxstate_tui.kube.options import KubeOptions
 
-    return KubeOptions(
+    options = KubeOptions(
         kubeconfig=args.kubeconfig,
         context=args.context,
         cluster=args.cluster,
@@ -62,3 +68,28 @@ def kube_options(args: argparse.Namespace) -> KubeOptions:
         read_only=args.read_only,
         request_timeout=args.request_timeout,
     )
+    if options.read_only or args.write or getattr(args, "demo", False):
+        return options
+    return replace(options, read_only=_protected(options))
+
+
+@cache
+def configuration() -> Config:
+    """The user's settings, read once; what was not understood is told on stderr."""
+    from fluxstate_tui.config import config_path, load_config
+
+    config = load_config(config_path())
+    for problem in config.problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    return config
+
+
+def _protected(options: KubeOptions) -> bool:
+    """Whether the configuration protects the context that is going to be used."""
+    config = configuration()
+    if not config.protected:
+        return False
+    from fluxstate_tui.kube.kubeconfig import current_context
+
+    named = filter(None, (options.context or current_context(options), options.cluster))
+    return config.protects(*(tuple(named) or ("",)))

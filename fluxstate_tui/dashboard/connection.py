@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.clock import Clock
+from fluxstate_tui.config import GuardSettings
 from fluxstate_tui.dashboard.rights import Rights
 from fluxstate_tui.dashboard.watched import Watched
 from fluxstate_tui.errors import FluxstateError
@@ -40,8 +41,15 @@ class Connection:
     it with a FluxstateError.
     """
 
-    def __init__(self, options: KubeOptions, store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        options: KubeOptions,
+        store: Store,
+        clock: Clock,
+        guard: GuardSettings | None = None,
+    ) -> None:
         self._options = options
+        self._guard = guard or GuardSettings()
         self._store = store
         self._clock = clock
         self._cluster: Cluster | None = None
@@ -177,7 +185,7 @@ class Connection:
         if known is not None:
             known.minicluster = item
         elif self._cluster is not None:
-            watched = Watched(self._cluster, self._store.take, self._clock, item)
+            watched = Watched(self.context, self._store.take, item, self._guard)
             self._watched[item.ref.uid] = watched
             watched.start()
             self._learn_rights(item.ref.namespace)

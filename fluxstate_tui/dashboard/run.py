@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fluxstate_tui.app import FluxstateApp
 from fluxstate_tui.clock import SystemClock
+from fluxstate_tui.config import Config
 from fluxstate_tui.model.phase import derive
 from fluxstate_tui.store import Store
 from fluxstate_tui.widgets.theme import DEFAULT_THEME
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def build(
     options: KubeOptions,
     *,
+    config: Config | None = None,
     theme: str | None = None,
     archive: Path | None = None,
     demo: bool = False,
@@ -28,7 +30,8 @@ def build(
 
     clock = SystemClock()
     store = Store(derive)
-    connection = Connection(options, store, clock)
+    config = config or Config()
+    connection = Connection(options, store, clock, config.guard)
     actions = LiveActions(connection, options.read_only)
 
     async def stop() -> None:
@@ -45,19 +48,21 @@ def build(
         read_only=options.read_only,
         all_namespaces=options.all_namespaces,
         archive=archive,
-        theme=theme or DEFAULT_THEME,
+        theme=theme or config.theme or DEFAULT_THEME,
+        notes=config.problems,
     )
 
 
 def run(
     options: KubeOptions,
     *,
+    config: Config | None = None,
     theme: str | None = None,
     archive: Path | None = None,
     demo: bool = False,
 ) -> int:
     """Show the dashboard and return its exit code."""
-    app = build(options, theme=theme, archive=archive, demo=demo)
+    app = build(options, config=config, theme=theme, archive=archive, demo=demo)
     return app.run() or 0
 
 

@@ -1,4 +1,4 @@
-"""The feeds of one MiniCluster: its queue and its catalogue of archives."""
+"""The feeds of one MiniCluster, its queue and its catalogue of archives, and its guard."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fluxstate_tui.clock import Clock
+from fluxstate_tui.config import GuardSettings
+from fluxstate_tui.dashboard.guarding import Guarding
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.feeds.catalogues import CatalogueFeed
 from fluxstate_tui.feeds.queues import QueueFeed
@@ -16,7 +17,7 @@ from fluxstate_tui.store.events import StoreEvent
 
 if TYPE_CHECKING:
     from fluxstate_tui.flux.session import FluxSession
-    from fluxstate_tui.kube.session import Cluster
+    from fluxstate_tui.operations.context import OperationContext
 
 
 class Watched:
@@ -24,15 +25,16 @@ class Watched:
 
     def __init__(
         self,
-        cluster: Cluster,
+        context: OperationContext,
         emit: Callable[[StoreEvent], None],
-        clock: Clock,
         minicluster: MiniCluster,
+        guard: GuardSettings,
     ) -> None:
-        self._cluster = cluster
+        self._cluster, clock = context.cluster, context.clock
         self.minicluster = minicluster
-        self.queue = QueueFeed(cluster, emit, clock, minicluster)
-        self.catalogue = CatalogueFeed(cluster, emit, clock, minicluster)
+        self.queue = QueueFeed(self._cluster, emit, clock, minicluster)
+        self.catalogue = CatalogueFeed(self._cluster, emit, clock, minicluster)
+        self.guarding = Guarding(context, minicluster.ref, lambda: self.queue.session, emit, guard)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -41,6 +43,7 @@ class Watched:
         self._tasks = [
             asyncio.create_task(self.queue.run(), name=f"queue of {name}"),
             asyncio.create_task(self.catalogue.run(), name=f"catalogue of {name}"),
+            asyncio.create_task(self.guarding.run(), name=f"guard of {name}"),
         ]
 
     def wake(self) -> None:

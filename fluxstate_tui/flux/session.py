@@ -37,7 +37,7 @@ _STDERR = 4096
 _STDOUT_CHANNEL = 1
 
 _READS = frozenset({"ping", "watch", "relist", "queue.status", "stats", "resources", "jobs.list"})
-_READS |= {"job.get", "job.info", "job.follow", "job.unfollow", "kvs.get", "file.stat"}
+_READS |= {"job.get", "job.info", "job.follow", "job.unfollow", "kvs.get", "kvs.state", "file.stat"}
 _LONG = frozenset({"dump", "job.follow", "file.stat"})
 
 

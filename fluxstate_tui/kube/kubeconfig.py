@@ -72,6 +72,23 @@ def resolve_target(
     return _resolve(_read(paths), options)
 
 
+def current_context(options: KubeOptions, environ: Mapping[str, str] = os.environ) -> str:
+    """The name of the context that is used when none is given, '' if none can be found.
+
+    It reads plain YAML, without `kubernetes`: what is wrong with a file is told on connecting.
+    """
+    import yaml
+
+    for path in _candidates(options, environ):
+        try:
+            data = yaml.safe_load(path.read_text("utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            continue
+        if isinstance(data, dict) and data.get("current-context"):
+            return str(data["current-context"])
+    return ""
+
+
 def _candidates(options: KubeOptions, environ: Mapping[str, str]) -> list[Path]:
     if options.kubeconfig is not None:
         return [Path(options.kubeconfig).expanduser()]

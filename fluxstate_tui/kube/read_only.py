@@ -36,5 +36,6 @@ def refuse_changes(method: str, path: str) -> None:
         raise ReadOnly(
             f"Refused, because of --read-only: {method} {path.split('?')[0]}.",
             safe=NOTHING_SENT,
-            advice="Start again without --read-only to allow changes.",
+            advice="Start again without --read-only to allow changes (with --write, if your"
+            " configuration protects this context).",
         )

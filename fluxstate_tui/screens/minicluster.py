@@ -12,6 +12,7 @@ from textual.widget import Widget
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.screens.cluster_actions import ClusterActions
 from fluxstate_tui.screens.explanation import explanation, headline
+from fluxstate_tui.screens.guard_line import guard_line
 from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.archives import ArchivesView
@@ -64,6 +65,7 @@ class MiniClusterScreen(ClusterActions, LiveScreen):
     def body(self) -> Iterable[Widget]:
         """State, tabs, and the tab that is shown."""
         yield Line(id="reason", classes="reason")
+        yield Line(id="guard")
         yield self.tabs
         yield Vertical(*self.views, id="views")
         yield Panel(id="explanation", classes="explanation")
@@ -96,6 +98,7 @@ class MiniClusterScreen(ClusterActions, LiveScreen):
         """The reason and the tab."""
         self._follow_new_uid()
         self._show_reason()
+        self._show_guard()
         self.view.show_all()
 
     def show_changes(self, changes: Changes) -> None:
@@ -103,11 +106,14 @@ class MiniClusterScreen(ClusterActions, LiveScreen):
         if changes.summaries:
             self._follow_new_uid()
             self._show_reason()
+        if changes.guards or changes.catalogues:
+            self._show_guard()
         self.view.show_changes(changes)
 
     def tick(self) -> None:
         """Ages go on."""
         super().tick()
+        self._show_guard()
         self.view.tick()
 
     def action_tab(self, index: int) -> None:
@@ -160,3 +166,12 @@ class MiniClusterScreen(ClusterActions, LiveScreen):
         events = self.services.store.events_of(self.ref.uid)[:5]
         rows = explanation(chosen, events, self.services.clock.now())
         self.query_one("#explanation", Panel).say(rows)
+
+    def _show_guard(self) -> None:
+        picture, chosen = self.services.store.clusters.get(self.ref.uid), self.chosen
+        if picture is None or chosen is None:
+            return
+        line = self.query_one("#guard", Line)
+        parts = guard_line(picture, chosen.newest_archive, self.services.clock.now())
+        line.display = bool(parts)
+        line.say(parts)

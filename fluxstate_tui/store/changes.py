@@ -14,6 +14,7 @@ class Changes:
     pods: set[str] = field(default_factory=set)
     queues: set[str] = field(default_factory=set)
     catalogues: set[str] = field(default_factory=set)
+    guards: set[str] = field(default_factory=set)
     jobs: dict[str, set[int] | None] = field(default_factory=dict)
     events: bool = False
     sources: bool = False
@@ -24,6 +25,7 @@ class Changes:
             or self.pods
             or self.queues
             or self.catalogues
+            or self.guards
             or self.jobs
             or self.events
             or self.sources

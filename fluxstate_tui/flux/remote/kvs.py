@@ -5,6 +5,7 @@ sync flag writes one, also a commit without any change (flux-core 0.88, tried).
 """
 
 import base64
+import errno
 import json
 from typing import Any, Dict, List
 
@@ -29,6 +30,30 @@ def commit(request: Request, ops: List[Dict[str, Any]]) -> None:
 
     payload = {"namespace": "primary", "flags": SYNC, "ops": ops}
     request.ask("kvs.commit", payload, committed)
+
+
+def state(request: Request) -> None:
+    """Reply the root, the newest checkpoint (None without one), and whether it has that root.
+
+    Every change makes a root with another `rootref`; a checkpoint of the same one has it all.
+    """
+
+    def rooted(root: Dict[str, Any]) -> None:
+        def found(answer: Dict[str, Any]) -> None:
+            value = answer["value"]
+            newest = value[0] if isinstance(value, list) else value
+            fresh = newest["rootref"] == root["rootref"]
+            request.reply({"root": root, "checkpoint": newest, "fresh": fresh})
+
+        def missing(error: Any) -> None:
+            if error.errno != errno.ENOENT:
+                request.fail(error)
+            else:
+                request.reply({"root": root, "checkpoint": None, "fresh": False})
+
+        request.ask("content.checkpoint-get", None, found, missing)
+
+    request.ask("kvs.getroot", {"namespace": "primary", "flags": 0}, rooted)
 
 
 def sync(request: Request) -> None:

@@ -1,6 +1,6 @@
 """One request, as a line on stdin: `{"id": 7, "do": "job.cancel", "args": {"job": 1234}}`."""
 
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Optional
 
 
 class Request:
@@ -28,8 +28,15 @@ class Request:
         """It goes on."""
         self.program.out.send("progress", id=self.number, **fields)
 
-    def ask(self, topic: str, payload: Any, then: Callable[[Any], None]) -> None:
-        """Call Flux and hand its answer to `then`; an error of Flux becomes the reply."""
+    def ask(
+        self,
+        topic: str,
+        payload: Any,
+        then: Callable[[Any], None],
+        fail: Optional[Callable[[Any], None]] = None,
+    ) -> None:
+        """Call Flux and hand its answer to `then`; an error of Flux goes to `fail`, or becomes the
+        reply."""
 
         def guarded(answer: Any) -> None:
             try:
@@ -37,4 +44,4 @@ class Request:
             except Exception as error:  # a bug in one request must not end the program
                 self.fail(error)
 
-        self.program.rpc(topic, payload, guarded, self.fail)
+        self.program.rpc(topic, payload, guarded, fail or self.fail)

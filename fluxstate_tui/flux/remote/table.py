@@ -74,6 +74,7 @@ REQUESTS: Dict[str, Handler] = {
     "job.update": rpc("job-manager.update", update),  # job, duration
     "job.follow": jobs.follow,  # job; `output` lines until it ends
     "job.unfollow": jobs.unfollow,  # request
+    "kvs.state": kvs.state,  # -> root, checkpoint (or None), fresh
     "kvs.sync": kvs.sync,  # -> root, checkpoint, synced
     "kvs.put": kvs.put,  # key, value -> as kvs.sync
     "kvs.unlink": kvs.unlink,  # key -> as kvs.sync

@@ -235,6 +235,30 @@ async def test_a_checkpoint_counts_only_when_it_holds_the_commit(script: Script)
     assert script.calls("kvs.commit")[0] == {"namespace": "primary", "flags": 4, "ops": []}
 
 
+async def test_a_checkpoint_is_fresh_while_the_root_is_the_one_that_it_holds(
+    script: Script,
+) -> None:
+    script.answers["kvs.getroot"] = [
+        {"rootref": "sha1-a", "rootseq": 5},
+        {"rootref": "sha1-b", "rootseq": 14},
+    ]
+    script.answers["content.checkpoint-get"] = [
+        {"value": [{"rootref": "sha1-a", "sequence": 4}, {"rootref": "sha1-0", "sequence": 1}]},
+        {"value": [{"rootref": "sha1-a", "sequence": 4}, {"rootref": "sha1-0", "sequence": 1}]},
+        {"errno": errno.ENOENT, "text": "No such file or directory"},
+        {"errno": errno.EPERM, "text": "Request requires owner credentials"},
+    ]
+    executor = script.executor()
+    executor.read_only = True  # looking changes nothing
+    async with FluxSession.open(executor, script.endpoint) as session:
+        answers = [await session.request("kvs.state") for _ in range(3)]
+        with pytest.raises(FluxstateError, match="owner credentials"):
+            await session.request("kvs.state")
+    assert [answer["fresh"] for answer in answers] == [True, False, False]
+    assert [answer["checkpoint"] is None for answer in answers] == [False, False, True]
+    assert not script.calls("kvs.commit")
+
+
 async def test_submitted_jobs_get_the_containers_environment_and_their_errors(
     script: Script,
 ) -> None:
