@@ -40,9 +40,9 @@ def ending(job: Job) -> str:
 
 
 def info_text(job: Job) -> str:
-    """Where it runs or ran and how it ended; for a pending job, what it waits for."""
+    """How it ended and where it ran; where it runs; or what it waits for."""
     if job.state is JobState.INACTIVE:
-        return " · ".join(part for part in (job.nodelist, ending(job)) if part)
+        return " · ".join(part for part in (ending(job), job.nodelist) if part)
     if job.state.running:
         return job.nodelist
     if job.dependencies:

@@ -65,8 +65,12 @@ class FilterBar(Horizontal):
         return self._input.value
 
     def explain(self, mistake: str) -> None:
-        """Say what is wrong with the filter; '' if nothing is."""
+        """Say what is wrong with the filter."""
         self._mistake.say([(mistake, "$state-warn")])
+
+    def count(self, text: str) -> None:
+        """Say how many rows pass; '' without a filter."""
+        self._mistake.say([(text, "$muted")])
 
     def write(self, line: str) -> None:
         """Write a filter for the user and show it."""

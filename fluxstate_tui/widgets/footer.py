@@ -67,8 +67,9 @@ class KeyFooter(Widget, can_focus=False):
 def _rank(action: str) -> int:
     """The way in first, then the way back, the screen's own keys, the table's keys, quit."""
     name = action.split("(")[0].split(".")[-1]
-    order = {"open": 0, "choose": 0, "plan": 0, "pop_screen": 1, "dismiss": 1, "leave": 1}
-    return {"filter": 3, "sort": 4, "quit": 5}.get(name, order.get(name, 2))
+    first = {"open": 0, "choose": 0, "plan": 0, "pop_screen": 1, "dismiss": 1, "leave": 1}
+    last = {"hold": 3, "group": 3, "filter": 4, "sort": 5, "quit": 6}
+    return first.get(name, last.get(name, 2))
 
 
 def _width(key: str, binding: Binding) -> int:

@@ -94,6 +94,11 @@ class Table(Vertical, Generic[K, R]):
             await self._bar_mount
         bar.open()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a filter is written, its own keys are enough."""
+        writing = self._filter_bar is not None and self._filter_bar.has_focus_within
+        return not (writing and action == "filter")
+
     def action_clear(self) -> None:
         """No filter and no marks."""
         if self._filter_bar is not None:
@@ -122,7 +127,7 @@ class Table(Vertical, Generic[K, R]):
             return
         self.grid.filter_by(where)
         shown, total = len(self.grid.selection), len(self._total)
-        bar.explain(f"{shown} of {total}" if where is not None else "")
+        bar.count(f"{shown} of {total}" if where is not None else "")
         self._say_empty()
 
     def on_filter_bar_left(self, event: FilterBar.Left) -> None:
