@@ -9,7 +9,8 @@ from fluxstate_tui.model.job import Job, JobState
 from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.store.filters import FilterField
 from fluxstate_tui.widgets.columns import Column
-from fluxstate_tui.widgets.words import duration, job_word
+from fluxstate_tui.widgets.job_words import job_word
+from fluxstate_tui.widgets.words import duration
 
 # Running jobs first, then what waits, then what is over: from the last to the first, for job
 # tables are shown in reverse, so that the newest stand on top of each group.

@@ -12,9 +12,10 @@ from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.screens.dialog import Choice, ChoiceDialog
 from fluxstate_tui.widgets.background import in_background
+from fluxstate_tui.widgets.job_words import job_word
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.tones import color
-from fluxstate_tui.widgets.words import job_word, plural
+from fluxstate_tui.widgets.words import plural
 
 if TYPE_CHECKING:
     from fluxstate_tui.model.reference import ClusterRef

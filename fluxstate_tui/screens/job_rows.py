@@ -12,17 +12,12 @@ from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.screens.actions import JobDetail
 from fluxstate_tui.screens.job_columns import ending, info_text, user_text
+from fluxstate_tui.widgets.job_words import JOB_STATES, job_word
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.panel import Row, pairs
 from fluxstate_tui.widgets.plain import visible_lines
 from fluxstate_tui.widgets.tones import color
-from fluxstate_tui.widgets.words import (
-    JOB_STATES,
-    duration,
-    job_word,
-    moment,
-    plural,
-)
+from fluxstate_tui.widgets.words import duration, moment, plural
 
 MAX_OUTPUT = 200_000
 

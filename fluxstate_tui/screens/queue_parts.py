@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fluxstate_tui.screens.cluster_columns import QUEUES
-from fluxstate_tui.store import ClusterPicture, Summary
+from fluxstate_tui.store import Summary
+from fluxstate_tui.store.picture import ClusterPicture
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.spark import sparkline
 from fluxstate_tui.widgets.tones import color

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -13,3 +14,17 @@ class Freshness(Enum):
     STALE = "stale"
     FORBIDDEN = "forbidden"
     ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source of data. `since` is when it got this freshness, in seconds by our clock."""
+
+    name: str
+    freshness: Freshness
+    detail: str
+    since: float
+
+    def age(self, now: float) -> float | None:
+        """Seconds since its data was last known to be current, or None while it is live."""
+        return None if self.freshness is Freshness.LIVE else max(0.0, now - self.since)

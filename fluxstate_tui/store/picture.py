@@ -9,7 +9,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.model.job import Job, JobResult, JobState
-from fluxstate_tui.store.freshness import Freshness
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogueEntry
@@ -33,20 +32,6 @@ class Sample:
     pending: int
     running: int
     over: int
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One source of data. `since` is when it got this freshness, in seconds by our clock."""
-
-    name: str
-    freshness: Freshness
-    detail: str
-    since: float
-
-    def age(self, now: float) -> float | None:
-        """Seconds since its data was last known to be current, or None while it is live."""
-        return None if self.freshness is Freshness.LIVE else max(0.0, now - self.since)
 
 
 @dataclass(slots=True)

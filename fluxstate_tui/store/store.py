@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from fluxstate_tui.store.changes import Changes
-from fluxstate_tui.store.picture import ClusterPicture, Source
+from fluxstate_tui.store.freshness import Source
 from fluxstate_tui.store.summary import Summary, summarize
 from fluxstate_tui.store.workload import Workload
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.pod import Pod
     from fluxstate_tui.model.queue import Node, Queue
     from fluxstate_tui.store import events as e
+    from fluxstate_tui.store.picture import ClusterPicture
 
 MAX_EVENTS = 2000
 
@@ -174,6 +175,9 @@ class Store:
     def _cluster_seen(self, item: MiniCluster) -> None:
         picture = self.clusters.get(item.ref.uid)
         if picture is None:
+            # Imported with the first MiniCluster, like the rule: not before the first paint.
+            from fluxstate_tui.store.picture import ClusterPicture
+
             picture = self.clusters[item.ref.uid] = ClusterPicture(item.ref, item)
             self._workload.name_cluster(item.ref)
             self._inherit_archives(picture)

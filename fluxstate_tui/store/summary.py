@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.minicluster import Derived, Phase
     from fluxstate_tui.model.pod import Pod
     from fluxstate_tui.model.reference import ClusterRef
-    from fluxstate_tui.store.picture import ClusterPicture, Source
+    from fluxstate_tui.store.freshness import Source
+    from fluxstate_tui.store.picture import ClusterPicture
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from fluxstate_tui.model.job import Job, JobResult, JobState
 from fluxstate_tui.model.minicluster import Phase
 from fluxstate_tui.store.freshness import Freshness
 
@@ -42,21 +41,6 @@ PHASES: Final[dict[Phase, Word]] = {
 }
 DELETED: Final = Word("○", "Deleted", "off")
 
-JOB_STATES: Final[dict[JobState, Word]] = {
-    JobState.NEW: Word("·", "NEW", "off"),
-    JobState.DEPEND: Word("◇", "DEPEND", "wait"),
-    JobState.PRIORITY: Word("◌", "PRIORITY", "wait"),
-    JobState.SCHED: Word("◌", "SCHED", "wait"),
-    JobState.RUN: Word("▶", "RUN", "busy"),
-    JobState.CLEANUP: Word("▷", "CLEANUP", "busy"),
-    JobState.INACTIVE: Word("·", "INACTIVE", "off"),
-}
-JOB_RESULTS: Final[dict[JobResult, Word]] = {
-    JobResult.COMPLETED: Word("✓", "COMPLETED", "ok"),
-    JobResult.FAILED: Word("✗", "FAILED", "bad"),
-    JobResult.CANCELED: Word("⊘", "CANCELED", "off"),
-    JobResult.TIMEOUT: Word("◷", "TIMEOUT", "bad"),
-}
 FRESHNESS: Final[dict[Freshness, Word]] = {
     Freshness.CONNECTING: Word("◌", "connecting", "wait"),
     Freshness.LIVE: Word("●", "live", "ok"),
@@ -64,13 +48,6 @@ FRESHNESS: Final[dict[Freshness, Word]] = {
     Freshness.FORBIDDEN: Word("✗", "no right", "bad"),
     Freshness.ABSENT: Word("○", "absent", "off"),
 }
-
-
-def job_word(job: Job) -> Word:
-    """The result of an inactive job, else its state."""
-    if job.state is JobState.INACTIVE and job.result is not None:
-        return JOB_RESULTS[job.result]
-    return JOB_STATES[job.state]
 
 
 def age(seconds: float) -> str:

@@ -15,9 +15,8 @@ app = App()
 """
 OURS = """
 from fluxstate_tui.app import FluxstateApp
-from fluxstate_tui.model.phase import derive
 from fluxstate_tui.store import Store
-app = FluxstateApp(Store(derive), None)
+app = FluxstateApp(Store(), None)
 """
 MEASURE = """
 import asyncio, sys, time

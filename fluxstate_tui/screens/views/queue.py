@@ -15,8 +15,9 @@ from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS, activity
 from fluxstate_tui.screens.queue_parts import history_parts, queue_parts
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.view import View
-from fluxstate_tui.store import Changes, ClusterPicture, Summary
+from fluxstate_tui.store import Changes, Summary
 from fluxstate_tui.store.groups import Group, group_jobs
+from fluxstate_tui.store.picture import ClusterPicture
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line, Part

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from textual.containers import Vertical
 
-from fluxstate_tui.store import Changes, ClusterPicture
+from fluxstate_tui.store import Changes
+from fluxstate_tui.store.picture import ClusterPicture
 
 if TYPE_CHECKING:
     from fluxstate_tui.model.reference import ClusterRef
