@@ -1,0 +1,187 @@
+"""With the guard the death of the lead's container costs nothing; without it jobs are lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import pytest
+
+from fluxstate_tui.config import GuardSettings
+from fluxstate_tui.dashboard.guarding import Guarding
+from fluxstate_tui.flux.locate import locate
+from fluxstate_tui.flux.session import FluxSession
+from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.session import Cluster
+from fluxstate_tui.operations.lease import ClusterLease
+from fluxstate_tui.operations.read_cluster import read_minicluster
+from fluxstate_tui.store.events import GuardSeen, StoreEvent
+from tests.faults.stage import ANY, NAME, NAMESPACE, Stage
+
+EVERY = GuardSettings(checkpoint=5.0)
+OFF = GuardSettings(checkpoint=None)
+
+
+class Told:
+    """What the store was told, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        self.seen: list[GuardSeen] = []
+        self._news = asyncio.Event()
+
+    def take(self, event: StoreEvent) -> None:
+        assert isinstance(event, GuardSeen)
+        self.seen.append(event)
+        self._news.set()
+
+    async def until(self, condition: Callable[[GuardSeen], bool]) -> GuardSeen:
+        async with asyncio.timeout(30):
+            while not (self.seen and condition(self.seen[-1])):
+                self._news.clear()
+                await self._news.wait()
+        return self.seen[-1]
+
+
+@asynccontextmanager
+async def guarded(
+    stage: Stage, settings: GuardSettings, cluster: Cluster | None = None
+) -> AsyncIterator[Told]:
+    """A guard with a session of its own, as the dashboard runs it."""
+    context = replace(stage.context, cluster=cluster or stage.context.cluster)
+    endpoint = await locate(context.cluster, await read_minicluster(context, ANY))
+    told = Told()
+    async with FluxSession.open(context.cluster, endpoint) as session:
+        reference = await stage.ref()
+        guarding = Guarding(context, reference, lambda: session, told.take, settings)
+        task = asyncio.create_task(guarding.run())
+        try:
+            yield told
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def checkpoint_of(stage: Stage) -> tuple[float, bool]:
+    """When the newest one was made, and whether it has everything."""
+    instance = stage.sim.state.instance(NAMESPACE, NAME)
+    assert instance is not None
+    return instance.statedir.when, instance.statedir.sequence == instance.sequence
+
+
+async def fresh(stage: Stage) -> None:
+    """Wait until the newest checkpoint has everything."""
+    async with asyncio.timeout(30):
+        while not (await checkpoint_of(stage))[1]:
+            await stage.sim.clock.sleep(0.5)
+
+
+@pytest.mark.parametrize("guard", [EVERY, OFF], ids=["guarded", "unguarded"])
+async def test_only_the_guard_saves_jobs_from_the_death_of_the_container(
+    stage: Stage, guard: GuardSettings
+) -> None:
+    await stage.well("pause")
+    waiting = await stage.submit("true")
+    await stage.flux("kvs", "put", "--sync", "a=1")  # the last checkpoint: one job that waits
+    async with guarded(stage, guard):
+        await stage.well("resume")
+        await stage.flux("queue", "idle")
+        newer = await stage.submit("true")
+        await stage.flux("queue", "idle")
+        if guard is EVERY:
+            await fresh(stage)
+    before = await stage.jobs()
+
+    await stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
+    await stage.restarted()
+    await stage.flux("queue", "idle")
+    after = await stage.jobs()
+
+    lost = before.keys() - after.keys()
+    ran_twice = {job for job in after if after[job].t_run != before[job].t_run}
+    assert (lost, ran_twice) == ((set(), set()) if guard is EVERY else ({newer}, {waiting}))
+
+
+async def test_a_checkpoint_is_made_only_when_something_changed(stage: Stage) -> None:
+    async with guarded(stage, EVERY) as told:
+        await stage.submit("true")
+        await stage.flux("queue", "idle")
+        await fresh(stage)
+        made, _ = await checkpoint_of(stage)
+        await stage.sim.clock.sleep(4 * 5.0)
+        assert await checkpoint_of(stage) == (made, True)
+        assert (await told.until(lambda seen: seen.checkpoint_at == made)).detail == ""
+
+
+async def test_read_only_makes_none_but_says_how_old_the_newest_is(stage: Stage) -> None:
+    await stage.flux("kvs", "put", "--sync", "a=1")
+    made, _ = await checkpoint_of(stage)
+    await stage.submit("true")
+    await stage.flux("queue", "idle")
+    kubeconfig = stage.sim.write_kubeconfig(stage.context.state_dir.parent / "read-only")
+    options = KubeOptions(kubeconfig=str(kubeconfig), read_only=True)
+    async with await Cluster.open(options, stage.sim.clock) as cluster:
+        settings = GuardSettings(checkpoint=5.0, save=5.0)
+        async with guarded(stage, settings, cluster) as told:
+            seen = await told.until(lambda seen: seen.checkpoint_at is not None)
+            await stage.sim.clock.sleep(4 * 5.0)
+    assert (seen.checkpoint_at, seen.detail) == (made, "off: read-only")
+    assert await checkpoint_of(stage) == (made, False)
+    assert stage.files() == {}
+
+
+async def test_a_guard_without_a_broker_says_so_and_goes_on(stage: Stage) -> None:
+    told = Told()
+    session: list[FluxSession] = []
+    guarding = Guarding(
+        stage.context, await stage.ref(), lambda: session[0] if session else None, told.take, EVERY
+    )
+    task = asyncio.create_task(guarding.run())
+    try:
+        assert "cannot be asked" in (await told.until(lambda seen: True)).detail
+        minicluster = await read_minicluster(stage.context, ANY)
+        endpoint = await locate(stage.context.cluster, minicluster)
+        async with FluxSession.open(stage.context.cluster, endpoint) as opened:
+            session.append(opened)
+            await told.until(lambda seen: not seen.detail and seen.checkpoint_at is not None)
+        # The session died under it: told, not raised, and the last time is still known.
+        seen = await told.until(lambda seen: bool(seen.detail))
+        assert seen.checkpoint_at is not None
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_it_saves_by_itself_when_something_changed_and_running_jobs_go_on(
+    stage: Stage,
+) -> None:
+    running = await stage.submit("sleep", "10000")
+    async with guarded(stage, GuardSettings(save=60.0)) as told:
+        first = await told.until(lambda seen: seen.saved_at is not None)
+        assert stage.archived() == [{running}]
+        assert (await stage.jobs())[running].state.running
+        assert await stage.started()
+        await stage.sim.clock.sleep(3 * 60.0)
+        assert len(stage.archived()) == 1  # nothing changed: no second one
+
+        await stage.submit("true")
+        second = await told.until(lambda seen: seen.saved_at != first.saved_at)
+        assert len(stage.archived()) == 2
+        assert second.detail == ""
+
+
+async def test_a_save_that_is_not_possible_now_is_told_and_tried_again(stage: Stage) -> None:
+    await stage.submit("true")
+    lease = ClusterLease(stage.context, await stage.ref(), "restore")
+    await lease.acquire()
+    lease.keep(lambda text: None)
+    async with guarded(stage, GuardSettings(save=60.0)) as told:
+        seen = await told.until(lambda seen: "not saved" in seen.detail)
+        assert "works on this MiniCluster (restore)" in seen.detail
+        assert stage.files() == {}
+        await lease.release()
+        await told.until(lambda seen: seen.saved_at is not None and not seen.detail)
+    assert len(stage.archived()) == 1
