@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
@@ -17,10 +18,13 @@ from fluxstate_tui.store import Changes, Summary
 from fluxstate_tui.store.freshness import Freshness
 from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line
-from fluxstate_tui.widgets.panel import Panel
 from fluxstate_tui.widgets.table import Table
 
+if TYPE_CHECKING:
+    from fluxstate_tui.widgets.panel import Panel
+
 CONNECTING = "Connecting …"
+TALL = 34  # as in FluxstateApp.VERTICAL_BREAKPOINTS
 EMPTY = (
     "No MiniCluster here.\n"
     "Create one with kubectl apply -f minicluster.yaml, or look in all namespaces with -A.\n"
@@ -44,6 +48,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
+        self._panel: Panel | None = None
         self.table: Table[str, Summary] = Table(
             cluster_columns(services.all_namespaces),
             CLUSTER_FIELDS,
@@ -53,10 +58,9 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         )
 
     def body(self) -> Iterable[Widget]:
-        """The table, the reason of the chosen row, and more of it on `x`."""
+        """The table, and the reason of the chosen row; more of it on `x` or on tall terminals."""
         yield self.table
         yield Line(id="reason", classes="reason")
-        yield Panel(id="explanation", classes="explanation")
 
     def show_all(self) -> None:
         """Every row anew."""
@@ -93,6 +97,8 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         """The cursor is in the list."""
         super().on_mount()
         self.table.grid.focus()
+        if self.app.size.height >= TALL:
+            self._explain()
 
     def on_grid_highlighted(self, event: Grid.Highlighted) -> None:
         """Another MiniCluster was chosen: other keys may be possible."""
@@ -115,7 +121,22 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
 
     def action_explain(self) -> None:
         """Show or hide why the chosen MiniCluster is in its state."""
-        self.query_one("#explanation").toggle_class("-open")
+        self._explain()
+        if self._panel is not None:
+            self._panel.toggle_class("-open")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A tall terminal has room for the explanation at all times."""
+        if self.ready and event.size.height >= TALL:
+            self._explain()
+
+    def _explain(self) -> None:
+        """Make the panel late: most terminals start without it, and it costs time to paint."""
+        if self._panel is None:
+            from fluxstate_tui.widgets.panel import Panel
+
+            self._panel = Panel(id="explanation", classes="explanation")
+            self.mount(self._panel, after="#reason")
         self._show_reason()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -126,14 +147,16 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
 
     def _show_reason(self) -> None:
         chosen = self.chosen
-        line, panel = self.query_one("#reason", Line), self.query_one("#explanation", Panel)
+        line, panel = self.query_one("#reason", Line), self._panel
         if chosen is None:
             line.say([])
-            panel.say([])
+            if panel is not None:
+                panel.say([])
             return
         line.say(headline(chosen, self.services.runs.get(chosen.ref.uid)))
-        events: list[Any] = self.services.store.events_of(chosen.ref.uid)[:5]
-        panel.say(explanation(chosen, events, self.services.clock.now()))
+        if panel is not None:
+            news = self.services.store.events_of(chosen.ref.uid)[:5]
+            panel.say(explanation(chosen, news, self.services.clock.now()))
 
     def _listed(self) -> bool:
         source = self.services.store.source("miniclusters")
