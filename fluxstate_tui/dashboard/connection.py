@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ class Connection:
     """Opens the cluster, watches it, and keeps one set of feeds for each MiniCluster.
 
     `run` goes on until it is cancelled; only what nobody can wait out (a broken kubeconfig) ends
-    it with a FluxstateError.
+    it with a FluxstateError. `opened` is told `context / namespace` when a cluster is open.
     """
 
     def __init__(
@@ -47,8 +47,10 @@ class Connection:
         store: Store,
         clock: Clock,
         guard: GuardSettings | None = None,
+        opened: Callable[[str], None] = lambda place: None,
     ) -> None:
         self._options = options
+        self._opened = opened
         self._guard = guard or GuardSettings()
         self._store = store
         self._clock = clock
@@ -59,12 +61,18 @@ class Connection:
         self.rights = Rights()
 
     async def run(self) -> None:
-        """Connect and feed the store. Heavy imports happen here, after the first paint."""
-        self._running = asyncio.create_task(self._run(), name="connection")
+        """Connect and feed the store; an older connection ends first.
+
+        Heavy imports happen here, after the first paint.
+        """
+        await self.stop()
+        running = self._running = asyncio.create_task(self._run(), name="connection")
         try:
-            await self._running
+            await running
         finally:
-            await self.stop()
+            # Not stop(): by now a newer run() may have begun, and it must live.
+            running.cancel()
+            await asyncio.wait([running])
 
     async def stop(self) -> None:
         """End it; returns when every remote program has been told and every socket is closed."""
@@ -78,6 +86,7 @@ class Connection:
 
         async with await Cluster.open(self._options, self._clock) as cluster:
             self._cluster = cluster
+            self._opened(f"{cluster.context} / {cluster.scope or 'all namespaces'}")
             _calm_the_collector()
             self.rights.forget()
             try:

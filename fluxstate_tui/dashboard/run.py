@@ -31,14 +31,19 @@ def build(
     clock = SystemClock()
     store = Store(derive)
     config = config or Config()
-    connection = Connection(options, store, clock, config.guard)
+
+    def opened(place: str) -> None:
+        if not demo:
+            app.services.place = place
+
+    connection = Connection(options, store, clock, config.guard, opened)
     actions = LiveActions(connection, options.read_only)
 
     async def stop() -> None:
         await connection.stop()
         actions.close()
 
-    return FluxstateApp(
+    app = FluxstateApp(
         store,
         actions,
         start=connection.run if archive is None else None,
@@ -51,6 +56,7 @@ def build(
         theme=theme or config.theme or DEFAULT_THEME,
         notes=config.problems,
     )
+    return app
 
 
 def run(
@@ -67,9 +73,5 @@ def run(
 
 
 def _place(options: KubeOptions, demo: bool) -> str:
-    """Where it looks, in words: `kind-kind / flux-operator`."""
-    if demo:
-        return "demo (simulated)"
-    context = options.context or "current context"
-    namespace = "all namespaces" if options.all_namespaces else options.namespace or ""
-    return f"{context} / {namespace}" if namespace else context
+    """Where it is going to look, as far as that is known before the kubeconfig is read."""
+    return "demo (simulated)" if demo else options.context or ""
