@@ -5,6 +5,8 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
+_OWNED = "owned by the MiniCluster"
+
 
 def container_of(spec: dict[str, Any]) -> dict[str, Any] | None:
     """The container that runs Flux: the one with runFlux, or the only one."""
@@ -20,11 +22,31 @@ def archive_volume(spec: dict[str, Any]) -> dict[str, Any] | None:
     path = str((spec.get("archive") or {}).get("path") or "")
     volumes = (container_of(spec) or {}).get("volumes") or {}
     fitting = [
-        volume
-        for volume in volumes.values()
+        _with_source(volume, (spec.get("volumes") or {}).get(name))
+        for name, volume in volumes.items()
         if isinstance(volume, dict) and _inside(path, str(volume.get("path") or ""))
     ]
     return max(fitting, key=lambda volume: len(str(volume["path"])), default=None)
+
+
+def dies_with_it(spec: dict[str, Any]) -> bool:
+    """Whether a delete of the MiniCluster takes the volume of its archives along.
+
+    In v1alpha1 the operator makes the volumes of `spec.volumes` and removes them with the
+    MiniCluster, unless `delete` is false (facts/operator.md, 1.6).
+    """
+    volume = archive_volume(spec)
+    return volume is not None and bool(volume.get(_OWNED))
+
+
+def _with_source(volume: dict[str, Any], made: object) -> dict[str, Any]:
+    """A mount of v1alpha1 with what `spec.volumes` says about its volume."""
+    if not isinstance(made, dict):
+        return volume
+    found = {**volume, _OWNED: made.get("delete", True)}
+    if made.get("storageClass", "hostpath") == "hostpath":
+        found["hostPath"] = made.get("path")
+    return found
 
 
 def no_place(spec: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import save_plan
+from fluxstate_tui.operations.archive_place import dies_with_it
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.loss import Loss
 from fluxstate_tui.operations.observation import Observation, describe
@@ -79,17 +80,32 @@ def preview(seen: Observation, cover: Cover, choices: Choices) -> tuple[str, ...
         jobs = describe(seen.jobs or ())
         lines.append(f"Nothing is lost: {cover.entry.id} has every job as it is now ({jobs}).")
     else:
-        if cover.problem:
-            lines.append(cover.problem)
-        elif cover.entry is not None:
+        lines += [cover.problem] if cover.problem else []
+        if cover.entry is not None:
             lines.append(f"The newest verified archive is {cover.entry.id}:")
         lines += cover.loss.explain()
-    lines.append("The volume and the catalogue stay.")
+    lines.append(_volume_line(seen))
     return tuple(lines)
+
+
+def _volume_line(seen: Observation) -> str:
+    if not _volume_dies(seen):
+        return "The volume and the catalogue stay."
+    return (
+        "DANGER: the volume belongs to the MiniCluster (v1alpha1): the operator removes it with "
+        "every archive on it, unless its storage keeps the files. Copy them first."
+    )
+
+
+def _volume_dies(seen: Observation) -> bool:
+    return dies_with_it(seen.minicluster.raw.get("spec") or {})
 
 
 def _consent(seen: Observation, cover: Cover, choices: Choices) -> Consent:
     ref = seen.minicluster.ref
+    if _volume_dies(seen):
+        what = f"Deleting {ref} removes the volume with its archives."
+        return Consent(ConsentKind.TYPE_NAME, what, ref.name)
     if choices.save_first:
         if seen.running and choices.running in (Running.CANCEL, Running.LEAVE):
             return Consent(

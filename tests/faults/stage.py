@@ -27,7 +27,7 @@ from fluxstate_tui.operations.prepare import prepare
 from fluxstate_tui.operations.read_cluster import read_minicluster
 from fluxstate_tui.sim.files import Files
 from fluxstate_tui.sim.server import SimulatedCluster
-from fluxstate_tui.sim.worlds.manifests import minicluster
+from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
 
 NAMESPACE, NAME = "default", "flux-sample"
 ANY = ClusterRef(NAMESPACE, NAME, "")
@@ -47,7 +47,7 @@ class Stage:
     async def create(self, size: int = 2, **spec: object) -> None:
         """The tutorial's MiniCluster with changes of its spec, up."""
         resource = await self.context.cluster.minicluster_resource()
-        body = minicluster(NAME, size)
+        body = tutorial_minicluster(self.sim.state.flavour, NAME, size)
         body["spec"] |= spec
         await self.context.cluster.create(resource, body, NAMESPACE)
         await self.up()
@@ -145,9 +145,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(folder: Path, *, speed: float = SPEED) -> AsyncIterator[Stage]:
-    """A cluster without any MiniCluster yet."""
-    async with SimulatedCluster(speed=speed) as sim:
+async def staged(
+    folder: Path, *, speed: float = SPEED, flavour: str = "2026-06"
+) -> AsyncIterator[Stage]:
+    """A cluster without any MiniCluster yet; `flavour` is a version of the operator."""
+    async with SimulatedCluster(speed=speed, flavour=flavour) as sim:
         path = sim.write_kubeconfig(folder / "kubeconfig")
         async with await Cluster.open(KubeOptions(kubeconfig=str(path)), sim.clock) as cluster:
             yield Stage(sim, OperationContext(cluster, sim.clock, folder / "state", "me@test"))
