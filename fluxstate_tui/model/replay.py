@@ -106,7 +106,7 @@ class JobDraft:
     def of(cls, job: Job) -> JobDraft:
         """Go on from a snapshot, such as the answer of the job-list RPC."""
         draft = cls(job.id)
-        for field in Job.__dataclass_fields__:
+        for field in Job.__struct_fields__:
             if field != "result":
                 setattr(draft, field, getattr(job, field))
         if job.result is not None:

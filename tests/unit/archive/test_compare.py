@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fluxstate_tui.archive.account import Fortune, account
 from fluxstate_tui.archive.diff import diff

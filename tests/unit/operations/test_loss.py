@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from fluxstate_tui.model.job import JobState
 from fluxstate_tui.operations.loss import loss

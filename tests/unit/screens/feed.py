@@ -6,6 +6,8 @@ import random
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from fluxstate_tui.archive.manifest import CatalogueEntry, Manifest, Part
 from fluxstate_tui.model.job import Job, JobException, JobResult, JobState
 from fluxstate_tui.model.kubernetes import KubeEvent, KubeJob
@@ -82,7 +84,7 @@ def job(number: int, state: JobState = JobState.SCHED, **changes: Any) -> Job:
     )
     if state.running or state is JobState.INACTIVE:
         rank = number % 4
-        made = replace(
+        made = structs.replace(
             made,
             ranks=str(rank),
             nodelist=f"flux-sample-{rank}",
@@ -90,10 +92,10 @@ def job(number: int, state: JobState = JobState.SCHED, **changes: Any) -> Job:
         )
     if state is JobState.INACTIVE:
         over = NOW - 60 - number % 20
-        made = replace(
+        made = structs.replace(
             made, t_cleanup=over, t_inactive=over, result=JobResult.COMPLETED, waitstatus=0
         )
-    return replace(made, **changes)
+    return structs.replace(made, **changes)
 
 
 def jobs(pending: int, running: int, done: int) -> tuple[Job, ...]:

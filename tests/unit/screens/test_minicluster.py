@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from fluxstate_tui.model.job import JobException, JobResult, JobState
 from fluxstate_tui.model.jobid import f58
