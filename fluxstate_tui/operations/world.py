@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DUMP_SECONDS = 3600.0
+OPEN_PATIENCE = 15.0
 KILLED = 137
 _FINAL = (CannotConnect, Unauthorized, Forbidden, ReadOnly)
 
@@ -74,15 +75,15 @@ class World:
         Raises NotFound when there is no such MiniCluster, WorldError when its brokers cannot be
         reached, KubeError when the cluster cannot.
         """
-        minicluster = await read_minicluster(context, ref)
+        minicluster = await patiently(context.clock, lambda: read_minicluster(context, ref))
         last_seen.remember(
             context.state_dir, context.cluster.server, minicluster.ref, minicluster.raw
         )
         try:
-            endpoint = await locate(context.cluster, minicluster)
+            endpoint = await patiently(context.clock, lambda: locate(context.cluster, minicluster))
             world = cls(context, minicluster, endpoint)
             try:
-                await world.connect()
+                await patiently(context.clock, world.connect, seconds=OPEN_PATIENCE)
             except BaseException:
                 await world.close()
                 raise
