@@ -20,7 +20,7 @@ import fluxstate_tui.screens.operation as operation_screen
 import fluxstate_tui.screens.restore as restore_dialog
 import fluxstate_tui.screens.submit as submit_dialog
 from fluxstate_tui import app as app_module
-from fluxstate_tui.screens.archive import ArchiveScreen, read_file
+from fluxstate_tui.screens.archive import ArchiveScreen
 from fluxstate_tui.widgets import filter_bar, grid, table
 from tests.unit.screens.stage import LARGE, SMALL, make_app, screen_text, see, until
 
@@ -70,7 +70,7 @@ def test_the_first_paint_imports_nothing_that_it_does_not_show() -> None:
     code = (
         "import sys, fluxstate_tui.app\n"
         "heavy = {'kubernetes', 'aiohttp', 'yaml', 'fluxstate_tui.kube', 'fluxstate_tui.archive',\n"
-        "  'fluxstate_tui.store.events', 'textual.widgets._input'} & set(sys.modules)\n"
+        "  'fluxstate_tui.store.events', 'fluxstate_tui.model.job'} & set(sys.modules)\n"
         "sys.exit(repr(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -128,7 +128,7 @@ async def test_an_archive_that_is_not_there_is_explained(tmp_path: Path) -> None
     app = make_app([])
     missing = tmp_path / "missing.tar.gz"
     async with app.run_test(size=LARGE) as pilot:
-        app.push_screen(ArchiveScreen(app.services, "missing", lambda: read_file(missing)))
+        app.push_screen(ArchiveScreen.of_file(app.services, missing))
         await see(pilot, "✗ ")
         await pilot.press("escape")
         await see(pilot, "Connecting")
