@@ -39,24 +39,15 @@ class Selection(Generic[K, R]):
     def __len__(self) -> int:
         return len(self._order)
 
-    def of(self, rows: Mapping[K, R]) -> Selection[K, R]:
-        """The same order and filter over other rows; for a thread: it lets others go on."""
-        other: Selection[K, R] = Selection(
-            {}, sort=self.sort, reverse=self.reverse, where=self.where
-        )
-        other.rows = rows
-        other.rebuild(in_steps=True)
-        return other
-
-    def rebuild(self, *, in_steps: bool = False) -> None:
-        """Look at every row again. `in_steps` sorts a little at a time: slower, never long."""
+    def rebuild(self) -> None:
+        """Look at every row again."""
         rows: Mapping[K, R] = self.rows
         where, sort = self.where, self.sort
-        put_in_order: Callable[..., list[Any]] = in_order if in_steps else _sorted
         keys: list[Any] = list(rows)
         if where is not None:
             keys = [key for key, row in rows.items() if where(row)]
-        self._order = keys = put_in_order(keys)
+        keys.sort()
+        self._order = keys
         self._values = {}
         if sort is not None:
             # map and zip keep the loop over a hundred thousand rows in C.
@@ -64,7 +55,7 @@ class Selection(Generic[K, R]):
             many = getattr(sort, "many", None)
             found = map(sort, every) if many is None else many(every)
             values = self._values = dict(zip(keys, found, strict=True))
-            keys = put_in_order(keys, values.__getitem__)  # stable
+            keys.sort(key=values.__getitem__)  # stable: equal values stay in the order of the keys
             self._order = list(zip(map(values.__getitem__, keys), keys, strict=True))
 
     def patch(self, changed: Iterable[K]) -> bool:
