@@ -13,6 +13,8 @@ from fluxstate_tui.store import Store
 from fluxstate_tui.widgets.theme import DEFAULT_THEME
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from fluxstate_tui.kube.options import KubeOptions
 
 
@@ -69,7 +71,13 @@ def run(
 ) -> int:
     """Show the dashboard and return its exit code."""
     app = build(options, config=config, theme=theme, archive=archive, demo=demo)
-    return app.run() or 0
+    app.run()
+    return exit_code(app)
+
+
+def exit_code(app: App[int]) -> int:
+    """What it chose to return; else 1 if it crashed (Textual then returns no value)."""
+    return app.return_value if app.return_value is not None else app.return_code or 0
 
 
 def _place(options: KubeOptions, demo: bool) -> str:
