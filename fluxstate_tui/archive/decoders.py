@@ -1,35 +1,30 @@
-"""The three files of a job, decoded straight into what is needed of them.
+"""Jobspec and R of a job, decoded straight into what is needed of them.
 
-msgspec instead of json, because of the benchmark (tests/benchmarks/archive.py): jobspecs 15 times,
-eventlogs 4 times as fast, and that was two thirds of the reader's time. It knows only how
-flux-core writes these files; whatever is unusual raises UnusualError and is read with json.
+msgspec instead of json, because of the benchmark (tests/benchmarks/archive.py): jobspecs are read
+15 times as fast. It knows only how flux-core writes them; whatever is unusual raises UnusualError
+and is read with json.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, TypeVar
+import re
+from typing import TypeVar
 
 import msgspec
 
 from fluxstate_tui.model import jobspec as jobspecs
-from fluxstate_tui.model.eventlog import MAX_TIMESTAMP
 from fluxstate_tui.model.resources import ResourceSet
 
 UnusualError = msgspec.MsgspecError
 
 _REMEMBERED = 1 << 12
+# The times of an R, which differ from job to job where nothing else does.
+_NUMBER = rb"(?:0|[1-9][0-9]{0,10})(?:\.[0-9]+)?"
+_R_TIMES = re.compile(rb'"starttime": ?%b, ?"expiration": ?(%b)' % (_NUMBER, _NUMBER))
 _NOTHING = msgspec.Raw(b"")
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
-
-
-class LogEntry(msgspec.Struct, gc=False):
-    """One line of an eventlog (RFC 18)."""
-
-    timestamp: Annotated[float, msgspec.Meta(ge=0.0, lt=MAX_TIMESTAMP)]
-    name: str
-    context: dict[str, Any] = {}
 
 
 class _Naming(msgspec.Struct, frozen=True, gc=False):
@@ -61,30 +56,13 @@ class _Jobspec(msgspec.Struct, gc=False):
     attributes: _Attributes
 
 
-class _Execution(msgspec.Struct, gc=False):
-    R_lite: msgspec.Raw
-    nodelist: msgspec.Raw = _NOTHING
-    expiration: float = 0.0
-
-
-class _R(msgspec.Struct, gc=False):
-    version: int
-    execution: _Execution
-
-
 class Decoders:
     """Decoders with a memory: thousands of jobs ask for the same and run in the same places."""
 
     def __init__(self) -> None:
-        self._events = msgspec.json.Decoder(LogEntry)
         self._jobspec = msgspec.json.Decoder(_Jobspec)
-        self._r = msgspec.json.Decoder(_R)
         self._counts: dict[bytes, jobspecs.Counts] = {}
-        self._allocations: dict[tuple[bytes, bytes, float], ResourceSet] = {}
-
-    def events(self, eventlog: bytes) -> list[LogEntry]:
-        """All entries. Raises UnusualError."""
-        return self._events.decode_lines(eventlog)
+        self._allocations: dict[tuple[bytes, bytes], ResourceSet] = {}
 
     def asked(self, jobspec: bytes) -> jobspecs.Asked:
         """What a Job shows of its jobspec. Raises UnusualError or ValueError."""
@@ -108,15 +86,22 @@ class Decoders:
             counts,
         )
 
-    def resources(self, r: bytes) -> ResourceSet:
-        """The allocation; its `starttime` may be another job's. Raises UnusualError, ValueError."""
-        decoded = self._r.decode(r).execution
-        key = (bytes(decoded.R_lite), bytes(decoded.nodelist), decoded.expiration)
-        found = self._allocations.get(key)
-        if found is None:
+    def resources(self, r: bytes) -> tuple[ResourceSet, float]:
+        """The allocation and its expiration: its own `expiration` may be another job's.
+
+        Raises ValueError, TypeError or AttributeError when it is none.
+        """
+        pieces = _R_TIMES.split(r)
+        if len(pieces) != 3:
             found = ResourceSet.parse(json.loads(r))
-            _remember(self._allocations, key, found)
-        return found
+            return found, found.expiration
+        before, expiration, after = pieces
+        key = (before, after)
+        known = self._allocations.get(key)
+        if known is None:
+            known = ResourceSet.parse(json.loads(r))
+            _remember(self._allocations, key, known)
+        return known, float(expiration)
 
 
 def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from fluxstate_tui.archive.courses import Courses
 from fluxstate_tui.archive.decoders import Decoders, UnusualError
 from fluxstate_tui.archive.findings import Findings, Kind
 from fluxstate_tui.model import eventlog as eventlogs
 from fluxstate_tui.model.job import Job, JobState
 from fluxstate_tui.model.jobid import f58
-from fluxstate_tui.model.replay import HANDLERS, JobDraft
+from fluxstate_tui.model.replay import JobDraft
 from fluxstate_tui.model.resources import ResourceSet
 
 # The state that a job must have reached for an event to make sense (RFC 21).
@@ -35,39 +36,73 @@ class JobFolder:
         self._findings = findings
         self._directories: dict[str, str] = {}
         self._decoders = Decoders()
+        self._courses = Courses()
 
     def fold(self, job_id: int, eventlog: bytes, jobspec: bytes | None, r: bytes | None) -> Job:
         """The job as these files tell it. Whatever is wrong with them is a finding."""
+        try:
+            if jobspec is not None:
+                return self._fold_quickly(job_id, eventlog, jobspec, r)
+        except (UnusualError, ValueError, TypeError, AttributeError, RecursionError):
+            pass
         draft = JobDraft(job_id)
-        if jobspec is None or not self._fold_quickly(draft, eventlog, jobspec, r):
-            draft = JobDraft(job_id)
-            self._use_jobspec(draft, jobspec)
-            self._fold_slowly(draft, eventlog, r)
-        if len(self._directories) < _DIRECTORIES:
-            draft.cwd = self._directories.setdefault(draft.cwd, draft.cwd)
-        else:
-            draft.cwd = self._directories.get(draft.cwd, draft.cwd)
+        self._use_jobspec(draft, jobspec)
+        self._fold_slowly(draft, eventlog, r)
         return draft.freeze()
 
-    def _fold_quickly(
-        self, draft: JobDraft, eventlog: bytes, jobspec: bytes, r: bytes | None
-    ) -> bool:
-        """The whole job if everything is as flux-core writes it; False = begin again, slowly."""
-        if not eventlog.endswith(b"\n") or b'"jobspec-update"' in eventlog:
-            return False
-        try:
-            draft.use_asked(self._decoders.asked(jobspec))
-            if b'"alloc"' in eventlog:
-                if r is None:
-                    return False
-                draft.use_resources(self._decoders.resources(r))
-            for entry in self._decoders.events(eventlog):
-                handler = HANDLERS.get(entry.name)
-                if handler is not None and not handler(draft, entry.timestamp, entry.context):
-                    return False
-        except (UnusualError, ValueError, TypeError, AttributeError, RecursionError):
-            return False
-        return draft.state is not JobState.NEW
+    def _fold_quickly(self, job_id: int, eventlog: bytes, jobspec: bytes, r: bytes | None) -> Job:
+        """The job if everything is as flux-core writes it, else UnusualError and its like."""
+        course, times = self._courses.course(eventlog)
+        asked = self._decoders.asked(jobspec)
+        counts = asked.counts
+        ntasks, ncores, nnodes = counts.ntasks, counts.ncores, counts.nnodes
+        ranks = nodelist = ""
+        expiration = None
+        if course.allocated:
+            if r is None:
+                raise UnusualError
+            found, until = self._decoders.resources(r)
+            ranks, nodelist, expiration = found.ranks, found.nodelist, until or None
+            ncores, nnodes = found.ncores, found.nnodes
+            if counts.ntasks_per is not None:
+                ntasks = found.tasks(counts.ntasks_per)
+        return Job(
+            job_id,
+            course.userid,
+            course.state,
+            asked.name,
+            course.urgency,
+            course.priority,
+            self._shared(asked.cwd),
+            asked.queue,
+            asked.project,
+            asked.bank,
+            ntasks,
+            ncores,
+            nnodes,
+            asked.duration,
+            ranks,
+            nodelist,
+            expiration,
+            times[course.submitted] or 0.0,
+            times[course.depend],
+            times[course.prioritized],
+            times[course.sched],
+            times[course.run],
+            times[course.cleanup],
+            times[course.inactive],
+            course.result,
+            course.waitstatus,
+            course.exception,
+            course.dependencies,
+            course.annotations,
+        )
+
+    def _shared(self, directory: str) -> str:
+        """The same object for the same directory."""
+        if len(self._directories) < _DIRECTORIES:
+            return self._directories.setdefault(directory, directory)
+        return self._directories.get(directory, directory)
 
     def _fold_slowly(self, draft: JobDraft, eventlog: bytes, r: bytes | None) -> None:
         """Line by line, with a finding for everything that is not as it should be."""

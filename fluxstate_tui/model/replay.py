@@ -154,8 +154,7 @@ class JobDraft:
         self.ncores = resources.ncores
         self.expiration = resources.expiration or None
         if self._ntasks_per is not None:
-            kind, each = self._ntasks_per
-            self.ntasks = each * (resources.nnodes if kind == "node" else resources.ncores)
+            self.ntasks = resources.tasks(self._ntasks_per)
 
     def freeze(self) -> Job:
         """The job as it is now."""

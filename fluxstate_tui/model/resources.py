@@ -58,6 +58,11 @@ class ResourceSet:
             properties=_properties(execution.get("properties")),
         )
 
+    def tasks(self, per: tuple[str, int]) -> int:
+        """How many tasks run here when there are so many for each "node" or "core"."""
+        kind, each = per
+        return each * (self.nnodes if kind == "node" else self.ncores)
+
     def shares(self) -> list[Share]:
         """Per rank, in the order of ranks: the host, its cores and gpus."""
         members: dict[int, tuple[str, str]] = {}
