@@ -15,4 +15,8 @@ def in_background(
 
     The function is passed, not its coroutine: one that is replaced before it began was never made.
     """
-    node.run_worker(work, group=group, exclusive=True)  # type: ignore[arg-type]
+
+    async def run() -> None:  # Textual asks for a coroutine function; a lambda is none
+        await work()
+
+    node.run_worker(run, group=group, exclusive=True)  # type: ignore[arg-type]

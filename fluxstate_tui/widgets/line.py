@@ -12,9 +12,13 @@ from fluxstate_tui.widgets.plain import fit, visible
 
 Part = tuple[str, str]
 
+RIGHT_AT_LEAST = 14
+
 
 class Line(Widget, can_focus=False):
-    """`say` shows parts of (text, style). Where both do not fit the left part is cut.
+    """`say` shows parts of (text, style). Where both do not fit, the right part is cut first.
+
+    It keeps a few cells, enough for a glyph and a word; then the left part is cut.
 
     Styles are theme variables such as `$state-ok`. Text is plain: it is never read as markup.
     """
@@ -44,11 +48,16 @@ class Line(Widget, can_focus=False):
     def render(self) -> Content:
         """The line, exactly as wide as there is room."""
         width = self.content_size.width
-        right = _cut(self._right, width)
-        room = max(0, width - sum(cell_len(text) for text, _ in right))
+        needed = _cells(self._left) + 1
+        right = _cut(self._right, max(width - needed, min(width, RIGHT_AT_LEAST)))
+        room = max(0, width - _cells(right))
         left = _cut(self._left, room - 1 if right and room else room)
-        gap = " " * max(0, room - sum(cell_len(text) for text, _ in left))
+        gap = " " * max(0, room - _cells(left))
         return Content.assemble(*left, gap, *right)
+
+
+def _cells(parts: Iterable[Part]) -> int:
+    return sum(cell_len(text) for text, _ in parts)
 
 
 def _cut(parts: Iterable[Part], width: int) -> list[Part]:

@@ -66,6 +66,16 @@ async def test_a_cluster_that_goes_away_leaves_the_last_picture_marked_stale_wit
         assert "flux-sample" in screen_text(app)
 
 
+async def test_a_long_detail_never_pushes_the_title_away() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter")
+        long = "Container 'gpu-test' of the lead pod gpu-test-0-x7k2q does not run. " * 3
+        app.services.store.take(e.SourceChanged("pods", e.Freshness.STALE, long, NOW - 42))
+        await see(pilot, "▲ stale 42s")
+        assert "fluxstate  kind-dev · default › flux-sample" in screen_text(app)
+
+
 async def test_a_missing_right_is_named() -> None:
     app = make_app()
     async with app.run_test(size=LARGE) as pilot:

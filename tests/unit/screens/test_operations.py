@@ -131,6 +131,39 @@ async def test_a_running_operation_can_be_cancelled() -> None:
         await see(pilot, "⊘ Cancelled")
 
 
+async def test_quitting_while_an_operation_runs_asks_and_staying_is_the_default() -> None:
+    actions = RehearsedActions()
+    actions.gate = asyncio.Event()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "p")
+        await see(pilot, "▶ Stop the queue")
+        await pilot.press("q")
+        await see(pilot, "An operation is running")
+        await pilot.press("enter")
+        await see(pilot, "▶ Stop the queue")
+        await pilot.press("q", "down", "enter")
+        await pilot.pause()
+        assert app.is_running
+        actions.gate.set()
+        await until(pilot, lambda: not app.is_running)
+    outcome = app.services.runs["uid-flux-sample"].outcome
+    assert outcome is not None
+    assert outcome.kind is OutcomeKind.COMPLETED
+
+
+async def test_an_app_that_ends_anyhow_cancels_what_runs_and_waits_for_it() -> None:
+    actions = RehearsedActions()
+    actions.gate = asyncio.Event()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "p")
+        await see(pilot, "▶ Stop the queue")
+    outcome = app.services.runs["uid-flux-sample"].outcome
+    assert outcome is not None
+    assert outcome.kind is OutcomeKind.CANCELLED
+
+
 async def test_a_refusal_is_shown_with_what_is_safe_and_what_to_do() -> None:
     actions = RehearsedActions()
     actions.refusal = FluxstateError(
