@@ -104,10 +104,9 @@ class FluxstateApp(App[int]):
     def get_default_screen(self) -> Screen[None]:
         """The list of MiniClusters, or the archive that was given."""
         if self._archive is not None:
-            from fluxstate_tui.screens.archive import ArchiveScreen, read_file
+            from fluxstate_tui.screens.archive import ArchiveScreen
 
-            path = self._archive
-            return ArchiveScreen(self.services, path.name, lambda: read_file(path))
+            return ArchiveScreen.of_file(self.services, self._archive)
         return MiniClustersScreen(self.services)
 
     def tell(
@@ -125,6 +124,9 @@ class FluxstateApp(App[int]):
     async def on_unmount(self) -> None:
         """Nobody is told anything any more; remote programs end before we do."""
         self.services.notices.close()
+        for run in self.services.runs.values():
+            run.cancel()  # it puts back what it did; that must be done before the connection ends
+            await run.finished()
         if self._stop is not None:
             await self._stop()
 
@@ -132,6 +134,12 @@ class FluxstateApp(App[int]):
         """What the palette offers beyond Textual's own."""
         yield from super().get_system_commands(screen)
         yield SystemCommand("Connect again", "Start the connection anew", self.action_reconnect)
+
+    async def action_quit(self) -> None:
+        """Quit; while an operation runs, ask first."""
+        from fluxstate_tui.screens.quitting import quit_or_ask
+
+        quit_or_ask(self, self.services)
 
     def action_help(self) -> None:
         """Explain the keys of the current screen."""
