@@ -24,6 +24,7 @@ from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.fetch import fetch
 from fluxstate_tui.operations.loss import loss
 from fluxstate_tui.operations.observation import Observation, counts, describe
+from fluxstate_tui.operations.patience import BROKEN
 from fluxstate_tui.operations.script import Run, Undo
 from fluxstate_tui.operations.world import World
 
@@ -121,9 +122,11 @@ class Saver:
             except FluxstateError as problem:
                 # A new name each time: a dump that we lost may still be writing to the old one.
                 error = problem
-                if problem.exit_code is not ExitCode.UNKNOWN:
+                lost = problem.exit_code is ExitCode.UNKNOWN or isinstance(problem, BROKEN)
+                if not lost:
                     break
                 run.tell(f"{problem.message}; again under another name")
+                await self._context.clock.sleep(1.0)
         assert error is not None
         raise error
 

@@ -86,7 +86,10 @@ class Restoring:
         """Server-side dry run, and nothing of an older MiniCluster of that name is left."""
         cluster = self._context.cluster
         resource = await cluster.minicluster_resource()
-        stored = await cluster.create(resource, self._manifest, self._ref.namespace, dry_run=True)
+        stored = await patiently(
+            self._context.clock,
+            lambda: cluster.create(resource, self._manifest, self._ref.namespace, dry_run=True),
+        )
         lost = dropped(self._manifest["spec"], stored.get("spec") or {})
         if lost:
             raise FluxstateError(
