@@ -119,7 +119,7 @@ def removable(
             ours.setdefault(entry.manifest.minicluster, []).append(entry)
     gone: list[CatalogueEntry] = []
     for versions in ours.values():
-        last_verified = next((one for one in versions if _verified(one)), None)
+        last_verified = next((one for one in versions if is_verified(one)), None)
         for position, entry in enumerate(versions):
             kept = policy.last is not None and position < policy.last
             kept |= policy.within is not None and now - _time(entry) <= policy.within
@@ -128,7 +128,8 @@ def removable(
     return tuple(sorted(gone, key=lambda one: (_time(one), one.id), reverse=True))
 
 
-def _verified(entry: CatalogueEntry) -> bool:
+def is_verified(entry: CatalogueEntry) -> bool:
+    """Its manifest says that it was read back when it was saved (L1 or more)."""
     return entry.manifest is not None and entry.manifest.verified in _VERIFIED
 
 

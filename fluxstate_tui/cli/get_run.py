@@ -8,8 +8,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from fluxstate_tui.cli.catalogue_tables import entry_json, listing
 from fluxstate_tui.cli.options import kube_options
-from fluxstate_tui.cli.tables import age, size, table
+from fluxstate_tui.cli.tables import age, table
 from fluxstate_tui.cli.target import find_minicluster, open_context
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -192,28 +193,13 @@ async def _archives(context: OperationContext, args: argparse.Namespace) -> str:
     if args.output == "json":
         return json.dumps(_archives_json(view), indent=2)
     now = context.clock.now()
-    rows = [
-        (
-            entry.id,
-            size(entry.size),
-            sum(entry.manifest.counts.values()) if entry.manifest else "?",
-            entry.manifest.verified if entry.manifest and not entry.problem else "-",
-            age(now - (entry.manifest.created if entry.manifest else entry.modified)),
-            entry.problem or ("" if entry.manifest else "made by others; not verified"),
-        )
-        for entry in view.entries
-    ]
-    header = ("ID", "SIZE", "JOBS", "VERIFIED", "AGE", "NOTE")
-    text = table(header, rows) if rows else f"No archives beside {view.archive_path}."
+    text = (
+        listing(view.entries, now) if view.entries else f"No archives beside {view.archive_path}."
+    )
     armed = f"\nARMED: an archive lies at {view.archive_path}" if view.armed else ""
     return text + armed
 
 
 def _archives_json(view: CatalogueView) -> dict[str, Any]:
-    entries = []
-    for entry in view.entries:
-        manifest = asdict(entry.manifest) if entry.manifest else None
-        if manifest:
-            manifest.pop("extra")
-        entries.append({**asdict(entry), "manifest": manifest})
+    entries = [entry_json(entry) for entry in view.entries]
     return {"archivePath": view.archive_path, "armed": view.armed, "archives": entries}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import posixpath
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from fluxstate_tui.archive.catalogue import MANIFEST_SUFFIX, build, folder_of
 from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.flux.files import RemoteFiles
+from fluxstate_tui.flux.files import RemoteEntry, RemoteFiles
 from fluxstate_tui.flux.locate import locate
 from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.store.events import CatalogueSeen, SourceChanged, StoreEvent
@@ -25,7 +26,19 @@ if TYPE_CHECKING:
 POLL_SECONDS = 15.0
 
 
-async def read_catalogue(files: RemoteFiles, folder: str) -> tuple[CatalogueEntry, ...]:
+class Listing(Protocol):
+    """What a catalogue is read with: flux.files.RemoteFiles, or a folder of this computer."""
+
+    async def list(self, folder: str) -> builtins.list[RemoteEntry]:
+        """Its regular files. Raises FileNotFoundError."""
+        ...
+
+    async def read_small(self, folder: str, suffix: str, limit: int = ...) -> dict[str, bytes]:
+        """Small files whose names end so, by name."""
+        ...
+
+
+async def read_catalogue(files: Listing, folder: str) -> tuple[CatalogueEntry, ...]:
     """The catalogue as it is now, newest first; () when there is no such folder yet.
 
     Two commands, however many archives there are. Raises FluxstateError.
@@ -48,7 +61,7 @@ def _is_manifest(name: str) -> bool:
     return name.endswith(MANIFEST_SUFFIX) and not name.startswith(".")
 
 
-async def is_there(files: RemoteFiles, path: str) -> bool:
+async def is_there(files: Listing, path: str) -> bool:
     """Whether a file lies there, without reading it. Raises FluxstateError."""
     try:
         listed = await files.list(posixpath.dirname(path))

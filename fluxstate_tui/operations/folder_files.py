@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import contextlib
-import os
-import secrets
+import hashlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from fluxstate_tui.flux.files import (
     RemoteEntry,
+    RemoteFileError,
+    RemoteFileMissing,
+    RemoteFileTaken,
     RemoteStat,
 )
+from fluxstate_tui.operations.new_file import flush_folder, new_file
+
+T = TypeVar("T")
 
 _CHUNK = 1 << 20
 
@@ -36,15 +40,15 @@ class FolderFiles(Protocol):
         ...
 
     def read(self, path: str, offset: int = 0) -> AsyncIterator[bytes]:
-        """Its bytes, with size and checksum compared at the end."""
+        """Its bytes."""
         ...
 
     async def write_new(self, path: str, data: bytes) -> RemoteStat:
         """A new file, complete and flushed before it gets its name."""
         ...
 
-    async def link_new(self, source: str, path: str) -> None:
-        """A second name (a copy where there are no links), never overwriting."""
+    async def copy(self, source: str, path: str) -> RemoteStat:
+        """The same for a copy."""
         ...
 
     async def remove(self, path: str) -> None:
@@ -61,10 +65,10 @@ class LocalFolder:
 
     async def list(self, folder: str) -> builtins.list[RemoteEntry]:
         """Its regular files, by name. Raises RemoteFileMissing."""
-        return await _here(lambda: _list(Path(folder)))
+        return await _here(folder, lambda: _list(Path(folder)))
 
     async def read_small(self, folder: str, suffix: str, limit: int = 1 << 20) -> dict[str, bytes]:
-        """Files whose names end so, at most `limit` bytes each, hidden ones left out."""
+        """Files whose names end so, at most `limit` bytes each, without the hidden ones."""
 
         def read() -> dict[str, bytes]:
             names = [
@@ -74,50 +78,38 @@ class LocalFolder:
             ]
             return {name: (Path(folder) / name).read_bytes() for name in names}
 
-        return await _here(read)
+        return await _here(folder, read)
 
     async def stat(self, path: str) -> RemoteStat:
         """Size, sha256 and time. Raises RemoteFileMissing."""
-        return await _here(lambda: _stat(Path(path)))
+        return await _here(path, lambda: _stat(Path(path)))
 
     async def read(self, path: str, offset: int = 0) -> AsyncIterator[bytes]:
-        """Its bytes from `offset` on."""
-        handle = await _here(lambda: Path(path).open("rb"))
-        with contextlib.closing(handle):
+        """Its bytes from `offset` on. Raises RemoteFileMissing."""
+        with await _here(path, lambda: Path(path).open("rb")) as handle:
             handle.seek(offset)
             while data := await asyncio.to_thread(handle.read, _CHUNK):
                 yield data
 
     async def write_new(self, path: str, data: bytes) -> RemoteStat:
-        """A new file, flushed before it gets its name. Raises RemoteFileTaken."""
+        """A new file. Raises RemoteFileTaken."""
 
         def write() -> None:
-            with part_file(Path(path)) as part:
-                with part.open("xb") as target:
-                    target.write(data)
-                    flush(target.fileno())
-                enter(part, Path(path))
+            with new_file(Path(path)) as target:
+                target.write(data)
 
-        await _here(write)
+        await _here(path, write)
         return await self.stat(path)
 
-    async def link_new(self, source: str, path: str) -> None:
-        """A second name, or a copy. Raises RemoteFileTaken, RemoteFileMissing."""
+    async def copy(self, source: str, path: str) -> RemoteStat:
+        """A new file with the same content. Raises RemoteFileTaken, RemoteFileMissing."""
 
-        def link() -> None:
-            try:
-                os.link(source, path, follow_symlinks=True)
-                flush_folder(Path(path).parent)
-            except FileExistsError:
-                raise
-            except FileNotFoundError:
-                raise
-            except OSError:
-                with part_file(Path(path)) as part:
-                    copy(Path(source), part)
-                    enter(part, Path(path))
+        def copy() -> None:
+            with Path(source).open("rb") as giver, new_file(Path(path)) as taker:
+                shutil.copyfileobj(giver, taker, _CHUNK)
 
-        await _here(link)
+        await _here(path, copy)
+        return await self.stat(path)
 
     async def remove(self, path: str) -> None:
         """Remove a file; one that is not there is fine."""
@@ -126,48 +118,37 @@ class LocalFolder:
             Path(path).unlink(missing_ok=True)
             flush_folder(Path(path).parent)
 
-        await _here(remove)
+        await _here(path, remove)
 
     async def mkdir(self, path: str) -> None:
         """Make a folder and those above it."""
-        await _here(lambda: Path(path).mkdir(parents=True, exist_ok=True))
+        await _here(path, lambda: Path(path).mkdir(parents=True, exist_ok=True))
 
 
-@contextlib.contextmanager
-def part_file(path: Path) -> Iterator[Path]:
-    """A name beside `path` that nobody else has; what is left of it is removed at the end."""
-    part = path.with_name(f".part-{secrets.token_hex(6)}-{path.name}"[:200])
+async def _here(path: str, work: Callable[[], T]) -> T:
+    """Do it in a thread; what the system says becomes an error for people."""
     try:
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def enter(part: Path, path: Path) -> None:
-    """Give a complete, flushed file its name. Raises FileExistsError when that is taken.
-
-    Where the file system has no hard links, two programs could race for the name: it is then
-    taken first, empty, by an exclusive open.
-    """
-    try:
-        os.link(part, path)
+        return await asyncio.to_thread(work)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        missing = error.filename or path
+        raise RemoteFileMissing(f"{missing} does not exist.", safe="Nothing was changed.") from None
     except FileExistsError:
-        raise
-    except OSError:
-        path.open("xb").close()
-        part.replace(path)
-    flush_folder(path.parent)
+        raise RemoteFileTaken(f"{path} exists.", safe="It was not touched.") from None
+    except OSError as error:
+        raise RemoteFileError(f"{path}: {error.strerror}.", safe="It was not changed.") from error
 
 
-def copy(source: Path, target: Path) -> None:
-    """A flushed copy in a new file. A failed flush is an error (facts/client.md, P3)."""
-    with source.open("rb") as giver, target.open("xb") as taker:
-        shutil.copyfileobj(giver, taker, _CHUNK)
-        flush(taker.fileno(), taker)
+def _list(folder: Path) -> list[RemoteEntry]:
+    found = []
+    for item in sorted(folder.iterdir()):
+        if item.is_file():
+            stat = item.stat()
+            found.append(RemoteEntry(item.name, stat.st_size, float(int(stat.st_mtime))))
+    return found
 
 
-def flush(descriptor: int, handle: IO[bytes] | None = None) -> None:
-    """To the disk."""
-    if handle is not None:
-        handle.flush()
-    os.fsync(descriptor)
+def _stat(path: Path) -> RemoteStat:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    stat = path.stat()
+    return RemoteStat(stat.st_size, digest, float(int(stat.st_mtime)))

@@ -25,9 +25,9 @@ from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent
 class Record:
     """What one journal file says. `outcome` is None while it is unfinished.
 
-    `steps` maps a step to its last state; `facts` are what was remembered for an undo;
-    `undone` are the undo actions that were carried out, `left` those that failed; `torn` says that
-    the last line was cut.
+    `steps` maps a step to its last state, `commands` to its line for a shell; `facts` are what was
+    remembered for an undo; `undone` are the undo actions that were carried out, `left` those that
+    failed; `torn` says that the last line was cut.
     """
 
     path: Path
@@ -42,6 +42,7 @@ class Record:
     left: tuple[str, ...] = ()
     outcome: dict[str, Any] | None = None
     torn: bool = False
+    commands: dict[str, str] = field(default_factory=dict)
 
     @property
     def last_step(self) -> str:
@@ -191,6 +192,7 @@ def _fold(path: Path, entries: list[dict[str, Any]], torn: bool) -> Record:
         left=tuple(left),
         outcome=outcome,
         torn=torn,
+        commands={step: command for step, _title, command in intent["steps"]},
     )
 
 

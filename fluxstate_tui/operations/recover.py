@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.operations import journal
+from fluxstate_tui.operations.audited import audited
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.observation import Observation, describe
@@ -60,4 +61,6 @@ def judge(record: Record, seen: Observation, first: str) -> Finding:
 def close(context: OperationContext, finding: Finding) -> None:
     """Write into the journal that it was looked at, so that it is not offered again."""
     outcome = Outcome(OutcomeKind.FAILED, "interrupted; " + " ".join(finding.says[1:]))
-    journal.close_unfinished(finding.record, outcome, context.clock.now())
+    now = context.clock.now()
+    journal.close_unfinished(finding.record, outcome, now)
+    audited(context.state_dir, finding.record.path, outcome, now)

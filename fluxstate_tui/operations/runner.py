@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations.audited import audited
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.journal import Journal
 from fluxstate_tui.operations.lease import ClusterLease
@@ -115,9 +116,11 @@ class Operation:
                 )
                 return
             try:
-                self.outcome = await self._with_lease(journal, lease)
+                outcome = await self._with_lease(journal, lease)
             finally:
                 journal.close()
+            now = context.clock.now()
+            self.outcome = audited(context.state_dir, journal.path, outcome, now)
         finally:
             self._ending = True
             await lease.release()

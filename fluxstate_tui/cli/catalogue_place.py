@@ -1,0 +1,148 @@
+"""Where the archives of an `archives` command lie, and what that needs around it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fluxstate_tui.archive.catalogue import folder_of
+from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.cli.options import kube_options
+from fluxstate_tui.cli.target import find_minicluster, open_context
+from fluxstate_tui.clock import Clock, SystemClock
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.feeds.catalogues import is_there, read_catalogue
+from fluxstate_tui.kube.errors import CrdMissing
+from fluxstate_tui.model.minicluster import MiniCluster
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations import audit, last_seen
+from fluxstate_tui.operations.catalogue_access import volume_files
+from fluxstate_tui.operations.context import OperationContext, default_state_dir, default_who
+from fluxstate_tui.operations.folder_files import FolderFiles, LocalFolder
+from fluxstate_tui.operations.lease import ClusterLease
+from fluxstate_tui.operations.script import RefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A catalogue that can be reached. `ids` are the words of the command after its place.
+
+    `archive_path` is '' and `context` None for a folder of this computer; `raw` is the last known
+    MiniCluster object as JSON.
+    """
+
+    files: FolderFiles
+    folder: str
+    archive_path: str
+    ref: ClusterRef
+    ids: tuple[str, ...]
+    state_dir: Path
+    clock: Clock
+    context: OperationContext | None = None
+    raw: str = ""
+
+    async def entries(self) -> tuple[CatalogueEntry, ...]:
+        """What lies there, newest first."""
+        return await read_catalogue(self.files, self.folder)
+
+    async def armed(self) -> bool:
+        """Whether an archive lies where a restarted lead would load it."""
+        return bool(self.archive_path) and await is_there(self.files, self.archive_path)
+
+    @asynccontextmanager
+    async def changing(self, what: str) -> AsyncIterator[None]:
+        """Alone with it: a second operator waits, or is told. Refused under --read-only."""
+        if self.context is None:
+            yield
+            return
+        lease = ClusterLease(self.context, self.ref, f"archives {what}")
+        await lease.acquire()
+        lease.keep(lambda text: None)
+        try:
+            yield
+        finally:
+            await lease.release()
+
+    def log(self, what: str, outcome: str, reason: str, commands: tuple[str, ...]) -> None:
+        """A line of the audit log."""
+        server = self.context.cluster.server if self.context is not None else ""
+        ref = self.ref
+        entry = audit.Entry(
+            at=self.clock.now(),
+            who=default_who(),
+            what=f"archives {what}",
+            namespace=ref.namespace,
+            name=ref.name,
+            uid=ref.uid,
+            server=server,
+            outcome=outcome,
+            reason=reason,
+            commands=commands,
+        )
+        audit.append(self.state_dir, entry)
+
+
+@asynccontextmanager
+async def open_place(args: argparse.Namespace, *, changes: bool = False) -> AsyncIterator[Place]:
+    """The catalogue that the command line names. Raises FluxstateError."""
+    if args.folder is not None:
+        yield _local(args)
+        return
+    name, *ids = args.words or [""]
+    async with open_context(kube_options(args)) as context:
+        if changes and context.cluster.read_only:
+            raise RefusedError(
+                "this would change the catalogue, and this is --read-only",
+                safe="Nothing was sent to the cluster.",
+            )
+        found = await _find(context, name)
+        ref = found.ref if found else ClusterRef(context.cluster.namespace, name, "")
+        async with volume_files(context, found, name) as (files, path):
+            raw = found.raw if found else _recall(context, ref)
+            yield Place(
+                files=files,
+                folder=folder_of(path),
+                archive_path=path,
+                ref=ref,
+                ids=tuple(ids),
+                state_dir=context.state_dir,
+                clock=context.clock,
+                context=context,
+                raw=json.dumps(raw, sort_keys=True) if raw else "",
+            )
+
+
+def _local(args: argparse.Namespace) -> Place:
+    folder: Path = args.folder.absolute()
+    if not folder.is_dir():
+        raise FluxstateError(
+            f"there is no folder {args.folder}",
+            safe="Nothing was done.",
+            exit_code=ExitCode.NOT_FOUND,
+        )
+    name = str(getattr(args, "minicluster", ""))
+    reference = ClusterRef(args.namespace or "", name or str(folder), "")
+    return Place(
+        LocalFolder(), str(folder), "", reference, tuple(args.words), default_state_dir(),
+        SystemClock(),
+    )  # fmt: skip
+
+
+async def _find(context: OperationContext, name: str) -> MiniCluster | None:
+    try:
+        return await find_minicluster(context.cluster, name)
+    except CrdMissing:
+        raise
+    except FluxstateError as error:
+        if error.exit_code is not ExitCode.NOT_FOUND or not name:
+            raise
+        return None
+
+
+def _recall(context: OperationContext, ref: ClusterRef) -> dict[str, object] | None:
+    return last_seen.recall(context.state_dir, context.cluster.server, ref.namespace, ref.name)

@@ -1,0 +1,269 @@
+"""What the `archives` commands do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import posixpath
+import shutil
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from fluxstate_tui.archive.catalogue import Retention, is_verified, manifest_name, removable
+from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.archive.verify import Verdict
+from fluxstate_tui.cli.catalogue_place import Place, open_place
+from fluxstate_tui.cli.catalogue_tables import entry_json, listing, names, verdict_json
+from fluxstate_tui.cli.options import configuration
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.model.text import plain
+from fluxstate_tui.operations.adopt import Adoption, adopt_archive
+from fluxstate_tui.operations.archive_care import (
+    bereaved,
+    choose,
+    fetch_archive,
+    remove_archive,
+    verify_archive,
+)
+from fluxstate_tui.operations.context import default_who
+from fluxstate_tui.operations.script import RefusedError
+
+
+async def list_all(args: argparse.Namespace) -> int:
+    """What there is."""
+    async with open_place(args) as place:
+        entries, armed = await place.entries(), await place.armed()
+    if args.json:
+        document = {
+            "folder": place.folder,
+            "archivePath": place.archive_path,
+            "armed": armed,
+            "archives": [entry_json(entry) for entry in entries],
+        }
+        print(json.dumps(document, indent=2))
+        return ExitCode.OK
+    print(listing(entries, place.clock.now()) if entries else f"No archives in {place.folder}.")
+    if armed:
+        print(f"ARMED: an archive lies at {place.archive_path}")
+    return ExitCode.OK
+
+
+async def verify(args: argparse.Namespace) -> int:
+    """Read out and check; all of them if none is named. The worst one decides the exit code."""
+    flux = None if args.no_flux else shutil.which("flux")
+    verdicts: dict[str, Verdict | str] = {}
+    async with open_place(args) as place:
+        entries = await place.entries()
+        for entry in choose(entries, place.ids) if place.ids else entries:
+            verdicts[entry.id] = await _verdict(place, entry, flux)
+            if not args.json:
+                said = verdicts[entry.id]
+                words = said if isinstance(said, str) else said.sentence()
+                print(f"{entry.id}   {plain(words)}", flush=True)
+    if args.json:
+        document = {name: verdict_json(verdict) for name, verdict in verdicts.items()}
+        print(json.dumps({"archives": document}, indent=2))
+    bad = [one for one in verdicts.values() if isinstance(one, str) or not one.kind.good]
+    return ExitCode.VERIFICATION if bad else ExitCode.OK
+
+
+async def _verdict(place: Place, entry: CatalogueEntry, flux: str | None) -> Verdict | str:
+    """A verdict, or in words why there can be none."""
+    if entry.problem:
+        return entry.problem
+    try:
+        return await verify_archive(place.files, entry, place.state_dir, _progress(entry), flux)
+    except FileNotFoundError as error:
+        return str(error)
+
+
+async def fetch(args: argparse.Namespace) -> int:
+    """Copy to this computer; what has the name already is never touched."""
+    done = []
+    async with open_place(args) as place:
+        for entry in choose(await place.entries(), _required(place.ids)):
+            try:
+                verdict = await fetch_archive(
+                    place.files, entry, args.to, _progress(entry), damaged=args.damaged
+                )
+            except OSError as error:
+                if isinstance(error, FluxstateError):
+                    raise
+                raise _here(error) from error
+            target = args.to / posixpath.basename(entry.path)
+            done.append({"id": entry.id, "file": str(target), **verdict_json(verdict)})
+            if not args.json:
+                print(f"{target}   {plain(verdict.sentence())}")
+    if args.json:
+        print(json.dumps({"fetched": done}, indent=2))
+    sound = all(one["good"] for one in done)
+    return ExitCode.OK if sound else ExitCode.VERIFICATION
+
+
+async def remove(args: argparse.Namespace) -> int:
+    """Remove the named ones, unless a MiniCluster would be left without any good archive."""
+    async with open_place(args, changes=True) as place, place.changing("remove"):
+        entries = await place.entries()
+        chosen = choose(entries, _required(place.ids))
+        lonely = await bereaved(place.files, entries, chosen)
+        unsaid = [name for name in lonely if name != args.i_know_what_is_lost]
+        if unsaid:
+            raise RefusedError(
+                f"that would remove the last good archive of {unsaid[0]}",
+                safe="Nothing was removed.",
+                advice=f"Save first; or say --i-know-what-is-lost {unsaid[0]}",
+            )
+        return await _remove(args, place, chosen, "remove")
+
+
+async def prune(args: argparse.Namespace) -> int:
+    """Remove what the policy lets go. What stays as the last verified one is read back first."""
+    retention = configuration().retention
+    said = args.keep_last is not None or args.keep_within is not None
+    last = args.keep_last if said else retention.keep_last
+    within = args.keep_within if said else retention.keep_within
+    if last is None and within is None:
+        raise FluxstateError(
+            "an empty retention policy would remove everything",
+            safe="Nothing was removed.",
+            advice="Say --keep-last N or --keep-within 30d, or configure `retention`.",
+            exit_code=ExitCode.USAGE,
+        )
+    async with open_place(args, changes=True) as place, place.changing("prune"):
+        entries = await place.entries()
+        chosen = removable(entries, Retention(last, within), place.clock.now())
+        lonely = await bereaved(place.files, entries, chosen)
+        if lonely:
+            raise FluxstateError(
+                f"the archive of {lonely[0]} that would stay does not read back as it was saved",
+                safe="Nothing was removed.",
+                advice="Look at them: fluxstate-tui archives verify",
+                exit_code=ExitCode.VERIFICATION,
+            )
+        return await _remove(args, place, chosen, "prune")
+
+
+async def adopt(args: argparse.Namespace) -> int:
+    """Give manifests to archives that others made; a relative path starts in the catalogue."""
+    adopted = []
+    async with open_place(args, changes=True) as place, place.changing("adopt"):
+        for path in _required(place.ids):
+            source = posixpath.normpath(posixpath.join(place.folder, path))
+            owner = place.ref.name if args.folder is None else args.minicluster
+            if not owner:
+                raise FluxstateError(
+                    "whose archive is it?",
+                    safe="Nothing was done.",
+                    advice="Say --minicluster NAME.",
+                    exit_code=ExitCode.USAGE,
+                )
+            adoption = Adoption(
+                owner, place.ref.namespace, default_who(), place.clock.now(), place.raw
+            )
+            entry = await adopt_archive(
+                place.files, place.folder, source, adoption, place.state_dir, lambda done: None
+            )
+            place.log("adopt", "Completed", f"{source} is {entry.id}", ())
+            adopted.append(entry)
+            if not args.json:
+                print(f"{source} is in the catalogue as {entry.id}")
+    if args.json:
+        print(json.dumps({"adopted": [entry_json(entry) for entry in adopted]}, indent=2))
+    return ExitCode.OK
+
+
+async def _remove(
+    args: argparse.Namespace, place: Place, chosen: Sequence[CatalogueEntry], what: str
+) -> int:
+    """Say what goes, ask, and remove it; what went is read back and logged."""
+    out = sys.stderr if args.json else sys.stdout
+    print(listing(chosen, place.clock.now()) if chosen else "Nothing would go.", file=out)
+    wanted = bool(chosen) and not args.dry_run
+    if wanted and not _agreed(args, chosen):
+        print("refused: consent is needed (nothing was removed)\n   do: --yes", file=sys.stderr)
+        return ExitCode.REFUSED
+    if wanted:
+        await _remove_each(place, chosen, what)
+        left = {entry.id for entry in await place.entries()} & {entry.id for entry in chosen}
+        if left:
+            raise FluxstateError(f"{names(left)} is still listed")
+        print(f"removed {len(chosen)}", file=out)
+    if args.json:
+        word = "removed" if wanted else "wouldRemove"
+        print(json.dumps({word: [entry_json(entry) for entry in chosen]}, indent=2))
+    return ExitCode.OK
+
+
+async def _remove_each(place: Place, chosen: Sequence[CatalogueEntry], what: str) -> None:
+    gone: list[CatalogueEntry] = []
+    outcome, reason = "Failed", ""
+    try:
+        for entry in chosen:
+            await remove_archive(place.files, entry)
+            gone.append(entry)
+        outcome = "Completed"
+    except FluxstateError as error:
+        reason = f"; {error.message}"
+        raise
+    finally:
+        commands = tuple(
+            f"rm {posixpath.join(place.folder, manifest_name(one.id))} {one.path}" for one in gone
+        )
+        place.log(what, outcome, f"removed {names(one.id for one in gone)}{reason}", commands)
+
+
+def _agreed(args: argparse.Namespace, chosen: Sequence[CatalogueEntry]) -> bool:
+    if args.yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    good = sum(map(is_verified, chosen))
+    question = f"Remove {len(chosen)} archives ({good} of them verified)? [y/N] "
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _required(ids: Sequence[str]) -> Sequence[str]:
+    if not ids:
+        raise FluxstateError(
+            "no archive was named",
+            safe="Nothing was done.",
+            advice="fluxstate-tui archives COMMAND NAME ID... (or --folder DIR ID...)",
+            exit_code=ExitCode.USAGE,
+        )
+    return ids
+
+
+def _here(error: OSError) -> FluxstateError:
+    taken = isinstance(error, FileExistsError)
+    return FluxstateError(
+        str(error) if taken else f"it cannot be written here: {error}",
+        safe="Nothing was overwritten; no half file was left.",
+        advice="Choose another folder with --to DIR." if taken else "",
+        exit_code=ExitCode.REFUSED if taken else ExitCode.FAILURE,
+    )
+
+
+def _progress(entry: CatalogueEntry) -> Callable[[int], None]:
+    """On a terminal one line that is replaced."""
+    if not sys.stderr.isatty():
+        return lambda done: None
+
+    def tell(done: int) -> None:
+        end = "" if done < entry.size else "\r\x1b[K"
+        sys.stderr.write(f"\r\x1b[K{plain(entry.id)}  {done:,} of {entry.size:,}{end}")
+        sys.stderr.flush()
+
+    return tell
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, int]]] = {
+    "list": list_all,
+    "verify": verify,
+    "fetch": fetch,
+    "remove": remove,
+    "prune": prune,
+    "adopt": adopt,
+}
