@@ -6,16 +6,16 @@ and two numbers per job are kept. Eventlog, jobspec, R and output are read again
 
 from __future__ import annotations
 
-import gc
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fluxstate_tui.archive import details, names
 from fluxstate_tui.archive.assembly import Assembly
+from fluxstate_tui.archive.collecting import without_collector
 from fluxstate_tui.archive.details import DetailReader, OutputChunk
 from fluxstate_tui.archive.findings import BrokenArchiveError, Finding, Findings, Kind
 from fluxstate_tui.archive.members import open_members
@@ -29,8 +29,6 @@ from fluxstate_tui.model.resources import ResourceSet
 
 Progress = Callable[[int, int], None]
 Cancelled = Callable[[], bool]
-
-_MANY_OBJECTS = 50_000
 
 
 class ReadingCancelledError(FluxstateError):
@@ -97,8 +95,10 @@ class Archive:
     lost_and_found: int = 0
 
     def job(self, job_id: int) -> ArchivedJob | None:
-        """One job by its id."""
-        return next((one for one in self.jobs if one.job.id == job_id), None)
+        """One job by its id. Jobs are in the order of their ids."""
+        at = bisect_left(self.jobs, job_id, key=lambda one: one.job.id)
+        found = self.jobs[at] if at < len(self.jobs) else None
+        return found if found is not None and found.job.id == job_id else None
 
     @property
     def complete(self) -> bool:
@@ -124,7 +124,7 @@ def read_archive(
     if opened.size == 0:
         findings.add(Kind.ZERO_BYTES, "", "the file has 0 bytes; Flux would start EMPTY from it")
         return _archive(opened, None, findings)
-    with _no_collection():
+    with without_collector():
         assembly = _assembled(opened, findings, thorough=thorough)
         return _archive(opened, assembly, findings)
 
@@ -202,21 +202,3 @@ def _archive(source: _Watched, assembly: Assembly | None, findings: Findings) ->
         dumped_at=float(assembly.newest),
         lost_and_found=len(assembly.lost),
     )
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """The garbage collector would walk over all jobs again and again while they are made.
-
-    Afterwards they are no garbage either: many are moved out of its sight, or its next full walk
-    would stop the screen for half a second.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-        if gc.get_count()[0] > _MANY_OBJECTS:
-            gc.freeze()
-    finally:
-        if enabled:
-            gc.enable()

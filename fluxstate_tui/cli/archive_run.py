@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fluxstate_tui.archive import render
-from fluxstate_tui.archive.catalogue import MANIFEST_SUFFIX, id_of
+from fluxstate_tui.archive.beside import expected_part
 from fluxstate_tui.archive.diff import diff as compare
 from fluxstate_tui.archive.findings import Kind
-from fluxstate_tui.archive.manifest import ManifestError, Part, from_bytes
+from fluxstate_tui.archive.manifest import ManifestError, Part
 from fluxstate_tui.archive.preview import preview as look_ahead
 from fluxstate_tui.archive.reader import Archive, ArchivedJob, read_archive
 from fluxstate_tui.archive.verify import verify as check
@@ -108,16 +108,11 @@ def _find(archive: Archive, text: str) -> ArchivedJob:
 
 
 def _expected(path: Path) -> Part | None:
-    """The checksum that the manifest beside the archive names, if there is a manifest."""
-    beside = path.with_name(id_of(path.name) + MANIFEST_SUFFIX)
-    if not id_of(path.name) or not beside.is_file():
-        return None
     try:
-        manifest = from_bytes(beside.read_bytes())
+        return expected_part(path)
     except (OSError, ManifestError) as error:
-        print(f"{beside.name}: {error}", file=sys.stderr)
+        print(f"the manifest beside it: {error}", file=sys.stderr)
         return None
-    return next((part for part in manifest.parts if part.file == path.name), None)
 
 
 def _live_jobs(args: argparse.Namespace) -> list[Job]:

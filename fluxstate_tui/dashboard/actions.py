@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fluxstate_tui.archive.details import output
 from fluxstate_tui.archive.preview import preview
+from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.dashboard.connection import Connection
 from fluxstate_tui.dashboard.copies import ArchiveCopies
 from fluxstate_tui.dashboard.relayed import RelayedOperation
@@ -57,7 +58,7 @@ class LiveActions:
     ) -> tuple[str, ...]:
         """What a restore onto `size` pods would bring, in plain lines."""
         entry = self._connection.catalogue_entry(ref, archive)
-        verdict = await self.open_archive(ref, entry)
+        verdict = await self.open_archive(ref, entry, Reading())
         wanted = size or (entry.manifest.size if entry.manifest else 1)
         return preview(verdict.archive, size=wanted).lines()
 
@@ -122,13 +123,15 @@ class LiveActions:
         """Read the catalogue again; it comes back through the store."""
         self._connection.watched(ref).catalogue.wake()
 
-    async def open_archive(self, ref: ClusterRef, entry: CatalogueEntry) -> Verdict:
+    async def open_archive(
+        self, ref: ClusterRef, entry: CatalogueEntry, reading: Reading
+    ) -> Verdict:
         """Fetch an archive of the catalogue to a private copy, verified, and read it."""
         known = self._copies.known(ref.uid, entry)
         if known is not None:
             return known
         async with self._connection.files(ref) as files:
-            return await self._copies.read(ref.uid, entry, files)
+            return await self._copies.read(ref.uid, entry, files, reading)
 
     def why_not(self, kind: Kind | Literal["submit"], ref: ClusterRef) -> str:
         """Why that is not possible for this MiniCluster, '' if it is."""

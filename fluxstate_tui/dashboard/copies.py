@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fluxstate_tui.archive.reader import ReadingCancelledError
 from fluxstate_tui.archive.verify import Verdict, verify
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogueEntry
+    from fluxstate_tui.archive.reading import Reading
     from fluxstate_tui.flux.files import RemoteFiles
 
 
@@ -20,22 +22,37 @@ class ArchiveCopies:
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._verdicts: dict[tuple[str, str, int, float], Verdict] = {}
+        self._numbers = itertools.count()
 
     def known(self, owner: str, entry: CatalogueEntry) -> Verdict | None:
         """The verdict on it, if it was read already."""
         return self._verdicts.get(_key(owner, entry))
 
-    async def read(self, owner: str, entry: CatalogueEntry, files: RemoteFiles) -> Verdict:
+    async def read(
+        self, owner: str, entry: CatalogueEntry, files: RemoteFiles, reading: Reading
+    ) -> Verdict:
         """Read it out (size and sha256 are compared with the pod's), then verify the copy."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="fluxstate-")
-        copy = Path(self._folder.name) / f"{len(self._verdicts)}-{Path(entry.path).name}"
+        copy = Path(self._folder.name) / f"{next(self._numbers)}-{Path(entry.path).name}"
+        reading.begin("fetching")
         with copy.open("xb") as target:
             async for chunk in files.read(entry.path):
                 target.write(chunk)
+                reading.progress(target.tell(), entry.size)
+                if reading.stopped():
+                    raise ReadingCancelledError("Fetching the archive was cancelled.")
+        reading.begin("reading")
         parts = entry.manifest.parts if entry.manifest is not None else ()
         expected = parts[0] if parts else None
-        verdict = await asyncio.to_thread(verify, copy, expected=expected)
+        verdict = await reading.in_thread(
+            lambda: verify(
+                copy,
+                expected=expected,
+                progress=reading.progress,
+                cancelled=reading.stopped,
+            )
+        )
         self._verdicts[_key(owner, entry)] = verdict
         return verdict
 

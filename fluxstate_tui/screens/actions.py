@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogueEntry
+    from fluxstate_tui.archive.reading import Reading
     from fluxstate_tui.archive.verify import Verdict
     from fluxstate_tui.model.event import Event
     from fluxstate_tui.model.reference import ClusterRef
@@ -105,8 +106,10 @@ class Actions(Protocol):
         """Read the catalogue again; it comes back through the store."""
         ...
 
-    async def open_archive(self, ref: ClusterRef, entry: CatalogueEntry) -> Verdict:
-        """Fetch an archive of the catalogue, read it and verify it."""
+    async def open_archive(
+        self, ref: ClusterRef, entry: CatalogueEntry, reading: Reading
+    ) -> Verdict:
+        """Fetch an archive of the catalogue, read it and verify it; `reading` says how far."""
         ...
 
     def why_not(self, kind: Kind | Literal["submit"], ref: ClusterRef) -> str:

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.timer import Timer
 from textual.widget import Widget
 
+from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.job import Job
+from fluxstate_tui.screens.archives.archived_job import push_job
+from fluxstate_tui.screens.archives.opened import Load, Opened, prepare, read_file
+from fluxstate_tui.screens.archives.verdict_rows import (
+    count_parts,
+    finding_rows,
+    identity_parts,
+    progress_parts,
+    verdict_parts,
+)
 from fluxstate_tui.screens.explanation import trouble_rows
 from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS, activity
 from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.services import Services
-from fluxstate_tui.store.picture import JobCounts
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.panel import Panel
 from fluxstate_tui.widgets.table import Table
-from fluxstate_tui.widgets.words import moment, size
 
 if TYPE_CHECKING:
-    from fluxstate_tui.archive.verify import Verdict
+    from fluxstate_tui.model.reference import ClusterRef
 
-Load = Callable[[], Awaitable["Verdict"]]
-
-
-async def read_file(path: Path) -> Verdict:
-    """Verify a local file away from the screen's own thread."""
-    from fluxstate_tui.archive.verify import verify
-
-    return await asyncio.to_thread(verify, path)
+_REDRAW_SECONDS = 0.15
+_NEED_JOBS = ("open", "gantt", "preview", "compare")
 
 
 class ArchiveScreen(LiveScreen):
@@ -47,17 +49,43 @@ class ArchiveScreen(LiveScreen):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "job", id="archive.open", key_display="↵"),
+        Binding("g", "gantt", "nodes", id="archive.gantt", tooltip="Nodes over time"),
+        Binding("v", "preview", "preview", id="archive.preview", tooltip="What a restore would do"),
+        Binding("w", "compare", "compare", id="archive.compare", tooltip="What differs from …"),
+        Binding("r", "again", "read again", id="archive.again"),
         Binding("escape", "leave", "back", id="archive.back", key_display="esc"),
     ]
 
-    def __init__(self, services: Services, name: str, load: Load) -> None:
+    def __init__(
+        self,
+        services: Services,
+        name: str,
+        load: Load,
+        *,
+        ref: ClusterRef | None = None,
+        path: Path | None = None,
+    ) -> None:
         super().__init__(services)
         self.archive_name = name
+        self.opened: Opened | None = None
         self._load = load
-        self._verdict: Verdict | None = None
+        self._ref = ref
+        self._path = path
+        self._reading: Reading | None = None
+        self._redraw: Timer | None = None
         self.table: Table[int, Job] = Table(
-            JOB_COLUMNS, JOB_FIELDS, now=self._archive_now, reverse=True, natural=activity
+            JOB_COLUMNS,
+            JOB_FIELDS,
+            now=self._archive_now,
+            reverse=True,
+            natural=activity,
+            still=True,
         )
+
+    @classmethod
+    def of_file(cls, services: Services, path: Path) -> ArchiveScreen:
+        """A local file."""
+        return cls(services, path.name, lambda reading: read_file(path, reading), path=path)
 
     def body(self) -> Iterable[Widget]:
         """Verdict, facts, jobs, and what is wrong."""
@@ -72,20 +100,32 @@ class ArchiveScreen(LiveScreen):
 
     def freshness_parts(self) -> list[Part]:
         """An archive does not change: it says when it was dumped."""
-        verdict = self._verdict
-        if verdict is None or not verdict.archive.dumped_at:
-            return [("archive", "$muted")]
-        return [(f"dumped {moment(verdict.archive.dumped_at)}", "$muted")]
+        return [("archive", "$muted")] if self.opened is None else self.opened.dumped_parts()
 
     def on_mount(self) -> None:
         """Read it."""
         super().on_mount()
+        self.query_one("#findings").display = False
         self.table.grid.focus()
-        self.table.say_when_empty("Reading the archive …")
-        in_background(self, self._read)
+        self._redraw = self.set_interval(_REDRAW_SECONDS, self._show_progress, pause=True)
+        self.action_again()
+
+    def on_unmount(self) -> None:
+        """Nobody waits for it any more."""
+        super().on_unmount()
+        if self._reading is not None:
+            self._reading.stop()
 
     def tick(self) -> None:
         """Nothing in an archive grows older."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What needs jobs is grey without them; reading again is only for what was not read."""
+        if action == "again":
+            return self.opened is None and self._reading is None
+        if action in _NEED_JOBS:
+            return True if self.opened is not None and self.opened.jobs else None
+        return True
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Show that job."""
@@ -95,68 +135,94 @@ class ArchiveScreen(LiveScreen):
     def action_open(self) -> None:
         """Show the job under the cursor, as it was dumped."""
         key = self.table.grid.cursor_key
-        archived = self._verdict.archive.job(key) if self._verdict and key is not None else None
-        if archived is not None and self._verdict is not None:
-            from fluxstate_tui.screens.job import JobScreen
-            from fluxstate_tui.screens.job_source import JobOfArchive
+        if self.opened is not None and key is not None:
+            push_job(self, self.services, self.opened, key)
 
-            source = JobOfArchive(archived, self.archive_name, self._verdict.archive.dumped_at)
-            self.app.push_screen(JobScreen(self.services, source))
+    def action_gantt(self) -> None:
+        """Nodes over time."""
+        if self.opened is not None:
+            from fluxstate_tui.screens.archives.gantt import GanttScreen
+
+            self.app.push_screen(GanttScreen(self.services, self.opened))
+
+    def action_preview(self) -> None:
+        """What a restore of it would do."""
+        if self.opened is not None:
+            from fluxstate_tui.screens.archives.preview import PreviewScreen
+
+            self.app.push_screen(PreviewScreen(self.services, self.opened))
+
+    def action_compare(self) -> None:
+        """Choose another archive or a live queue, and see what differs."""
+        if self.opened is not None:
+            from fluxstate_tui.screens.archives.compare import choose_other
+
+            choose_other(self, self.services, self.opened)
+
+    def action_again(self) -> None:
+        """Read it, again if it was cancelled."""
+        self._reading = Reading()
+        self.table.say_when_empty("Reading the archive …")
+        self._show_progress()
+        in_background(self, self._read)
+        self.refresh_bindings()
 
     def action_leave(self) -> None:
-        """Back, or out when there is nothing behind it."""
-        if len(self.app.screen_stack) > 1:
+        """Stop reading; else back, or out when there is nothing behind it."""
+        if self._reading is not None and not self._reading.stopped():
+            self._reading.stop()
+        elif len(self.app.screen_stack) > 1:
             self.app.pop_screen()
         else:
             self.app.exit()
 
-    async def _read(self) -> None:
-        try:
-            verdict = await self._load()
-        except FluxstateError as error:
-            self.query_one("#verdict", Line).say([(f"✗ {error.message}", "$state-bad")])
-            self.table.say_when_empty("\n".join(trouble_rows(error)))
+    def _show_progress(self) -> None:
+        if self._reading is None:
             return
-        self._verdict = verdict
-        self._show_verdict(verdict)
-        jobs = {one.job.id: one.job for one in verdict.archive.jobs}
+        if self._redraw is not None:
+            self._redraw.resume()
+        self.query_one("#verdict", Line).say(progress_parts(self._reading))
+
+    async def _read(self) -> None:
+        reading = self._reading
+        assert reading is not None
+        try:
+            verdict = await self._load(reading)
+            opened = await reading.in_thread(
+                lambda: prepare(self.archive_name, verdict, self._ref, self._path)
+            )
+            await self.table.show_in_thread(opened.jobs)
+        except FluxstateError as error:
+            self._show_trouble(error)
+        else:
+            self._show(opened)
+        finally:
+            self._reading = None
+            if self._redraw is not None:
+                self._redraw.pause()
+        self.refresh_bindings()
+
+    def _show_trouble(self, error: FluxstateError) -> None:
+        self.query_one("#verdict", Line).say([(f"✗ {error.message}", "$state-bad")])
+        self.table.say_when_empty("\n".join((*trouble_rows(error), "r reads it again.")))
+
+    def _show(self, opened: Opened) -> None:
+        self.opened = opened
+        verdict, wide = opened.verdict, self.size.width >= 100
+        self.query_one("#verdict", Line).say(verdict_parts(verdict, wide=wide))
+        self.query_one("#archive-facts", Line).say(
+            count_parts(opened), identity_parts(verdict.archive, wide=wide)
+        )
+        findings = self.query_one("#findings", Panel)
+        findings.say(finding_rows(verdict))
+        findings.display = bool(verdict.findings)
         good = verdict.kind.good
         self.table.say_when_empty(
             "The archive holds no job." if good else "No job could be read from it."
         )
-        self.table.show(jobs)
         self.show_header()
 
-    def _show_verdict(self, verdict: Verdict) -> None:
-        archive = verdict.archive
-        glyph, tone = ("✓", "$state-ok") if verdict.kind.good else ("✗", "$state-bad")
-        self.query_one("#verdict", Line).say([(f"{glyph} {verdict.sentence()}", tone)])
-        counts = JobCounts()
-        counts.recount(one.job for one in archive.jobs)
-        facts: list[Part] = [
-            (f"{counts.pending} ", "$state-wait"),
-            ("pending  ", "$muted"),
-            (f"{counts.running} ", "$state-busy"),
-            ("running  ", "$muted"),
-            (f"{counts.done} ", "$state-ok"),
-            ("done  ", "$muted"),
-            (f"{counts.failed} ", "$state-bad"),
-            ("failed  ", "$muted"),
-        ]
-        right: list[Part] = [(f"{size(archive.size)}  sha256 {archive.sha256[:12]}", "$muted")]
-        self.query_one("#archive-facts", Line).say(facts, right)
-        self.query_one("#findings", Panel).say(
-            [
-                [
-                    (f"✗ {finding.kind.value} ", "$state-bad"),
-                    (f"{finding.place}: ", "$muted"),
-                    (finding.message, ""),
-                ]
-                for finding in verdict.findings[:20]
-            ]
-        )
-
     def _archive_now(self) -> float:
-        if self._verdict is not None and self._verdict.archive.dumped_at:
-            return self._verdict.archive.dumped_at
+        if self.opened is not None and self.opened.verdict.archive.dumped_at:
+            return self.opened.verdict.archive.dumped_at
         return self.services.clock.now()

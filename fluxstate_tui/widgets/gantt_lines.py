@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fluxstate_tui.archive.occupancy import Lane, Node
 from fluxstate_tui.archive.timeline import Interval
 from fluxstate_tui.widgets.gantt_view import View
+from fluxstate_tui.widgets.job_words import job_word
 from fluxstate_tui.widgets.plain import fit
-from fluxstate_tui.widgets.words import job_word
 
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 _EMPTY = "·"

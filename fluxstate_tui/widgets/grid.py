@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
@@ -13,12 +14,15 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from fluxstate_tui.store.selection import Selection
+from fluxstate_tui.store.still import StillSelection
+from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.columns import Column
 from fluxstate_tui.widgets.grid_painter import GridPainter
 
 K = TypeVar("K", bound="int | str")
 R = TypeVar("R")
+
+MANY = 20_000
 
 
 class Grid(ScrollView, Generic[K, R], can_focus=True):
@@ -70,21 +74,26 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         now: Callable[[], float] = time.time,
         natural: Callable[[R], Any] | None = None,
         empty: str = "Nothing here.",
+        still: bool = False,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
         self.marked: set[K] = set()
-        self.selection: Selection[K, R] = Selection({})
+        self.selection: StillSelection[K, R] = StillSelection({})
         self.sorted_by: str | None = None
         self._now = now
         self._natural = natural
+        self._still = still
         self._empty = empty
         self._cursor: K | None = None
         self._line = 0
         self._moved_by_user = False
         self._strips: dict[K, Strip] = {}
         self._known_painter: GridPainter[R] | None = None
+
+    class Reselected(Message):
+        """Rows of a `still` grid were put in order or filtered just now."""
 
     # What the owner calls ------------------------------------------------------------------
 
@@ -97,6 +106,20 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         """Show these rows; order, filter and, where possible, the cursor stay."""
         self.selection.rows = rows
         self._reselect()
+
+    async def show_in_thread(self, rows: Mapping[K, R]) -> None:
+        """As `show`, and return when they are shown. However many, the screen goes on meanwhile.
+
+        Only for a grid that is `still`: its owner never changes the mapping.
+        """
+        wanted, chosen = self.selection, self.selection.chosen
+        selection = await asyncio.to_thread(wanted.of, rows)
+        if wanted.chosen != chosen:
+            wanted.rows = rows
+            self._reselect()  # the user chose another order meanwhile
+            return
+        self.selection = selection
+        self._reselected()
 
     def patch(self, changed: Iterable[K]) -> None:
         """Some rows are new, changed or gone from the mapping that was given to `show`."""
@@ -204,10 +227,19 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
     # Cursor and scrolling ------------------------------------------------------------------
 
     def _reselect(self) -> None:
+        rows = self.selection.rows
+        if self._still and len(rows) > MANY:
+            in_background(self, lambda: self.show_in_thread(rows), "reselect")
+            return
         self.selection.rebuild()
+        self._reselected()
+
+    def _reselected(self) -> None:
         self._strips.clear()
         self._follow_cursor()
         self.refresh()
+        if self._still:
+            self.post_message(self.Reselected())
 
     def _follow_cursor(self) -> None:
         """After rows came or went: the cursor stays on its key, or on its line if that is gone."""

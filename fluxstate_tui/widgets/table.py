@@ -47,10 +47,11 @@ class Table(Vertical, Generic[K, R]):
         order: str | None = None,
         reverse: bool = False,
         natural: Callable[[R], Any] | None = None,
+        still: bool = False,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
-        self.grid: Grid[K, R] = Grid(columns, now=now, natural=natural)
+        self.grid: Grid[K, R] = Grid(columns, now=now, natural=natural, still=still)
         self._fields = fields
         self._order = (order, reverse)
         self._empty = "Nothing here."
@@ -67,6 +68,12 @@ class Table(Vertical, Generic[K, R]):
         """Show these rows with the filter and order that the user chose."""
         self._total = rows
         self.grid.show(rows)
+        self._say_empty()
+
+    async def show_in_thread(self, rows: Mapping[K, R]) -> None:
+        """As `show`, for very many rows that never change (`still`)."""
+        self._total = rows
+        await self.grid.show_in_thread(rows)
         self._say_empty()
 
     def patch(self, changed: Iterable[K]) -> None:
@@ -126,9 +133,13 @@ class Table(Vertical, Generic[K, R]):
             bar.explain(str(mistake))
             return
         self.grid.filter_by(where)
-        shown, total = len(self.grid.selection), len(self._total)
-        bar.count(f"{shown} of {total}" if where is not None else "")
-        self._say_empty()
+        self._say_how_many()
+
+    def on_grid_reselected(self, event: Grid.Reselected) -> None:
+        """Rows that were filtered in a thread can be counted now."""
+        event.stop()
+        if self._filter_bar is not None:
+            self._say_how_many()
 
     def on_filter_bar_left(self, event: FilterBar.Left) -> None:
         """Back to the rows."""
@@ -143,6 +154,12 @@ class Table(Vertical, Generic[K, R]):
             self._filter_bar = FilterBar()
             self._bar_mount = self.mount(self._filter_bar)
         return self._filter_bar
+
+    def _say_how_many(self) -> None:
+        shown, total = len(self.grid.selection), len(self._total)
+        filtered = self.grid.selection.where is not None
+        self._bar().count(f"{shown} of {total}" if filtered else "")
+        self._say_empty()
 
     def _say_empty(self) -> None:
         if self._total and not len(self.grid.selection):

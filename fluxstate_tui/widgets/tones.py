@@ -19,6 +19,7 @@ VARIABLE: Final = {
     "plain": "foreground",
     "strong": "foreground",
     "accent": "accent",
+    "rule": "rule",
     "mark": "accent",
 }
 BOLD: Final = ("strong", "header", "mark", "cursor")

@@ -176,7 +176,12 @@ class ArchivesView(View):
 
             actions, ref = self.services.actions, self.ref
             self.app.push_screen(
-                ArchiveScreen(self.services, entry.id, lambda: actions.open_archive(ref, entry))
+                ArchiveScreen(
+                    self.services,
+                    entry.id,
+                    lambda reading: actions.open_archive(ref, entry, reading),
+                    ref=ref,
+                )
             )
 
     def action_update(self) -> None:

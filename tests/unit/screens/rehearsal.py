@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 from fluxstate_tui.archive.manifest import CatalogueEntry
-from fluxstate_tui.archive.verify import Verdict
+from fluxstate_tui.archive.reading import Reading
+from fluxstate_tui.archive.verify import Verdict, verify
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.reference import ClusterRef
@@ -94,6 +96,7 @@ class RehearsedActions:
         self.asked: list[tuple[str, object]] = []
         self.gate: asyncio.Event | None = None
         self.refusal: FluxstateError | None = None
+        self.archives: dict[str, Path] = {}
         self.detail = JobDetail(
             events=(Event(NOW - 60, "submit", {"userid": 0, "urgency": 16}),),
             jobspec={
@@ -136,8 +139,12 @@ class RehearsedActions:
         """Remember that it was asked."""
         self._ask("refresh", ref)
 
-    async def open_archive(self, ref: ClusterRef, entry: CatalogueEntry) -> Verdict:
-        """There is no cluster to fetch it from."""
+    async def open_archive(
+        self, ref: ClusterRef, entry: CatalogueEntry, reading: Reading
+    ) -> Verdict:
+        """The archive that the test put there; there is no cluster to fetch another one from."""
+        if entry.id in self.archives:
+            return verify(self.archives[entry.id], progress=reading.progress)
         raise FluxstateError(f"{entry.id} cannot be fetched.", advice="Look at the volume.")
 
     def why_not(self, kind: str, ref: ClusterRef) -> str:

@@ -1,0 +1,48 @@
+"""How far a long reading is, and the wish to end it: shared by a thread and whoever waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Reading:
+    """Bytes done of a total (0 = not known yet), and what is being done, in one word."""
+
+    def __init__(self) -> None:
+        self.what = "reading"
+        self.done = 0
+        self.total = 0
+        self._stopped = False
+
+    def begin(self, what: str) -> None:
+        """Another stretch of work, counted from nothing."""
+        self.what, self.done, self.total = what, 0, 0
+
+    def progress(self, done: int, total: int) -> None:
+        """So much of it is done. Never goes back within one stretch."""
+        self.done, self.total = max(done, self.done), total
+
+    def stop(self) -> None:
+        """Nobody waits for it any more."""
+        self._stopped = True
+
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Do `work` in a thread. A thread cannot be cancelled: it is asked to stop instead."""
+        try:
+            return await asyncio.to_thread(work)
+        except asyncio.CancelledError:
+            self.stop()
+            raise

@@ -1,0 +1,1 @@
+"""Screens about a whole archive: nodes over time, what a restore would do, what differs."""
