@@ -12,11 +12,11 @@ from textual.widget import Widget
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.screens.actions import JobDetail
+from fluxstate_tui.screens.job_life import life_rows
 from fluxstate_tui.screens.job_rows import (
     event_rows,
     fact_rows,
     head_parts,
-    life_rows,
     output_rows,
 )
 from fluxstate_tui.screens.job_source import JobSource, LiveJob
@@ -24,7 +24,7 @@ from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.store import Changes
 from fluxstate_tui.widgets.background import in_background
-from fluxstate_tui.widgets.line import Line
+from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.panel import Panel
 
 REREAD_SECONDS = 3
@@ -35,8 +35,9 @@ class JobScreen(LiveScreen):
 
     CSS_PATH = "inner.tcss"
     HELP_TEXT = (
-        "One job. The bars show which part of its life each state took; events are counted in "
-        "seconds since it was submitted. Output of a running job is read again every few seconds."
+        "One job. The bar is its life from submission to its end, with what each state took; "
+        "▲ marks exceptions. Events are counted in seconds since it was submitted. Output of a "
+        "running job is read again every few seconds."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "cancel", "cancel job", id="job.cancel"),
@@ -66,6 +67,12 @@ class JobScreen(LiveScreen):
         job = self.source.job()
         return [self.source.place, f58(job.id) if job is not None else "job"]
 
+    def freshness_parts(self) -> list[Part]:
+        """How fresh the queue is; a job of an archive stays as it was dumped."""
+        if isinstance(self.source, LiveJob):
+            return super().freshness_parts()
+        return [("as it was dumped", "$muted")]
+
     def on_mount(self) -> None:
         """Read the details."""
         super().on_mount()
@@ -86,7 +93,7 @@ class JobScreen(LiveScreen):
             return
         if detail.trouble:
             self.query_one("#job-output", Panel).say([[(detail.trouble, "$state-warn")]])
-        width = max(8, min(80, self.size.width - 50))
+        width = max(8, min(100, self.size.width - 4))
         lines = life_rows(job, detail.events, now, width)
         self.query_one("#job-life", Panel).say(lines, "LIFE")
         if not detail.trouble or detail.output:

@@ -6,18 +6,17 @@ import json
 import shlex
 from collections.abc import Sequence
 
-from fluxstate_tui.archive.timeline import Phase, life
 from fluxstate_tui.model import jobspec as spec
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.screens.actions import JobDetail
 from fluxstate_tui.screens.job_columns import ending, info_text, user_text
-from fluxstate_tui.widgets.job_words import JOB_STATES, job_word
+from fluxstate_tui.widgets.job_words import job_word
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.panel import Row, pairs
 from fluxstate_tui.widgets.plain import visible_lines
 from fluxstate_tui.widgets.tones import color
-from fluxstate_tui.widgets.words import duration, moment, plural
+from fluxstate_tui.widgets.words import duration, plural
 
 MAX_OUTPUT = 200_000
 
@@ -59,20 +58,6 @@ def fact_rows(job: Job, detail: JobDetail | None) -> list[Row]:
             ("ended", ending(job) if exception is None else ""),
         )
     )
-
-
-def life_rows(job: Job, events: Sequence[Event], now: float, width: int) -> list[Row]:
-    """One line per phase of its life, with a bar that shows when in its life that was."""
-    phases = life(job.id, events)
-    if not phases:
-        return []
-    begin = phases[0].begin
-    end = max((p.end if p.end is not None else now) for p in phases)
-    rows = [_phase_row(phase, begin, max(end - begin, 1e-9), now, width) for phase in phases]
-    if job.t_inactive is not None:
-        word = job_word(job)
-        rows.append(((f"{word!s:<13}", color(word.tone)), (moment(job.t_inactive), "$muted")))
-    return rows
 
 
 def event_rows(events: Sequence[Event]) -> list[Row]:
@@ -117,15 +102,3 @@ def _asks(job: Job) -> str:
         if number is not None
     ]
     return ", ".join(parts)
-
-
-def _phase_row(phase: Phase, begin: float, whole: float, now: float, width: int) -> Row:
-    word = JOB_STATES[phase.state]
-    left = round((phase.begin - begin) / whole * width)
-    length = max(1, round(phase.seconds(now) / whole * width))
-    left = min(left, width - length)
-    return (
-        (f"{word!s:<13}", color(word.tone)),
-        (f"{moment(phase.begin)}  {duration(phase.seconds(now)):>7}  ", "$muted"),
-        (" " * left + "━" * length, color(word.tone)),
-    )
