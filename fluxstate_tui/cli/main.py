@@ -16,7 +16,16 @@ from fluxstate_tui.cli.options import DEFAULTS, add_cluster_options
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 
-COMMAND_MODULES = ("get", "submit", "operate", "archive", "catalogue", "dashboard", "sim")
+COMMAND_MODULES = (
+    "get",
+    "submit",
+    "operate",
+    "archive",
+    "catalogue",
+    "history",
+    "dashboard",
+    "sim",
+)
 
 EPILOG = """\
 Without a command the dashboard opens. Try it without a cluster: fluxstate-tui --demo

@@ -45,7 +45,7 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
         interrupted = await _interrupted(context, ref)
         operation = await prepare(args.operation, context, ref, choices)
         try:
-            code = await _with_consent(args, operation, out)
+            code = await with_consent(args, operation, out)
         finally:
             await operation.close()
         for finding in interrupted:
@@ -69,7 +69,7 @@ async def _interrupted(context: OperationContext, ref: ClusterRef) -> list[recov
     return found
 
 
-async def _with_consent(args: argparse.Namespace, operation: Operation, out: TextIO) -> int:
+async def with_consent(args: argparse.Namespace, operation: Operation, out: TextIO) -> int:
     plan = operation.plan
     _show(plan, out)
     if args.dry_run:

@@ -25,12 +25,17 @@ class Finding:
     next: str = ""
 
 
-async def look(context: OperationContext, record: Record) -> Finding:
-    """Compare a journal without an outcome with the world."""
-    first = (
+def interrupted(record: Record) -> str:
+    """What its journal says, in one sentence."""
+    return (
         f"{record.operation} of {record.target} was interrupted at step "
         f"'{record.last_step or 'none'}' (by {record.who})."
     )
+
+
+async def look(context: OperationContext, record: Record) -> Finding:
+    """Compare a journal without an outcome with the world."""
+    first = interrupted(record)
     if record.server != context.cluster.server:
         return Finding(record, (first, f"It belongs to another cluster: {record.server}."))
     try:

@@ -1,0 +1,198 @@
+"""The audit log: everything is in it, in order, and what was done to it afterwards shows."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.operations import audit, journal, recover
+from fluxstate_tui.operations.audited import by_hand
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.journal import Journal, Record
+from fluxstate_tui.operations.plan import Consent, ConsentKind, OutcomeKind, Plan, Step
+from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.script import Run, Script, Task
+from tests.unit.operations.builders import NOW, REF
+
+ENTRY = audit.Entry(
+    at=NOW,
+    who="me@here",
+    what="save",
+    namespace="default",
+    name="flux-sample",
+    uid="uid-1",
+    server="https://cluster",
+    outcome="Completed",
+    reason="saved ƒ\n[/bold]",
+    commands=("flux queue stop --all",),
+)
+SAVE = Step("dump", "Dump", "flux dump FOLDER/.part-ID.tar.gz")
+NEVER = Step("never", "Never", "rm everything")
+
+
+def filled(state: Path, count: int = 4) -> list[audit.Entry]:
+    entries = [replace(ENTRY, at=NOW + number) for number in range(count)]
+    for entry in entries:
+        audit.append(state, entry)
+    return entries
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    entries = filled(tmp_path)
+    assert audit.read(tmp_path) == audit.Log(tuple(entries))
+    assert (tmp_path / audit.FILE).stat().st_mode & 0o077 == 0
+    assert audit.read(tmp_path / "nowhere") == audit.Log(())
+
+
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("how", ["changed", "removed", "twice", "swapped"])
+def test_a_line_that_was_touched_is_noticed(tmp_path: Path, number: int, how: str) -> None:
+    filled(tmp_path)
+    path = tmp_path / audit.FILE
+    lines = path.read_bytes().splitlines(keepends=True)
+    if how == "changed":
+        lines[number] = lines[number].replace(b"Completed", b"Failed")
+    elif how == "removed":
+        del lines[number]
+    elif how == "twice":
+        lines.insert(number, lines[number])
+    else:
+        other = (number + 1) % 4
+        lines[number], lines[other] = lines[other], lines[number]
+    path.write_bytes(b"".join(lines))
+    assert audit.read(tmp_path).problem
+
+
+def test_lines_that_were_cut_off_at_the_end_are_noticed(tmp_path: Path) -> None:
+    filled(tmp_path)
+    path = tmp_path / audit.FILE
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    assert "newest entries" in audit.read(tmp_path).problem
+
+
+def test_after_a_torn_line_the_log_goes_on_and_the_tear_shows(tmp_path: Path) -> None:
+    first, _ = filled(tmp_path, 2)
+    path = tmp_path / audit.FILE
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "cut off" in audit.read(tmp_path).problem
+    third = replace(ENTRY, at=NOW + 9)
+    audit.append(tmp_path, third)
+    log = audit.read(tmp_path)
+    assert log.entries == (first, third)
+    assert "line 2" in log.problem
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(position=st.integers(min_value=0), bit=st.integers(0, 7))
+def test_no_bit_can_be_flipped_unnoticed(
+    tmp_path_factory: pytest.TempPathFactory, position: int, bit: int
+) -> None:
+    state = tmp_path_factory.mktemp("state")
+    filled(state, 3)
+    path = state / audit.FILE
+    data = bytearray(path.read_bytes())
+    data[position % len(data)] ^= 1 << bit
+    path.write_bytes(bytes(data))
+    assert audit.read(state).problem
+
+
+def _write_some(state: Path, who: str) -> None:
+    for number in range(20):
+        audit.append(state, replace(ENTRY, who=who, at=NOW + number))
+
+
+def test_two_programs_at_once_keep_one_chain(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    programs = [
+        context.Process(target=_write_some, args=(tmp_path, who)) for who in ("alice", "bob")
+    ]
+    for program in programs:
+        program.start()
+    for program in programs:
+        program.join(30)
+    log = audit.read(tmp_path)
+    assert log.problem == ""
+    assert len(log.entries) == 40
+
+
+async def _fine(run: Run) -> str:
+    run.remember("archive", "/state/fluxstate/20261121-1-x.tar.gz")
+    return "fine"
+
+
+async def _fail(run: Run) -> str:
+    raise FluxstateError("the disk is full")
+
+
+def operation(context: OperationContext, *actions: object) -> Operation:
+    steps = (SAVE, NEVER)
+    plan = Plan("save", REF, steps, (), Consent(ConsentKind.NONE, "?"))
+    tasks = [Task(SAVE, _fine), Task(NEVER, _fail)][: len(actions) or 1]
+    return Operation(context, plan, Script(tasks, lambda: "saved it"))
+
+
+async def test_every_operation_that_ran_is_in_it_however_it_ended(
+    context: OperationContext,
+) -> None:
+    await operation(context).run(lambda event: None)
+    await operation(context, 1, 2).run(lambda event: None)
+    good, bad = audit.read(context.state_dir).entries
+    assert (good.outcome, good.reason, good.who) == ("Completed", "saved it", context.who)
+    assert good.server == context.cluster.server
+    assert good.commands == ("flux dump /state/fluxstate/.part-20261121-1-x.tar.gz",)
+    assert bad.outcome == "Failed"
+    assert "disk is full" in bad.reason
+    assert good.target == bad.target == REF
+
+
+async def test_a_log_that_cannot_be_written_makes_no_operation_fail(
+    context: OperationContext,
+) -> None:
+    await asyncio.to_thread((context.state_dir / audit.FILE).mkdir, 0o700, True)
+    outcome = await operation(context).run(lambda event: None)
+    assert outcome.kind is OutcomeKind.COMPLETED
+    assert "audit log could not be written" in outcome.advice
+
+
+async def test_closing_what_was_interrupted_is_in_it_too(context: OperationContext) -> None:
+    plan = Plan("save", REF, (SAVE,), (), Consent(ConsentKind.NONE, "?"))
+    server = context.cluster.server
+    Journal.begin(context.state_dir, plan, who="ghost", server=server, now=NOW).close()
+    (record,) = journal.unfinished(context.state_dir)
+    recover.close(context, recover.Finding(record, ("first", "Nothing of it is left.")))
+    (entry,) = audit.read(context.state_dir).entries
+    assert (entry.who, entry.outcome) == ("ghost", "Failed")
+    assert "interrupted" in entry.reason
+
+
+def test_commands_have_names_where_they_are_known_and_capitals_where_not() -> None:
+    record = Record(
+        Path("x"),
+        "restore",
+        REF,
+        "me",
+        "server",
+        NOW,
+        steps={"a": "done", "b": "done", "c": "skipped", "d": "failed"},
+        facts={"archive": "/s/fluxstate/v1.tar.gz"},
+        commands={
+            "a": "cp FOLDER/ID.tar.gz ARCHIVE_PATH",
+            "b": "flux queue start NAME...",
+            "c": "rm x",
+            "d": "kubectl delete minicluster NAME",
+        },
+    )
+    assert by_hand(record) == (
+        "cp /s/fluxstate/v1.tar.gz ARCHIVE_PATH",
+        "flux queue start NAME...",
+        "kubectl delete minicluster flux-sample -n default",
+    )
