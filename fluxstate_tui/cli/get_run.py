@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -35,13 +37,15 @@ async def get(args: argparse.Namespace, what: str) -> int:
     """Print one kind. Raises FluxstateError."""
     async with open_context(kube_options(args)) as context:
         if what == "miniclusters":
-            print(await _miniclusters(context, args))
+            text = await _miniclusters(context, args)
         elif what == "archives":
-            print(await _archives(context, args))
+            text = await _archives(context, args)
         else:
             found = await find_minicluster(context.cluster, args.name)
             listing = _pods if what == "pods" else _jobs
-            print(await listing(context, found, args))
+            text = await listing(context, found, args)
+    if text:
+        print(text)
     return ExitCode.OK
 
 
@@ -74,7 +78,10 @@ async def _miniclusters(context: OperationContext, args: argparse.Namespace) -> 
         "AGE",
         "WHY",
     )
-    return table(header, [_survey_row(item, now) for item in surveys])
+    scope = context.cluster.scope
+    where = "any namespace" if scope is None else f"namespace '{scope}'"
+    rows = [_survey_row(item, now) for item in surveys]
+    return _table(header, rows, f"No MiniClusters in {where}.")
 
 
 def _survey_row(found: Survey, now: float) -> tuple[object, ...]:
@@ -90,7 +97,7 @@ def _survey_row(found: Survey, now: float) -> tuple[object, ...]:
             for key in ("running", "pending", "inactive")
         ),
         age(now - found.minicluster.created),
-        found.derived.reason,
+        found.why,
     )
 
 
@@ -132,7 +139,8 @@ async def _pods(
         )
         for pod in ordered
     ]
-    return table(("NAME", "INDEX", "STATUS", "RESTARTS", "NODE", "AGE"), rows)
+    header = ("NAME", "INDEX", "STATUS", "RESTARTS", "NODE", "AGE")
+    return _table(header, rows, f"No pods of {minicluster.ref}.")
 
 
 def pod_word(pod: Pod) -> str:
@@ -165,7 +173,8 @@ async def _jobs(
     if args.output == "json":
         return json.dumps({"jobs": [job_to_json(job, now) for job in wanted]}, indent=2)
     header = ("JOBID", "NAME", "STATE", "URGENCY", "NTASKS", "NNODES", "TIME", "NODELIST")
-    return table(header, [_job_row(job, now) for job in wanted])
+    nothing = "No jobs." if args.all else "No active jobs; -a shows all."
+    return _table(header, [_job_row(job, now) for job in wanted], nothing)
 
 
 def _job_row(job: Job, now: float) -> tuple[object, ...]:
@@ -193,11 +202,20 @@ async def _archives(context: OperationContext, args: argparse.Namespace) -> str:
     if args.output == "json":
         return json.dumps(_archives_json(view), indent=2)
     now = context.clock.now()
-    text = (
-        listing(view.entries, now) if view.entries else f"No archives beside {view.archive_path}."
-    )
-    armed = f"\nARMED: an archive lies at {view.archive_path}" if view.armed else ""
-    return text + armed
+    if view.armed:
+        print(f"ARMED: an archive lies at {view.archive_path}", file=sys.stderr)
+    if not view.entries:
+        print(f"No archives beside {view.archive_path}.", file=sys.stderr)
+        return ""
+    return listing(view.entries, now)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> str:
+    """The table; with no rows it is empty, and stderr says so, as kubectl does."""
+    if rows:
+        return table(header, rows)
+    print(nothing, file=sys.stderr)
+    return ""
 
 
 def _archives_json(view: CatalogueView) -> dict[str, Any]:

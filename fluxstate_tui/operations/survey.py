@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.model.minicluster import Derived, MiniCluster
 from fluxstate_tui.model.phase import derive
 from fluxstate_tui.model.queue import Queue
@@ -15,7 +16,10 @@ from fluxstate_tui.operations.world import World
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """`queues` and `counts` (pending, running, inactive) are None if no broker can be asked."""
+    """`queues` and `counts` (pending, running, inactive) are None if no broker can be asked.
+
+    `forbidden` says that it is for want of a right.
+    """
 
     minicluster: MiniCluster
     derived: Derived
@@ -23,6 +27,12 @@ class Survey:
     queues: tuple[Queue, ...] | None = None
     counts: dict[str, int] | None = None
     unreachable: str = ""
+    forbidden: bool = False
+
+    @property
+    def why(self) -> str:
+        """Why it is in this phase; or that we may not ask its broker, so that it is a guess."""
+        return self.unreachable if self.forbidden else self.derived.reason
 
     @property
     def queue_word(self) -> str:
@@ -44,7 +54,8 @@ async def survey(context: OperationContext, minicluster: MiniCluster) -> Survey:
         world = await World.open(context, minicluster.ref)
     except FluxstateError as error:
         derived = derive(minicluster, job, pods, None, (), now)
-        return Survey(minicluster, derived, running, unreachable=error.message)
+        forbidden = isinstance(error, Forbidden)
+        return Survey(minicluster, derived, running, unreachable=error.message, forbidden=forbidden)
     try:
         queues = await world.queues()
         counts = await world.counts()
