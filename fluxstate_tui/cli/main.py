@@ -65,9 +65,24 @@ def entry() -> None:
     sys.exit(main(sys.argv[1:]))
 
 
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse one command line. Ends the program with exit code 2 when it makes no sense.
+
+    argparse of Python 3.11 gives up on an optional word that stands behind a flag
+    (`get jobs -a NAME`, python/cpython#59317): here it still becomes the name.
+    """
+    parser = build_parser()
+    args, left = parser.parse_known_args(argv)
+    if len(left) == 1 and not left[0].startswith("-") and getattr(args, "name", None) == "":
+        args.name = left.pop()
+    if left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    return args
+
+
 def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code. No traceback ever reaches a user."""
-    args = build_parser().parse_args(_with_files_as_archives(argv))
+    args = parse(_with_files_as_archives(argv))
     try:
         return int(args.run(args))
     except FluxstateError as error:
