@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from textual.app import ComposeResult
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
 from fluxstate_tui.screens.services import Services
@@ -28,7 +28,7 @@ class LiveScreen(Screen[None]):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self.services = services
-        self.ready = False
+        self._widgets = 0
         self._unsubscribe: Callable[[], None] | None = None
 
     def compose(self) -> ComposeResult:
@@ -61,15 +61,17 @@ class LiveScreen(Screen[None]):
         self.show_header()
 
     def on_mount(self) -> None:
-        """Follow the store."""
+        """Follow the store; once, for Textual calls this for every class that overrides it."""
+        if self._unsubscribe is not None:
+            return
         self._unsubscribe = self.services.notices.subscribe(self._noticed)
-        self.ready = True
+        self._widgets = len(self.walk_children())
         self.show_header()
         self.show_all()
 
     def on_unmount(self) -> None:
         """Follow it no more."""
-        self.ready = False
+        self._widgets = 0
         if self._unsubscribe is not None:
             self._unsubscribe()
 
@@ -81,6 +83,19 @@ class LiveScreen(Screen[None]):
         self.show_all()
         self.refresh_bindings()
 
+    @property
+    def ready(self) -> bool:
+        """Its widgets exist: not before it was mounted, and not while it is taken apart."""
+        return 0 < self._widgets <= len(self.walk_children())
+
+    @property
+    def seen(self) -> bool:
+        """On top, or behind a dialog. Textual's `is_current` also counts what lies under a screen
+        without a hole, and then paints the whole screen for a change that nobody can see.
+        """
+        top = self.app.screen
+        return top is self or (isinstance(top, ModalScreen) and self.is_current)
+
     def show_header(self) -> None:
         """Where one is, what one looks at, and how fresh it is."""
         place = f"  {self.services.place}" if self.services.place else ""
@@ -90,7 +105,7 @@ class LiveScreen(Screen[None]):
         self.query_one("#header", Line).say(left, self.freshness_parts())
 
     def _noticed(self, changes: Changes) -> None:
-        if not (self.ready and self.is_current):
+        if not (self.ready and self.seen):
             return
         if changes.sources:
             self.show_header()

@@ -31,6 +31,10 @@ class Notices:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
+    def __len__(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
     def close(self) -> None:
         """Tell nobody anything any more."""
         self._store.on_dirty = None

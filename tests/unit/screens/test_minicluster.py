@@ -64,6 +64,16 @@ async def test_new_jobs_come_first_and_the_cursor_keeps_its_job() -> None:
         assert f"▌ {kept}" in screen_text(app)
 
 
+async def test_a_screen_is_told_every_change_once() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter")
+        await see(pilot, "12 pending")
+        assert len(app.services.notices) == len(app.screen_stack) == 2
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app.services.notices) == 1)
+
+
 async def test_a_stale_queue_says_as_of_when() -> None:
     app = make_app()
     async with app.run_test(size=LARGE) as pilot:
