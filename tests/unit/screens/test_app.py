@@ -21,21 +21,30 @@ import fluxstate_tui.screens.restore as restore_dialog
 import fluxstate_tui.screens.submit as submit_dialog
 from fluxstate_tui import app as app_module
 from fluxstate_tui.screens.archive import ArchiveScreen
-from fluxstate_tui.widgets import filter_bar, grid, table
+from fluxstate_tui.screens.archives import diff, file_dialog, room
+from fluxstate_tui.screens.archives import gantt as gantt_screen
+from fluxstate_tui.screens.archives import preview as preview_screen
+from fluxstate_tui.widgets import filter_bar, gantt, grid, table
 from tests.unit.screens.stage import LARGE, SMALL, make_app, screen_text, see, until
 
 MODULES = (
     app_module,
     archive_screen,
     dialog,
+    diff,
+    file_dialog,
     filter_bar,
+    gantt,
+    gantt_screen,
     grid,
     help_screen,
     job_screen,
     minicluster_screen,
     miniclusters_screen,
     operation_screen,
+    preview_screen,
     restore_dialog,
+    room,
     submit_dialog,
     table,
 )

@@ -1,0 +1,31 @@
+"""Rows that never change are put in order in short steps, with the same result."""
+
+from __future__ import annotations
+
+import random
+
+from fluxstate_tui.store.selection import Selection
+from fluxstate_tui.store.still import StillSelection, in_order
+
+
+def test_sorting_in_short_steps_gives_the_same_order() -> None:
+    numbers = list(range(90_000))
+    assert in_order(numbers) == numbers
+    random.Random(1).shuffle(numbers)
+    assert in_order(numbers) == sorted(numbers)
+    assert in_order([]) == []
+
+
+def test_a_selection_made_in_steps_is_the_one_made_at_once() -> None:
+    chance = random.Random(2)
+    rows = {number: chance.randrange(50) for number in range(45_000)}
+    for sort, where in ((None, None), (lambda row: row % 7, lambda row: row > 10)):
+        wanted = Selection(rows, sort=sort, where=where, reverse=True)
+        empty: StillSelection[int, int] = StillSelection({}, sort=sort, where=where, reverse=True)
+        made = empty.of(rows)
+        assert len(made) == len(wanted)
+        assert [made.key_at(n) for n in range(0, len(made), 97)] == [
+            wanted.key_at(n) for n in range(0, len(wanted), 97)
+        ]
+        some = made.key_at(1234)
+        assert made.index_of(some) == 1234
