@@ -17,6 +17,7 @@ from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.miniclusters import MiniClustersScreen
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.store import Notices, Store
+from fluxstate_tui.store.freshness import Freshness
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.plain import visible
 from fluxstate_tui.widgets.theme import (
@@ -62,6 +63,7 @@ class FluxstateApp(App[int]):
         Binding("question_mark", "help", "help", id="app.help", key_display="?"),
         Binding("q", "quit", "quit", id="app.quit"),
         Binding("ctrl+r", "reconnect", "Connect again", show=False, id="app.reconnect"),
+        Binding("i", "interrupted", "Interrupted operations", show=False, id="app.interrupted"),
     ]
 
     def __init__(
@@ -95,6 +97,7 @@ class FluxstateApp(App[int]):
         self._archive = archive
         self._wanted_theme = theme
         self._notes = notes
+        self._asked = False
         self._load_first_theme()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -134,6 +137,11 @@ class FluxstateApp(App[int]):
         """What the palette offers beyond Textual's own."""
         yield from super().get_system_commands(screen)
         yield SystemCommand("Connect again", "Start the connection anew", self.action_reconnect)
+        yield SystemCommand(
+            "Interrupted operations",
+            "What killed programs left, and how to put it right",
+            self.action_interrupted,
+        )
 
     async def action_quit(self) -> None:
         """Quit; while an operation runs, ask first."""
@@ -154,6 +162,12 @@ class FluxstateApp(App[int]):
             self.services.trouble = None
             in_background(self, self._connect, "connection")
             self._show_current()
+
+    def action_interrupted(self) -> None:
+        """Ask about operations whose program was killed."""
+        from fluxstate_tui.screens.interrupted import ask_about_interrupted
+
+        in_background(self, lambda: ask_about_interrupted(self, self.services), "interrupted")
 
     def _after_first_paint(self) -> None:
         self.set_timer(OTHER_THEMES_AFTER, self._load_other_themes)
@@ -183,8 +197,20 @@ class FluxstateApp(App[int]):
 
     def _tick(self) -> None:
         self.services.store.tick(self.services.clock.now())
+        self._tell_about_interrupted()
         if isinstance(self.screen, LiveScreen) and self.screen.ready:
             self.screen.tick()
+
+    def _tell_about_interrupted(self) -> None:
+        """Once, as soon as the cluster can be looked at."""
+        known = self.services.store.source("miniclusters")
+        live = known is not None and known.freshness is Freshness.LIVE
+        if self._asked or not live:
+            return
+        self._asked = True
+        from fluxstate_tui.screens.interrupted import tell_about_interrupted
+
+        in_background(self, lambda: tell_about_interrupted(self.services), "interrupted")
 
     def _load_first_theme(self) -> None:
         """Only the theme that is shown: the others can wait until after the first paint."""

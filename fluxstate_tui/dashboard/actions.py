@@ -1,21 +1,21 @@
-"""What screens ask for, done over the open connection (implements screens.actions.Actions)."""
+"""What screens ask for, done over the open connection (implements screens.actions.Actions).
+
+Clients, operations and the archive reader are imported by the methods that need them: this module
+is there before the first paint.
+"""
 
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from fluxstate_tui.archive.details import output
-from fluxstate_tui.archive.preview import preview
-from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.dashboard.connection import Connection
-from fluxstate_tui.dashboard.copies import ArchiveCopies
-from fluxstate_tui.dashboard.relayed import RelayedOperation
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.model import eventlog
 from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.screens.actions import (
+    Interrupted,
     JobDetail,
     JobVerb,
     Kind,
@@ -26,7 +26,10 @@ from fluxstate_tui.screens.actions import (
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogueEntry
+    from fluxstate_tui.archive.reading import Reading
     from fluxstate_tui.archive.verify import Verdict
+    from fluxstate_tui.dashboard.copies import ArchiveCopies
+    from fluxstate_tui.dashboard.interruptions import Interruptions
     from fluxstate_tui.flux.session import FluxSession
     from fluxstate_tui.operations.choices import Choices
 
@@ -40,18 +43,42 @@ class LiveActions:
     def __init__(self, connection: Connection, read_only: bool) -> None:
         self._connection = connection
         self._read_only = read_only
-        self._copies = ArchiveCopies()
 
     def close(self) -> None:
         """Remove the private copies of archives that were looked into."""
         self._copies.close()
 
+    @cached_property
+    def _copies(self) -> ArchiveCopies:
+        from fluxstate_tui.dashboard.copies import ArchiveCopies
+
+        return ArchiveCopies()
+
+    @cached_property
+    def _interruptions(self) -> Interruptions:
+        from fluxstate_tui.dashboard.interruptions import Interruptions
+
+        return Interruptions(self._connection)
+
     async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> Operation:
         """Read the world and plan an operation."""
+        from fluxstate_tui.dashboard.relayed import RelayedOperation
         from fluxstate_tui.operations.prepare import prepare
 
         operation = await prepare(kind, self._connection.context, ref, choices)
-        return RelayedOperation(operation, lambda: self._connection.look_again(ref))
+        return RelayedOperation(
+            operation,
+            lambda: self._connection.look_again(ref),
+            lambda outcome: self._interruptions.ended(kind, ref, outcome),
+        )
+
+    async def interrupted(self) -> tuple[Interrupted, ...]:
+        """Operations whose program was killed, as the world is now."""
+        return await self._interruptions.look()
+
+    async def close_interrupted(self, identity: str) -> None:
+        """Do not show that one again."""
+        self._interruptions.close(identity)
 
     async def preview_restore(
         self, ref: ClusterRef, archive: str, size: int | None
@@ -60,12 +87,16 @@ class LiveActions:
         entry = self._connection.catalogue_entry(ref, archive)
         verdict = await self.open_archive(ref, entry, Reading())
         wanted = size or (entry.manifest.size if entry.manifest else 1)
+        from fluxstate_tui.archive.preview import preview
+
         return preview(verdict.archive, size=wanted).lines()
 
     async def job_detail(self, ref: ClusterRef, job_id: int) -> JobDetail:
         """Eventlog, jobspec and output of one job, from the broker."""
         session = self._connection.watched(ref).session()
         info = await session.request("job.info", job=job_id, keys=["eventlog", "jobspec"])
+        from fluxstate_tui.model import eventlog
+
         return JobDetail(
             events=tuple(eventlog.parse(str(info["eventlog"]).encode())),
             jobspec=_decoded(info.get("jobspec")),
@@ -164,6 +195,8 @@ async def _output(session: FluxSession, job_id: int) -> tuple[OutputLine, ...]:
         info = await session.request("job.info", job=job_id, keys=["guest.output"])
     except FluxFailed:
         return ()
+    from fluxstate_tui.archive.details import output
+
     chunks = output(str(info["guest.output"]).encode())
     return tuple(OutputLine(chunk.stream, chunk.rank, chunk.text) for chunk in chunks)
 

@@ -9,15 +9,21 @@ from fluxstate_tui.operations.runner import Operation
 
 
 class RelayedOperation:
-    """Runs `operation`; after each step that is done, `look_again` is called.
+    """Runs `operation`; after each step that is done `look_again` is called, at the end `ended`.
 
     Without it the archive that a delete has just saved would show up at the next poll only, and
     after the delete there is no pod left to poll.
     """
 
-    def __init__(self, operation: Operation, look_again: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        look_again: Callable[[], None],
+        ended: Callable[[Outcome], None],
+    ) -> None:
         self._operation = operation
         self._look_again = look_again
+        self._ended = ended
 
     @property
     def plan(self) -> Plan:
@@ -37,7 +43,9 @@ class RelayedOperation:
             if event.state is StepState.DONE:
                 self._look_again()
 
-        return await self._operation.run(relay, typed)
+        outcome = await self._operation.run(relay, typed)
+        self._ended(outcome)
+        return outcome
 
     def cancel(self) -> None:
         """Ask it to stop and to put back what it did."""

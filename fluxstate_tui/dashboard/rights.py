@@ -19,6 +19,7 @@ HELPER = "create on pods"
 NEEDS: dict[str, tuple[str, ...]] = {
     "pause": (EXEC,),
     "resume": (EXEC,),
+    "disarm": (EXEC,),
     "save": (EXEC,),
     "submit": (EXEC,),
     "delete": (DELETE,),

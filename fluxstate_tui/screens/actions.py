@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogueEntry
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.reference import ClusterRef
     from fluxstate_tui.operations.choices import Choices
     from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent
+    from fluxstate_tui.screens.job_requests import JobAnswer, JobRequest
 
-Kind = Literal["pause", "resume", "save", "delete", "restore"]
-JobVerb = Literal["cancel", "kill", "hold", "release"]
+Kind = Literal["pause", "resume", "save", "delete", "restore", "disarm"]
 
 
 class Operation(Protocol):
@@ -63,11 +64,31 @@ class JobDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupted:
+    """An operation whose program was killed, compared with the world.
+
+    `next` is the operation that would put right what it left, None when there is nothing.
+    """
+
+    id: str
+    ref: ClusterRef
+    operation: str
+    says: tuple[str, ...]
+    next: Kind | None = None
+
+
+def as_kind(word: str) -> Kind | None:
+    """The kind of that name, None if there is none."""
+    return next((kind for kind in get_args(Kind) if kind == word), None)
+
+
+@dataclass(frozen=True, slots=True)
 class SubmitRequest:
     """A job to submit. `nodes` None leaves the choice to Flux; `copies` submits it many times.
 
-    `command` is a list of words, never a shell line. `tutorial` submits the tutorials' loop
-    instead: `sleep i` and `whoami`, five times.
+    `command` is a list of words, never a shell line. `cores` is per task, `limit` in seconds (0 =
+    none), `dependencies` as on Flux's command line (`afterok:ID`). `tutorial` submits the
+    tutorials' loop instead: `sleep i` and `whoami`, five times.
     """
 
     command: tuple[str, ...] = ()
@@ -75,6 +96,11 @@ class SubmitRequest:
     nodes: int | None = None
     copies: int = 1
     tutorial: bool = False
+    cores: int = 1
+    limit: float = 0.0
+    name: str = ""
+    queue: str = ""
+    dependencies: tuple[str, ...] = ()
 
 
 class Actions(Protocol):
@@ -98,8 +124,16 @@ class Actions(Protocol):
         """Submit jobs and return their ids. Flux's own errors are in the message."""
         ...
 
-    async def act_on_jobs(self, ref: ClusterRef, ids: tuple[int, ...], verb: JobVerb) -> str:
-        """Cancel, kill, hold or release jobs. Returns one sentence about what was read back."""
+    async def act_on_jobs(
+        self, ref: ClusterRef, ids: tuple[int, ...], request: JobRequest
+    ) -> tuple[JobAnswer, ...]:
+        """Do it to each job; what was read back of each, or why Flux refused it."""
+        ...
+
+    def follow_output(
+        self, ref: ClusterRef, job_id: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[OutputLine]]:
+        """A job's output from its begin, live, until the job ends or the context is left."""
         ...
 
     async def refresh_archives(self, ref: ClusterRef) -> None:
@@ -110,6 +144,14 @@ class Actions(Protocol):
         self, ref: ClusterRef, entry: CatalogueEntry, reading: Reading
     ) -> Verdict:
         """Fetch an archive of the catalogue, read it and verify it; `reading` says how far."""
+        ...
+
+    async def interrupted(self) -> tuple[Interrupted, ...]:
+        """Operations on this cluster whose program was killed, as the world is now."""
+        ...
+
+    async def close_interrupted(self, identity: str) -> None:
+        """Do not show that one again; what it left stays as it is."""
         ...
 
     def why_not(self, kind: Kind | Literal["submit"], ref: ClusterRef) -> str:

@@ -23,7 +23,14 @@ from fluxstate_tui.operations.plan import (
     StepEvent,
     StepState,
 )
-from fluxstate_tui.screens.actions import JobDetail, JobVerb, Kind, OutputLine, SubmitRequest
+from fluxstate_tui.screens.actions import (
+    Interrupted,
+    JobDetail,
+    JobVerb,
+    Kind,
+    OutputLine,
+    SubmitRequest,
+)
 from tests.unit.screens.feed import NOW
 
 STEPS = {
@@ -37,6 +44,7 @@ STEPS = {
         Step("enter", "Enter it into the catalogue", "ln .part-1.tar.gz 20261121.tar.gz"),
         Step("start", "Start the queue", "flux queue start --all"),
     ),
+    "disarm": (Step("disarm", "Disarm", "rm archive.tar.gz"),),
     "delete": (Step("delete", "Delete the MiniCluster", "kubectl delete minicluster NAME"),),
     "restore": (
         Step("arm", "Arm the archive", "ln 20261121.tar.gz archive.tar.gz"),
@@ -49,6 +57,7 @@ CONSENT = {
     "pause": Consent(ConsentKind.NONE, "Pause the queue?"),
     "resume": Consent(ConsentKind.NONE, "Resume the queue?"),
     "save": Consent(ConsentKind.CONFIRM, "Save the queue?"),
+    "disarm": Consent(ConsentKind.CONFIRM, "Disarm?"),
     "delete": Consent(ConsentKind.TYPE_NAME, "Delete the MiniCluster?", "flux-sample"),
     "restore": Consent(ConsentKind.CONFIRM, "Restore the archive?"),
 }
@@ -97,6 +106,8 @@ class RehearsedActions:
         self.gate: asyncio.Event | None = None
         self.refusal: FluxstateError | None = None
         self.archives: dict[str, Path] = {}
+        self.left_behind: tuple[Interrupted, ...] = ()
+        self.looked = 0
         self.detail = JobDetail(
             events=(Event(NOW - 60, "submit", {"userid": 0, "urgency": 16}),),
             jobspec={
@@ -146,6 +157,18 @@ class RehearsedActions:
         if entry.id in self.archives:
             return verify(self.archives[entry.id], progress=reading.progress)
         raise FluxstateError(f"{entry.id} cannot be fetched.", advice="Look at the volume.")
+
+    async def interrupted(self) -> tuple[Interrupted, ...]:
+        """Those that the test put there. Nobody asked for it: the app looks by itself."""
+        self.looked += 1
+        if self.refusal is not None:
+            raise self.refusal
+        return self.left_behind
+
+    async def close_interrupted(self, identity: str) -> None:
+        """It is not there any more."""
+        self._ask("close", identity)
+        self.left_behind = tuple(one for one in self.left_behind if one.id != identity)
 
     def why_not(self, kind: str, ref: ClusterRef) -> str:
         """Everything is possible."""

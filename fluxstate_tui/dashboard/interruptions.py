@@ -1,0 +1,63 @@
+"""What killed programs left behind, for the screens: looked up, finished, closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations import journal, recover
+from fluxstate_tui.operations.plan import Outcome, OutcomeKind
+from fluxstate_tui.screens.actions import Interrupted, as_kind
+
+if TYPE_CHECKING:
+    from fluxstate_tui.dashboard.connection import Connection
+    from fluxstate_tui.model.reference import ClusterRef
+    from fluxstate_tui.operations.recover import Finding
+
+
+class Interruptions:
+    """Those of the cluster that is connected; a journal of another cluster cannot be judged here.
+
+    When the operation that was offered has completed, what it put right is closed by itself.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._found: dict[str, Finding] = {}
+
+    async def look(self) -> tuple[Interrupted, ...]:
+        """Compare every open journal with the world, oldest first."""
+        context = self._connection.context
+        self._found = {
+            record.path.stem: await recover.look(context, record)
+            for record in journal.unfinished(context.state_dir)
+            if record.server == context.cluster.server
+        }
+        return tuple(
+            Interrupted(
+                id=identity,
+                ref=finding.record.target,
+                operation=finding.record.operation,
+                says=finding.says,
+                next=as_kind(finding.next),
+            )
+            for identity, finding in self._found.items()
+        )
+
+    def close(self, identity: str) -> None:
+        """Write into its journal what was seen, so that it is not shown again."""
+        finding = self._found.pop(identity, None)
+        if finding is None:
+            raise FluxstateError(
+                "it is closed already", safe="Nothing was done.", exit_code=ExitCode.NOT_FOUND
+            )
+        recover.close(self._connection.context, finding)
+
+    def ended(self, kind: str, ref: ClusterRef, outcome: Outcome) -> None:
+        """An operation ended here: close what waited for exactly that."""
+        if outcome.kind is not OutcomeKind.COMPLETED:
+            return
+        for identity, finding in list(self._found.items()):
+            if finding.next == kind and str(finding.record.target) == str(ref):
+                self.close(identity)
