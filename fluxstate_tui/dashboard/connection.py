@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 from fluxstate_tui.clock import Clock
 from fluxstate_tui.config import GuardSettings
 from fluxstate_tui.dashboard.rights import Rights
-from fluxstate_tui.dashboard.watched import Watched
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.context import OperationContext, default_state_dir, default_who
 from fluxstate_tui.store.events import (
     MiniClusterChanged,
     MiniClusterGone,
@@ -28,10 +26,12 @@ from fluxstate_tui.store.store import Store
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogueEntry
+    from fluxstate_tui.dashboard.watched import Watched
     from fluxstate_tui.flux.files import RemoteFiles
     from fluxstate_tui.kube.options import KubeOptions
     from fluxstate_tui.kube.session import Cluster
     from fluxstate_tui.model.minicluster import MiniCluster
+    from fluxstate_tui.operations.context import OperationContext
 
 
 class Connection:
@@ -113,6 +113,12 @@ class Connection:
     @property
     def context(self) -> OperationContext:
         """What operations are given. Raises FluxstateError while there is no connection."""
+        from fluxstate_tui.operations.context import (
+            OperationContext,
+            default_state_dir,
+            default_who,
+        )
+
         return OperationContext(self.cluster, self._clock, default_state_dir(), default_who())
 
     def catalogue_entry(self, ref: ClusterRef, archive: str) -> CatalogueEntry:
@@ -194,6 +200,8 @@ class Connection:
         if known is not None:
             known.minicluster = item
         elif self._cluster is not None:
+            from fluxstate_tui.dashboard.watched import Watched
+
             watched = Watched(self.context, self._store.take, item, self._guard)
             self._watched[item.ref.uid] = watched
             watched.start()

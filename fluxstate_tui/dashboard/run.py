@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from fluxstate_tui.app import FluxstateApp
 from fluxstate_tui.clock import SystemClock
 from fluxstate_tui.config import Config
-from fluxstate_tui.model.phase import derive
 from fluxstate_tui.store import Store
 from fluxstate_tui.widgets.theme import DEFAULT_THEME
 
@@ -31,7 +30,7 @@ def build(
     from fluxstate_tui.dashboard.connection import Connection
 
     clock = SystemClock()
-    store = Store(derive)
+    store = Store()
     config = config or Config()
 
     def opened(place: str) -> None:

@@ -2,12 +2,15 @@
 
 The same stream, written to a file, is a recording, a fixture and a bug report, so an event holds
 data only: no client, no task, no callback. `at` is seconds since the epoch by our own clock.
+
+They are msgspec Structs: twenty dataclasses take 50 ms to be made, before the first paint.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from fluxstate_tui.store.freshness import Freshness as Freshness
 
@@ -21,8 +24,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.reference import ClusterRef
 
 
-@dataclass(frozen=True, slots=True)
-class SourceChanged:
+class SourceChanged(Struct, frozen=True):
     """A source changed: miniclusters, pods, jobs, events, queue:<uid> or catalogue:<uid>.
 
     `detail` is one sentence for people: why it is stale, which right is missing, or which
@@ -35,88 +37,86 @@ class SourceChanged:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class MiniClustersListed:
+class MiniClustersListed(Struct, frozen=True):
     """The complete set of MiniClusters: what is not in it is gone."""
 
     items: tuple[MiniCluster, ...]
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class MiniClusterChanged:
+class MiniClusterChanged(Struct, frozen=True):
     """One MiniCluster was added or changed."""
 
     item: MiniCluster
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class MiniClusterGone:
+class MiniClusterGone(Struct, frozen=True):
     """One MiniCluster was deleted (its pods may linger)."""
 
     uid: str
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class PodsListed:
+class PodsListed(Struct, frozen=True):
     """The complete set of pods."""
 
     items: tuple[Pod, ...]
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class PodChanged:
+class PodChanged(Struct, frozen=True):
     """One pod was added or changed."""
 
     item: Pod
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class PodGone:
+class PodGone(Struct, frozen=True):
     """One pod is gone."""
 
     uid: str
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class KubeJobsListed:
+class KubeJobsListed(Struct, frozen=True):
     """The complete set of Kubernetes Jobs."""
 
     items: tuple[KubeJob, ...]
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class KubeJobChanged:
+class KubeJobChanged(Struct, frozen=True):
     """One Kubernetes Job was added or changed."""
 
     item: KubeJob
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class KubeJobGone:
+class KubeJobGone(Struct, frozen=True):
     """One Kubernetes Job is gone."""
 
     uid: str
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class KubeEventSeen:
+class KubeEventSeen(Struct, frozen=True):
     """One Kubernetes event was seen (or counted again)."""
 
     item: KubeEvent
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerSeen:
+class ServerClockSeen(Struct, frozen=True):
+    """The API server's clock: minus ours in seconds at `at`, and how many of its seconds pass in
+    one of ours (1.0 unless its time is scaled, in a simulation)."""
+
+    offset: float
+    rate: float
+    at: float
+
+
+class BrokerSeen(Struct, frozen=True):
     """What the lead broker says of itself. `state` as `flux uptime`: join init quorum run ...
 
     `clock_offset` is the cluster's clock minus ours, in seconds, at `at`; `clock_rate` is how many
@@ -131,8 +131,7 @@ class BrokerSeen:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class QueuesSeen:
+class QueuesSeen(Struct, frozen=True):
     """The queues and nodes of one MiniCluster as just read back."""
 
     cluster: ClusterRef
@@ -141,8 +140,7 @@ class QueuesSeen:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class JobsListed:
+class JobsListed(Struct, frozen=True):
     """The complete set of jobs of one MiniCluster."""
 
     cluster: ClusterRef
@@ -150,8 +148,7 @@ class JobsListed:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class JobsChanged:
+class JobsChanged(Struct, frozen=True):
     """Some jobs of one MiniCluster are new or changed."""
 
     cluster: ClusterRef
@@ -159,8 +156,7 @@ class JobsChanged:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogueSeen:
+class CatalogueSeen(Struct, frozen=True):
     """The archives beside one MiniCluster's `archive.path`, and whether one is armed."""
 
     cluster: ClusterRef
@@ -169,8 +165,7 @@ class CatalogueSeen:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class GuardSeen:
+class GuardSeen(Struct, frozen=True):
     """How well one MiniCluster is guarded against the death of its lead's container.
 
     `checkpoint_at` is when the newest KVS checkpoint was made, by the cluster's clock; `saved_at`
@@ -197,6 +192,7 @@ StoreEvent = (
     | KubeJobChanged
     | KubeJobGone
     | KubeEventSeen
+    | ServerClockSeen
     | BrokerSeen
     | QueuesSeen
     | JobsListed

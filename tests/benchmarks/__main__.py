@@ -18,7 +18,7 @@ def main() -> None:
     found = [m.name for m in pkgutil.iter_modules(tests.benchmarks.__path__)]
     names = sys.argv[1:] or sorted(n for n in found if not n.startswith("_"))
     for name in names:
-        print(f"== {name}")
+        print(f"== {name}", flush=True)
         importlib.import_module(f"tests.benchmarks.{name}").main()
         print()
 
