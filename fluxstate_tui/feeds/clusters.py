@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
 from fluxstate_tui.clock import Clock
+from fluxstate_tui.feeds.server_time import ServerTime
 from fluxstate_tui.feeds.sources import (
     Emit,
     EventSource,
@@ -67,6 +68,7 @@ class ClusterFeed:
         self._watches: set[Watch] = set()
         self._discovery = Pause(clock)
         self._said: dict[str, StateChanged] = {}
+        self._server_time = ServerTime(emit)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -95,6 +97,7 @@ class ClusterFeed:
                 continue
             except KubeError:
                 pass  # Somebody answers, whatever it is: the watches speak for themselves.
+            self._tell_time()
             if gone:
                 gone = False
                 self._discovery.end()
@@ -164,10 +167,14 @@ class ClusterFeed:
             self._watches.discard(watch)
         raise AssertionError("a list+watch never ends by itself")
 
+    def _tell_time(self) -> None:
+        self._server_time.seen(self._cluster.clock_offset, self._clock.now())
+
     def _tell(self, source: Source[Item], event: WatchEvent[Item]) -> None:
         at = self._clock.now()
         match event:
             case Listed(items=items):
+                self._tell_time()
                 source.listed(items, at)
             case Changed(item=item):
                 source.changed(item, at)

@@ -164,7 +164,7 @@ class MiniClusterScreen(ClusterActions, LiveScreen):
         run = self.services.runs.get(self.ref.uid)
         self.query_one("#reason", Line).say(headline(chosen, run))
         events = self.services.store.events_of(self.ref.uid)[:5]
-        rows = explanation(chosen, events, self.services.clock.now())
+        rows = explanation(chosen, events, self.services.server_now())
         self.query_one("#explanation", Panel).say(rows)
 
     def _show_guard(self) -> None:

@@ -156,7 +156,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         line.say(headline(chosen, self.services.runs.get(chosen.ref.uid)))
         if panel is not None:
             news = self.services.store.events_of(chosen.ref.uid)[:5]
-            panel.say(explanation(chosen, news, self.services.clock.now()))
+            panel.say(explanation(chosen, news, self.services.server_now()))
 
     def _listed(self) -> bool:
         source = self.services.store.source("miniclusters")

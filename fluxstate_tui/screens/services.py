@@ -40,3 +40,7 @@ class Services:
     trouble: FluxstateError | None = None
     tell: Tell = _to_nobody
     runs: dict[str, OperationRun] = field(default_factory=dict)
+
+    def server_now(self) -> float:
+        """The API server's time: what its objects and events are dated by."""
+        return self.store.server_now(self.clock.now())

@@ -71,6 +71,7 @@ class Store:
             "KubeJobChanged": lambda event: self._pods_touched(self._workload.put_job(event.item)),
             "KubeJobGone": lambda event: self._pods_touched(self._workload.drop_job(event.uid)),
             "KubeEventSeen": self._kube_event_seen,
+            "ServerClockSeen": self._server_clock_seen,
             "BrokerSeen": self._broker_seen,
             "QueuesSeen": self._queues_seen,
             "JobsListed": self._jobs_listed,
@@ -79,6 +80,7 @@ class Store:
             "GuardSeen": self._guard_seen,
         }
         self._now = 0.0
+        self._server_clock: e.ServerClockSeen | None = None
 
     def take(self, event: e.StoreEvent) -> None:
         """Take one event. What it refers to but is not known is kept out, never guessed."""
@@ -102,6 +104,13 @@ class Store:
         self._refresh_summaries()
         changes, self._changes = self._changes, Changes()
         return changes
+
+    def server_now(self, now: float) -> float:
+        """The API server's time when ours is `now`: its objects and events are dated by that."""
+        seen = self._server_clock
+        if seen is None:
+            return now
+        return now + seen.offset + (now - seen.at) * (seen.rate - 1)
 
     def source(self, name: str) -> Source | None:
         """The source of that name, or None if it never said anything."""
@@ -136,8 +145,10 @@ class Store:
         uid = picture.ref.uid
         pods = self._workload.pods_of(uid)
         minicluster = picture.minicluster
+        now = self.server_now(self._now)
         if picture.gone_at is not None:
-            minicluster = replace(minicluster, deleting_since=picture.gone_at)
+            gone = now - (self._now - picture.gone_at)
+            minicluster = replace(minicluster, deleting_since=gone)
         if self._derive is None:
             # Imported with the first MiniCluster: an empty store is on the screen before that.
             from fluxstate_tui.model.phase import derive
@@ -149,11 +160,12 @@ class Store:
             pods,
             picture.broker.state if picture.broker else None,
             picture.queues,
-            self._now,
+            now,
             events=self.events_of(uid),
             nodes=picture.nodes,
         )
-        return summarize(picture, derived, pods, self.sources.get(f"queue:{uid}"))
+        queue = self.sources.get(f"queue:{uid}")
+        return summarize(picture, derived, pods, queue, ahead=now - self._now)
 
     def _source_changed(self, event: e.SourceChanged) -> None:
         known = self.sources.get(event.source)
@@ -224,6 +236,10 @@ class Store:
             self._events[self._event_owners.pop(oldest)].pop(oldest, None)
         self._changes.events = True
         self._touch(self._workload.clusters_of(item.object_uid))
+
+    def _server_clock_seen(self, event: e.ServerClockSeen) -> None:
+        self._server_clock = event
+        self._touch(self.clusters)
 
     def _broker_seen(self, event: e.BrokerSeen) -> None:
         picture = self.clusters.get(event.cluster.uid)

@@ -46,16 +46,24 @@ class Summary:
 
 
 def summarize(
-    picture: ClusterPicture, derived: Derived, pods: Sequence[Pod], queue: Source | None
+    picture: ClusterPicture,
+    derived: Derived,
+    pods: Sequence[Pod],
+    queue: Source | None,
+    *,
+    ahead: float = 0.0,
 ) -> Summary:
-    """Reduce one picture to its row. `queue` is the source of its live queue, if there is one."""
+    """Reduce one picture to its row. `queue` is the source of its live queue, if there is one.
+
+    `ahead` is the API server's clock minus ours, in seconds.
+    """
     counts = picture.counts if picture.jobs_at is not None else None
     newest = max(map(made_at, picture.catalogue), default=None)
     deleted = picture.gone_at is not None and not pods
     return Summary(
         ref=picture.ref,
         phase=derived.phase,
-        reason=_reason_of_deleted(picture) if deleted else derived.reason,
+        reason=_reason_of_deleted(picture) if deleted else _reason(picture, derived, queue),
         evidence=picture.warnings + (() if deleted else derived.evidence),
         deleted=deleted,
         nodes_up=0 if deleted else _nodes_up(picture, pods),
@@ -69,7 +77,8 @@ def summarize(
         archives=len(picture.catalogue) if picture.catalogue_at is not None else None,
         newest_archive=newest,
         armed=picture.armed,
-        created=picture.minicluster.created,
+        # Whole seconds: the offset is not known better, and a row should not change for less.
+        created=picture.minicluster.created - round(ahead),
     )
 
 
@@ -105,6 +114,17 @@ def _lost_since(picture: ClusterPicture, queue: Source | None) -> float | None:
     if queue is None or queue.freshness is Freshness.LIVE:
         return None
     return queue.since
+
+
+def _reason(picture: ClusterPicture, derived: Derived, queue: Source | None) -> str:
+    """Why it is in its phase; where the broker may not be asked, that the phase is a guess."""
+    from fluxstate_tui.model.minicluster import Phase  # not before the first MiniCluster
+
+    if queue is None or queue.freshness is not Freshness.FORBIDDEN or picture.broker is not None:
+        return derived.reason
+    if derived.phase is not Phase.STARTING:
+        return derived.reason
+    return f"Its pods run; whether Flux does, we may not ask. {queue.detail}"
 
 
 def _reason_of_deleted(picture: ClusterPicture) -> str:

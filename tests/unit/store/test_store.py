@@ -214,3 +214,30 @@ def test_a_recount_equals_counting_one_by_one() -> None:
         one_by_one.add(one)
     assert at_once == one_by_one
     assert at_once.pending == 30
+
+
+def test_ages_and_phases_go_by_the_clock_of_the_api_server() -> None:
+    ahead = e.ServerClockSeen(offset=3600.0, rate=1.0, at=NOW)
+    made = replace(feed.minicluster("new"), created=NOW + 3600 - 30)
+    store = store_of([e.MiniClusterChanged(made, NOW)])
+    assert store.summaries["uid-new"].phase is Phase.SCHEDULING  # "just created", by our clock
+    store.take(ahead)
+    store.take_changes()
+    summary = store.summaries["uid-new"]
+    assert summary.phase is Phase.INVALID  # the operator has ignored it for 30 s
+    assert summary.created == NOW - 30
+    assert store.server_now(NOW + 5) == NOW + 3605
+
+
+def test_the_time_of_a_server_that_is_scaled_goes_faster() -> None:
+    store = store_of([e.ServerClockSeen(offset=100.0, rate=4.0, at=NOW)])
+    assert store.server_now(NOW + 10) == NOW + 140
+
+
+def test_a_broker_that_we_may_not_ask_is_not_called_one_that_does_not_answer() -> None:
+    source = "queue:uid-starting"
+    why = "User 'watch' may not get pods/exec in namespace 'default'."
+    store = store_of([*feed.world(), e.SourceChanged(source, e.Freshness.FORBIDDEN, why, NOW)])
+    reason = store.summaries["uid-starting"].reason
+    assert "we may not ask" in reason
+    assert why in reason
