@@ -197,7 +197,7 @@ class GanttChart(ScrollView, can_focus=True):
 
     @property
     def _room(self) -> int:
-        return max(1, self.size.width - self._label)
+        return max(1, self.scrollable_content_region.width - self._label)
 
     def _lay_out(self) -> None:
         self._rows = [
@@ -208,12 +208,12 @@ class GanttChart(ScrollView, can_focus=True):
         self._row = max(0, min(self._row, len(self._rows) - 1))
         self._strips.clear()
         self.virtual_size = Size(self.size.width, len(self._rows) + 1)
+        self.view = self.view.resized(self._room)
         self.refresh()
         self.post_message(self.Moved())
 
     def on_resize(self) -> None:
         """More or fewer cells."""
-        self.view = self.view.resized(self._room)
         self._lay_out()
 
     def notify_style_update(self) -> None:

@@ -309,8 +309,9 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line: the header at 0, below it the rows from the scroll offset on."""
+        painter = self._painter
         if y == 0:
-            return self._painter.header(self.sorted_by, self.selection.reverse)
+            return painter.header(self.sorted_by, self.selection.reverse)
         line = self.scroll_offset.y + y - 1
         if line >= len(self.selection):
             return self._empty_line(y)
@@ -331,12 +332,16 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
 
     @property
     def _painter(self) -> GridPainter[R]:
-        """For this width and theme; Textual works a widget's own style out anew at every call."""
-        painter = self._known_painter
-        if painter is None or painter.width != self.size.width:
+        """For this width and theme; Textual works a widget's own style out anew at every call.
+
+        The width is without the scrollbar: it comes and goes with the number of rows.
+        """
+        painter, width = self._known_painter, self.scrollable_content_region.width
+        if painter is None or painter.width != width:
             variables = self.app.theme_variables
-            painter = GridPainter(self.columns, self.size.width, self.rich_style, variables)
+            painter = GridPainter(self.columns, width, self.rich_style, variables)
             self._known_painter = painter
+            self._strips.clear()
         return painter
 
     def _row_strip(self, key: K, cursor: str = "") -> Strip:

@@ -200,7 +200,7 @@ async def test_hostile_text_stays_in_its_cell() -> None:
     async with app.run_test(size=(30, 8)) as pilot:
         await pilot.pause()
         for y in range(8):
-            assert app.grid.render_line(y).cell_length == app.grid.size.width
+            assert app.grid.render_line(y).cell_length == app.grid.scrollable_content_region.width
         assert "[/foo]␊" in lines(app.grid)[1]
 
 
@@ -224,3 +224,17 @@ async def test_another_theme_gives_every_line_other_colours() -> None:
         app.theme = "textual-light"
         await pilot.pause()
         assert [segment.style for segment in app.grid.render_line(2)] != before
+
+
+async def test_the_scrollbar_covers_no_text() -> None:
+    app = Bench(dict.fromkeys(range(50), "x" * 100))
+    async with app.run_test(size=(24, 10)) as pilot:
+        await pilot.pause()
+        room = app.grid.scrollable_content_region.width
+        assert room < 24
+        assert all(len(line) <= room for line in lines(app.grid))
+        app.grid.filter_by(lambda row: False)
+        app.grid.show({1: "x" * 100})
+        app.grid.filter_by(None)
+        await pilot.pause()
+        assert "…" in lines(app.grid)[1]
