@@ -17,7 +17,8 @@ def queue_parts(picture: ClusterPicture, summary: Summary, now: float) -> list[P
     if summary.queue is not None:
         word = QUEUES[summary.queue]
         parts.append((f"{word}  ", color(word.tone)))
-    if summary.queue_since is not None:
+    read = picture.jobs_at is not None or picture.queues_at is not None
+    if read and summary.queue_since is not None:
         parts.append((f"as of {age(now - summary.queue_since)} ago  ", "$state-warn"))
     if picture.jobs_at is None:
         return parts

@@ -1,0 +1,30 @@
+"""The queue in one line."""
+
+from __future__ import annotations
+
+from fluxstate_tui.screens.queue_parts import queue_parts
+from fluxstate_tui.store import Store
+from fluxstate_tui.store import events as e
+from tests.unit.screens import feed
+from tests.unit.screens.feed import NOW
+
+
+def line(name: str, freshness: e.Freshness) -> str:
+    store = Store()
+    for event in [
+        *feed.world(),
+        e.SourceChanged(f"queue:uid-{name}", freshness, "why", NOW),
+    ]:
+        store.take(event)
+    store.take_changes()
+    uid = f"uid-{name}"
+    parts = queue_parts(store.clusters[uid], store.summaries[uid], NOW + 60)
+    return "".join(text for text, _ in parts)
+
+
+def test_a_queue_that_was_read_says_how_old_it_is() -> None:
+    assert "as of 60s ago" in line("flux-sample", e.Freshness.STALE)
+
+
+def test_a_queue_that_was_never_read_has_no_age() -> None:
+    assert "as of" not in line("starting", e.Freshness.FORBIDDEN)
