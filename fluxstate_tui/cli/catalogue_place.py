@@ -18,6 +18,7 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.feeds.catalogues import is_there, read_catalogue
 from fluxstate_tui.kube.errors import CrdMissing
+from fluxstate_tui.kube.read_only import TO_ALLOW
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import audit, last_seen
@@ -99,6 +100,7 @@ async def open_place(args: argparse.Namespace, *, changes: bool = False) -> Asyn
             raise RefusedError(
                 "this would change the catalogue, and this is --read-only",
                 safe="Nothing was sent to the cluster.",
+                advice=TO_ALLOW,
             )
         found = await _find(context, name)
         ref = found.ref if found else ClusterRef(context.cluster.namespace, name, "")

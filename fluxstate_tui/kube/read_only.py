@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from fluxstate_tui.kube.errors import NOTHING_SENT, ReadOnly
 
+TO_ALLOW = (
+    "Start again without --read-only to allow changes (with --write, if your configuration"
+    " protects this context)."
+)
+
 # Reviews are POSTs that change nothing (Kubernetes API: authorization, authentication).
 _REVIEWS = frozenset(
     {
@@ -36,6 +41,5 @@ def refuse_changes(method: str, path: str) -> None:
         raise ReadOnly(
             f"Refused, because of --read-only: {method} {path.split('?')[0]}.",
             safe=NOTHING_SENT,
-            advice="Start again without --read-only to allow changes (with --write, if your"
-            " configuration protects this context).",
+            advice=TO_ALLOW,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.read_only import TO_ALLOW
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import delete, disarm, pause, restore, resume, save
 from fluxstate_tui.operations.choices import Choices
@@ -33,6 +34,7 @@ async def prepare(
         raise RefusedError(
             f"'{kind}' would change the cluster, and this is --read-only",
             safe="Nothing was sent to the cluster.",
+            advice=TO_ALLOW,
         )
     if kind not in _PREPARE:
         raise FluxstateError(f"there is no operation {kind!r}", exit_code=ExitCode.USAGE)

@@ -130,3 +130,11 @@ def test_the_mistake_is_told_on_stderr_once(home: Path, capsys: pytest.CaptureFi
     options()
     options()
     assert capsys.readouterr().err.count("there is no setting thme") == 1
+
+
+def test_the_example_says_nothing_that_is_not_understood() -> None:
+    example = Path(__file__).parents[3] / "examples" / "config.yaml"
+    config = load_config(example)
+    assert config.problems == ()
+    assert config.guard == GuardSettings()
+    assert config.retention == RetentionSettings(10, 30 * 86400.0)
