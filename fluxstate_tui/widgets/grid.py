@@ -349,6 +349,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         return self._painter.row(row, self._now(), cursor=cursor, marked=marked)
 
     def _empty_line(self, y: int) -> Strip:
-        lines = self._empty.split("\n")
-        inside = not len(self.selection) and 2 <= y < 2 + len(lines)
-        return self._painter.message(lines[y - 2] if inside else "")
+        if len(self.selection):
+            return self._painter.message("")
+        lines = self._painter.wrapped(self._empty)
+        return self._painter.message(lines[y - 2] if 2 <= y < 2 + len(lines) else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -55,6 +56,12 @@ class GridPainter(Generic[R]):
                 title += "▼" if reverse else "▲"
             text += " " * placed.gap + fit(title, placed.width, placed.column.align)
         return self._whole([Segment(text, self.base + self._style("header"))], self.base)
+
+    def wrapped(self, text: str) -> list[str]:
+        """A message in lines that fit: why there is nothing, and what to do, must be readable."""
+        width = max(1, self.width - GUTTER)
+        lines = [textwrap.wrap(line, width, break_on_hyphens=False) for line in text.split("\n")]
+        return [part for parts in lines for part in parts or [""]]
 
     def message(self, text: str) -> Strip:
         """A quiet line of text instead of a row."""

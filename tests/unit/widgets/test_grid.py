@@ -194,6 +194,16 @@ async def test_an_empty_grid_says_so() -> None:
         assert app.grid.cursor_key is None
 
 
+async def test_a_long_reason_for_emptiness_is_wrapped_and_not_cut() -> None:
+    why = "No connection to https://cluster.example:6443. " * 3 + "Try kubectl cluster-info."
+    app = Bench({})
+    app.grid.say_when_empty(f"{why}\nctrl+r connects again.")
+    async with app.run_test(size=(40, 14)):
+        shown = lines(app.grid)
+        assert " ".join(" ".join(shown).split()).endswith(f"{why} ctrl+r connects again.")
+        assert shown[-1] == ""
+
+
 async def test_hostile_text_stays_in_its_cell() -> None:
     rows = {1: "[/foo]\n\x1b[2J", 2: "👩‍🚀 日本語日本語日本語", 3: "x" * 1_000_000}
     app = Bench(rows)
