@@ -1,0 +1,114 @@
+"""The dashboard's connection, without a screen: the guard works by itself, leftovers are found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from fluxstate_tui.config import GuardSettings
+from fluxstate_tui.dashboard.actions import LiveActions
+from fluxstate_tui.dashboard.connection import Connection
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.operations import journal
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.journal import Journal
+from fluxstate_tui.operations.plan import Consent, ConsentKind, OutcomeKind, Plan
+from fluxstate_tui.operations.save_plan import PAUSE
+from fluxstate_tui.store.events import GuardSeen
+from fluxstate_tui.store.store import Store
+from tests.faults.stage import NAME, NAMESPACE, Stage, staged
+
+GUARD = GuardSettings(checkpoint=5.0)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    monkeypatch.setenv("FLUXSTATE_STATE_DIR", str(tmp_path / "state"))
+    async with staged(tmp_path) as found:
+        await found.create()
+        yield found
+
+
+@asynccontextmanager
+async def connected(
+    stage: Stage, folder: Path, *, read_only: bool = False
+) -> AsyncIterator[tuple[Store, LiveActions]]:
+    """Feeds, guard and actions as the dashboard wires them."""
+    store = Store()
+    options = KubeOptions(kubeconfig=str(folder / "kubeconfig"), read_only=read_only)
+    connection = Connection(options, store, stage.sim.clock, GUARD)
+    actions = LiveActions(connection, read_only)
+    running = asyncio.create_task(connection.run())
+    try:
+        yield store, actions
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        actions.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = asyncio.get_running_loop().time() + 30
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.02)
+
+
+def guard_of(store: Store) -> GuardSeen | None:
+    return next((picture.guard for picture in store.clusters.values()), None)
+
+
+async def test_whoever_watches_guards(stage: Stage, tmp_path: Path) -> None:
+    async with connected(stage, tmp_path) as (store, _):
+        await stage.submit("true")
+        await stage.flux("queue", "idle")
+        before = await stage.jobs()
+        instance = stage.sim.state.instance(NAMESPACE, NAME)
+        assert instance is not None
+        await until(lambda: instance.statedir.sequence == instance.sequence)
+        await until(lambda: (seen := guard_of(store)) is not None and not seen.detail)
+        await stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
+        await stage.restarted()
+        after = await stage.jobs()
+    assert {one.id: one.t_run for one in after.values()} == {
+        one.id: one.t_run for one in before.values()
+    }
+
+
+async def test_read_only_watches_and_does_not_guard(stage: Stage, tmp_path: Path) -> None:
+    await stage.flux("kvs", "put", "--sync", "a=1")
+    async with connected(stage, tmp_path, read_only=True) as (store, _):
+        await until(
+            lambda: (seen := guard_of(store)) is not None and seen.checkpoint_at is not None
+        )
+        seen = guard_of(store)
+        assert seen is not None
+        assert seen.detail == "off: read-only"
+
+
+async def test_what_was_interrupted_is_closed_by_what_puts_it_right(
+    stage: Stage, tmp_path: Path
+) -> None:
+    context, reference = stage.context, await stage.ref()
+    plan = Plan("save", reference, (PAUSE,), (), Consent(ConsentKind.NONE, "?"))
+    for server in (context.cluster.server, "https://another"):
+        Journal.begin(context.state_dir, plan, who="ghost", server=server, now=1.0).close()
+    await stage.flux("queue", "stop", "--all", "-m", "fluxstate: save by ghost")
+    async with connected(stage, tmp_path) as (store, actions):
+        with pytest.raises(FluxstateError):
+            await actions.close_interrupted("nosuch")
+        await until(lambda: bool(store.clusters))
+        (found,) = await actions.interrupted()
+        assert (found.operation, found.next) == ("save", "resume")
+        operation = await actions.prepare("resume", found.ref, Choices())
+        outcome = await operation.run(lambda event: None)
+        assert outcome.kind is OutcomeKind.COMPLETED
+        assert await actions.interrupted() == ()
+    (other,) = journal.unfinished(context.state_dir)
+    assert other.server == "https://another"  # nobody can judge that from here
