@@ -18,7 +18,6 @@ from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58
 
 _MAX_LOST = 1000
-_FILE = names.JOB_PREFIX
 
 _Files = dict[str, bytes]
 
@@ -30,10 +29,10 @@ class Assembly:
         self._members = members
         self._findings = findings
         self._thorough = thorough
-        self._folder = JobFolder(findings)
+        self._fold = JobFolder(findings).fold
         self._pending: dict[int, _Files] = {}
         self._done: dict[int, Job] = {}
-        self._prefix = ""
+        self._folder = ""
         self._job_id = -1
         self._files: _Files = {}
         self._missing = Kind.DAMAGED
@@ -52,13 +51,14 @@ class Assembly:
             self.entries += 1
             if member.mtime > self.newest:
                 self.newest = member.mtime
-            name = member.name
-            file = name[_FILE:]
+            file = member.file
             known = file in names.JOB_FILES and member.kind == FILE
-            if known and (name[:_FILE] == self._prefix or self._enter(name, member.offset)):
-                self._take_job_file(file, member)
-            else:
+            if not known or not (member.folder == self._folder or self._enter(member)):
                 self._take_other(member)
+            elif file in names.CORE_FILES and member.data is not None and file not in self._files:
+                self._files[file] = member.data
+            else:
+                self._take_special(file, member)
 
     def cut_short(self, kind: Kind) -> None:
         """Reading ended too early: what is missing is missing because of that."""
@@ -81,15 +81,15 @@ class Assembly:
         if self.entries and not (self._done or self.partial or self.instance.starts):
             self._refuse_foreign()
 
-    def _enter(self, name: str, offset: int) -> bool:
+    def _enter(self, member: Member) -> bool:
         """Begin the run of another job's files; False if this is no job's directory."""
-        job_id = names.job_id(name)
+        job_id = names.job_id(member.folder)
         if job_id is None:
             return False
         self._close()
-        self._prefix, self._job_id = name[:_FILE], job_id
+        self._folder, self._job_id = member.folder, job_id
         self._files = self._pending.pop(job_id, {})
-        self.details.add_run(job_id, offset)
+        self.details.add_run(job_id, member.offset)
         return True
 
     def _take_other(self, member: Member) -> None:
@@ -103,35 +103,39 @@ class Assembly:
         elif name.startswith(names.LOST_AND_FOUND) and len(self.lost) < _MAX_LOST:
             self.lost.add("/".join(name.split("/")[:3]))
 
-    def _take_job_file(self, name: str, member: Member) -> None:
-        """A file of the job whose run this is; the signed jobspec has no data here, ever."""
-        if name in names.GUEST_FILES:
+    def _take_special(self, file: str, member: Member) -> None:
+        """A job's file that is there twice or too large, or is not needed for the Job.
+
+        The signed jobspec has no data here, ever.
+        """
+        if file in names.GUEST_FILES:
             if self._thorough and member.data is not None:
                 check_value(member.name, member.data, self._findings)
             return
-        if self._job_id in self._done:
-            self._findings.add(Kind.DAMAGED, member.name, "it is there twice, or far from its job")
-            return
-        files = self._files
-        if name in files:
+        if file in self._files:
             self._findings.add(Kind.DAMAGED, member.name, "it is there twice")
-        files[name] = member.data or b""
-        if member.data is None and name != names.SIGNED_JOBSPEC:
+        self._files[file] = member.data or b""
+        if member.data is None and file != names.SIGNED_JOBSPEC:
             self._findings.add(Kind.DAMAGED, member.name, "it is far too large")
 
     def _close(self) -> None:
         """The run of a job's files ended: make the job if nothing is missing."""
         files = self._files
-        if files:
-            self._files = {}
-            if _ready(files):
-                self._make(self._job_id, files)
-            else:
-                self._pending[self._job_id] = files
+        if not files:
+            return
+        self._files = {}
+        if self._job_id in self._done:
+            message = "it is there twice, or far from its job"
+            for file in files:
+                self._findings.add(Kind.DAMAGED, self._folder + file, message)
+        elif _ready(files):
+            self._make(self._job_id, files)
+        else:
+            self._pending[self._job_id] = files
 
     def _make(self, job_id: int, files: _Files) -> None:
         before = self._findings.total
-        self._done[job_id] = self._folder.fold(
+        self._done[job_id] = self._fold(
             job_id, files[names.EVENTLOG], files.get(names.JOBSPEC), files.get(names.R)
         )
         if self._findings.total != before:

@@ -32,7 +32,7 @@ def iter_entries(data: bytes) -> Iterator[Entry]:
         yield from _zip_entries(data)
         return
     stream = tar.TarStream(plain_chunks(kind, [data]))
-    for member in stream.members(lambda _name: True):
+    for member in stream.members(lambda _end: True):
         if member.kind == tar.SYMLINK:
             yield Entry(member.name, link=member.link, mtime=member.mtime)
         elif member.kind == tar.FILE and member.data is not None:

@@ -69,10 +69,10 @@ class DetailReader:
     def _read_run(self, job_id: int, offset: int, found: dict[str, bytes]) -> None:
         try:
             for member in self._members.again(offset, names.everything_but_secrets):
-                if names.job_id(member.name) != job_id:
+                if names.job_id(member.folder) != job_id:
                     return
                 if member.data is not None:
-                    found[member.name[names.JOB_PREFIX :]] = member.data
+                    found[member.file] = member.data
         except BrokenArchiveError:
             return
 

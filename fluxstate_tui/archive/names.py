@@ -9,8 +9,7 @@ from fluxstate_tui.archive.findings import Finding, Kind
 from fluxstate_tui.archive.tar import Member
 
 # job/HHHH/HHHH/HHHH/HHHH/: dothex of the id, as flux-core spells it (lower case).
-_JOB = re.compile(r"job/([0-9a-f]{4})/([0-9a-f]{4})/([0-9a-f]{4})/([0-9a-f]{4})/", re.ASCII)
-JOB_PREFIX = len("job/0000/0000/0000/0000/")
+_JOB = re.compile(r"job/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{4}/", re.ASCII)
 
 EVENTLOG, JOBSPEC, R = "eventlog", "jobspec", "R"
 SIGNED_JOBSPEC = "J"
@@ -24,23 +23,22 @@ INSTANCE_R = "resource/R"
 CHECKPOINT = "checkpoint/job-manager"
 INSTANCE_FILES = frozenset((ADMIN_EVENTLOG, INSTANCE_R, CHECKPOINT))
 
-_CORE_FILES = frozenset((EVENTLOG, JOBSPEC, R))
+CORE_FILES = frozenset((EVENTLOG, JOBSPEC, R))
 
 
-def job_id(name: str) -> int | None:
-    """The job whose directory a member lies in, or None."""
-    match = _JOB.match(name)
-    return int("".join(match.groups()), 16) if match else None
+def job_id(folder: str) -> int | None:
+    """The job whose directory this is, or None."""
+    return int(folder[4:].replace("/", ""), 16) if _JOB.fullmatch(folder) else None
 
 
-def core_wanted(name: str) -> bool:
+def core_wanted(end: str) -> bool:
     """What the first pass reads: three files per job and three of the instance; never `J`."""
-    return name[JOB_PREFIX:] in _CORE_FILES or name in INSTANCE_FILES
+    return end in CORE_FILES or end in INSTANCE_FILES
 
 
-def everything_but_secrets(name: str) -> bool:
+def everything_but_secrets(end: str) -> bool:
     """What a thorough pass reads: every value but the signed jobspecs (users' environments)."""
-    return not name.endswith("/" + SIGNED_JOBSPEC)
+    return end != SIGNED_JOBSPEC and not end.endswith("/" + SIGNED_JOBSPEC)
 
 
 def hostile(member: Member) -> Finding | None:

@@ -7,12 +7,12 @@ and Python's tarfile spends seven times as long on them.
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
 from fluxstate_tui.archive.findings import BrokenArchiveError, Kind
+from fluxstate_tui.archive.tar_parts import Parts
 
 BLOCK = 512
 
@@ -26,23 +26,42 @@ _EXTENSIONS = frozenset((_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK))
 _BODILESS = frozenset((SYMLINK, DIRECTORY, b"1"))
 _NAMES = ("utf-8", "surrogateescape")
 
-# Name, size, time and checksum of a header, as libarchive writes them.
-_FIELDS = struct.Struct("100s24x11sx11sx6s")
+# A name is cut where that of a job's directory ends: thousands of names end alike, and those of
+# one job begin alike.
+FOLDER = len("job/0000/0000/0000/0000/")
+
+# Both parts of the name; mode, owner, size and time; the checksum; and the rest, type flag first.
+_HEADER = struct.Struct("24s76s48s6s2x356s")
+
+Wanted = Callable[[str], bool]
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
     """One member. `data` is None where it was not wanted or is over `MAX_VALUE`.
 
-    `kind` is tar's type flag (FILE for all plain files). `offset` is that of the first header.
+    Its name is `folder`, up to `FOLDER` bytes, and `file`, the rest. `kind` is tar's type flag
+    (FILE for all plain files). `offset` is that of the first header.
     """
 
-    name: str
+    folder: str
+    file: str
     kind: bytes
     data: bytes | None
-    size: int
-    link: str
     mtime: int
     offset: int
+    link: str = ""
+
+    @property
+    def name(self) -> str:
+        """The whole name."""
+        return self.folder + self.file
+
+
+def member_named(
+    name: str, kind: bytes, data: bytes | None, mtime: int, offset: int, link: str = ""
+) -> Member:
+    """A member by its whole name."""
+    return Member(name[:FOLDER], name[FOLDER:], kind, data, mtime, offset, link)
 
 
 class TarStream:
@@ -54,51 +73,60 @@ class TarStream:
         self._at = 0
         self._base = start
         self._tail = _Tail(bytes(BLOCK - 156))
-        self._stamp, self._mtime = b"", 0
 
     @property
     def position(self) -> int:
         """The plain offset of the next header."""
         return self._base + self._at
 
-    def members(self, wanted: Callable[[str], bool]) -> Iterator[Member]:
-        """Every member up to the end mark; `wanted(name)` says whose data is kept.
+    def members(self, wanted: Wanted) -> Iterator[Member]:
+        """Every member up to the end mark.
 
-        Raises BrokenArchiveError for a cut or damaged stream, after all members before it.
+        `wanted(end)` says whose data is kept, by the end of the name: what follows `FOLDER` bytes,
+        or all of a shorter name. Raises BrokenArchiveError for a cut or damaged stream, after all
+        members before it.
         """
+        parts = Parts(wanted)
         while True:
-            member = self._plain_member(wanted) or self._any_member(wanted)
+            yield from self._plain_members(parts)
+            member = self._any_member(wanted)
             if member is None:
                 return
             yield member
 
-    def _plain_member(self, wanted: Callable[[str], bool]) -> Member | None:
-        """The next member if it is a file that lies in the buffer, with a header as usual.
+    def _plain_members(self, parts: Parts) -> Iterator[Member]:
+        """The next members as long as they are files that lie in the buffer, headers as usual.
 
-        It does the same as `_any_member`, in half the time: the end of the header is as it was
-        before. None = there is anything unusual.
+        It does the same as `_any_member`, in a quarter of the time: the end of a header is as it
+        was before, and nearly every other part was met before, too.
         """
-        buffer, at, tail = self._buffer, self._at, self._tail
-        start = at + BLOCK
-        if start > len(buffer) or not (tail.usual and buffer.startswith(tail.raw, at + 156)):
-            return None
-        raw, length, stamp, checksum = _FIELDS.unpack_from(buffer, at)
-        try:
-            size, stored = int(length, 8), int(checksum, 8)
-            if stamp != self._stamp:
-                self._stamp, self._mtime = stamp, int(stamp, 8)
-        except ValueError:
-            return None
-        end = start + ((size + BLOCK - 1) & -BLOCK)
-        total = (zlib.adler32(buffer[at : at + 148]) & 0xFFFF) + tail.remainder
-        if end > len(buffer) or stored != total or not raw[0]:
-            return None
-        self._at = end
-        name = raw.rstrip(b"\0").decode(*_NAMES)
-        data = buffer[start : start + size] if wanted(name) else None
-        return Member(name, FILE, data, size, "", self._mtime, self._base + at)
+        buffer, at, base, tail = self._buffer, self._at, self._base, self._tail
+        files, stats, checksums = parts.files, parts.stats, parts.checksums
+        last = len(buffer) - BLOCK if tail.usual else -1
+        before, folder, folder_sum = b"", "", 0
+        while at <= last:
+            head, rest, stat, checksum, end = _HEADER.unpack_from(buffer, at)
+            if end != tail.raw:
+                break
+            try:
+                if head != before:
+                    folder, folder_sum = parts.folder(head)
+                    before = head
+                file, file_sum, keep = files[rest]
+                size, padded, mtime, stat_sum = stats[stat]
+                total = folder_sum + file_sum + stat_sum + tail.remainder
+                start = at + BLOCK
+                following = start + padded
+                if checksums[checksum] != total or following > len(buffer):
+                    break
+            except ValueError:
+                break
+            data = buffer[start : start + size] if keep else None
+            yield Member(folder, file, FILE, data, mtime, base + at)
+            at = following
+        self._at = at
 
-    def _any_member(self, wanted: Callable[[str], bool]) -> Member | None:
+    def _any_member(self, wanted: Wanted) -> Member | None:
         """The next member of any kind, or None at the end mark."""
         extra: dict[str, str] = {}
         first = self.position
@@ -112,8 +140,8 @@ class TarStream:
                 extra.update(self._extension(tail.kind, size))
                 continue
             name = tail.prefix + header[:100].rstrip(b"\x00").decode(*_NAMES)
-            member = Member(name, tail.kind, None, size, tail.link, mtime, first)
-            return self._with_body(member, extra, wanted)
+            member = member_named(name, tail.kind, None, mtime, first, tail.link)
+            return self._with_body(member, size, extra, wanted)
         return None
 
     def trailing(self) -> tuple[int, bytes]:
@@ -157,11 +185,11 @@ class TarStream:
         return value
 
     def _with_body(
-        self, member: Member, extra: dict[str, str], wanted: Callable[[str], bool]
+        self, member: Member, size: int, extra: dict[str, str], wanted: Wanted
     ) -> Member:
         """The member with its data, and with what extended headers said about it."""
         try:
-            size = int(extra.get("size", member.size))
+            size = int(extra.get("size", size))
             mtime = int(float(extra.get("mtime", member.mtime)))
         except (ValueError, OverflowError):
             raise self._damaged("an extended header has an impossible number") from None
@@ -170,14 +198,13 @@ class TarStream:
         name = extra.get("path", member.name)
         sparse = any(key.startswith("GNU.sparse") for key in extra)
         body = 0 if member.kind in _BODILESS else size
-        return Member(
+        return member_named(
             name,
             b"S" if sparse else member.kind,
-            self._body(body, wanted(name), name),
-            body,
-            extra.get("linkpath", member.link),
+            self._body(body, wanted(name[FOLDER:] or name), name),
             mtime,
             member.offset,
+            extra.get("linkpath", member.link),
         )
 
     def _extension(self, kind: bytes, size: int) -> dict[str, str]:
@@ -241,7 +268,7 @@ class _Tail:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self.remainder = sum(raw) + 8 * 32 - 1
+        self.remainder = sum(raw) + 8 * 32
         kind = raw[:1]
         self.kind = FILE if kind in (b"\x00", b"7") else kind
         self.link = raw[1:101].partition(b"\x00")[0].decode(*_NAMES)
@@ -250,15 +277,12 @@ class _Tail:
         self.usual = self.kind == FILE and not self.prefix
 
     def fits(self, header: bytes) -> bool:
-        """The checksum: the sum of all bytes with its own field as spaces.
-
-        The fast way to sum 148 bytes is adler32, whose lower half is 1 + the sum (below 65521).
-        """
+        """The checksum: the sum of all bytes with its own field as spaces."""
         try:
             stored = int(header[148:156].strip(b"\x00 ") or b"0", 8)
         except ValueError:
             return False
-        return (zlib.adler32(header[:148]) & 0xFFFF) + self.remainder == stored
+        return sum(header[:148]) + self.remainder == stored
 
 
 def _pax_records(data: bytes) -> Iterator[tuple[str, str]]:
