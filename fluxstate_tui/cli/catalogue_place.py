@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +28,7 @@ from fluxstate_tui.operations import audit, last_seen
 from fluxstate_tui.operations.catalogue_access import volume_files
 from fluxstate_tui.operations.context import OperationContext, default_state_dir, default_who
 from fluxstate_tui.operations.folder_files import FolderFiles, LocalFolder
-from fluxstate_tui.operations.lease import ClusterLease
+from fluxstate_tui.operations.lease import ClusterLease, LockedError
 from fluxstate_tui.operations.script import RefusedError
 
 
@@ -57,9 +60,10 @@ class Place:
 
     @asynccontextmanager
     async def changing(self, what: str) -> AsyncIterator[None]:
-        """Alone with it: a second operator waits, or is told. Refused under --read-only."""
+        """Alone with it: by a Lease on a cluster, by flock in a folder. Raises LockedError."""
         if self.context is None:
-            yield
+            with _alone_in(self.folder):
+                yield
             return
         lease = ClusterLease(self.context, self.ref, f"archives {what}")
         await lease.acquire()
@@ -70,7 +74,7 @@ class Place:
             await lease.release()
 
     def log(self, what: str, outcome: str, reason: str, commands: tuple[str, ...]) -> None:
-        """A line of the audit log."""
+        """A line of the audit log. What was done is done: trouble with it is only told."""
         server = self.context.cluster.server if self.context is not None else ""
         ref = self.ref
         entry = audit.Entry(
@@ -85,7 +89,10 @@ class Place:
             reason=reason,
             commands=commands,
         )
-        audit.append(self.state_dir, entry)
+        try:
+            audit.append(self.state_dir, entry)
+        except OSError as error:
+            print(f"warning: the audit log could not be written: {error}", file=sys.stderr)
 
 
 @asynccontextmanager
@@ -117,6 +124,22 @@ async def open_place(args: argparse.Namespace, *, changes: bool = False) -> Asyn
                 context=context,
                 raw=json.dumps(raw, sort_keys=True) if raw else "",
             )
+
+
+@contextmanager
+def _alone_in(folder: str) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise LockedError(
+            f"another program works in {folder}",
+            safe="Nothing was done.",
+            advice="Wait until it is done.",
+        ) from None
+    finally:
+        os.close(descriptor)
 
 
 def _local(args: argparse.Namespace) -> Place:

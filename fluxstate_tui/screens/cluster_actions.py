@@ -27,6 +27,7 @@ class ClusterActions(Screen[None]):
         Binding("p", "operate('resume')", "resume", id="cluster.resume"),
         Binding("d", "operate('delete')", "delete", id="cluster.delete"),
         Binding("r", "operate('restore')", "restore", id="cluster.restore"),
+        Binding("D", "operate('disarm')", "disarm", id="cluster.disarm"),
         Binding("n", "submit", "submit", id="cluster.submit"),
     ]
 
@@ -43,6 +44,8 @@ class ClusterActions(Screen[None]):
             what = cast("Kind", parameters[0])
             if what in ("pause", "resume") and what != self._toggle():
                 return False
+            if what == "disarm" and not (self.chosen is not None and self.chosen.armed):
+                return False  # nothing is armed: the key would say nothing
             return True if self.why_not(what) == "" else None
         return True
 

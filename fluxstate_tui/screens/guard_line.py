@@ -19,7 +19,7 @@ def guard_line(picture: ClusterPicture, newest_archive: float | None, now: float
         # A restarted container would load the archive and never look at the checkpoint.
         return [
             ("Guard  ", "$muted"),
-            ("no use while an archive is armed: disarm it", "$state-bad"),
+            ("no use while an archive is armed: disarm it (D)", "$state-bad"),
         ]
     parts: list[Part] = [("Guard  ", "$muted")]
     if guard.checkpoint_at is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -178,6 +180,31 @@ def test_an_empty_policy_is_refused_and_the_configured_one_is_used(
     configuration.cache_clear()
     assert archives("prune", "--yes").code == ExitCode.OK
     assert {path.stem for path in folder.glob("*.json")} == {"new"}
+
+
+def test_two_programs_never_remove_at_the_same_time(archives: Archives, folder: Path) -> None:
+    put(folder, "one")
+    put(folder, "two", age=DAY)
+    other = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert archives("remove", "one", "--yes").code == ExitCode.LOCKED
+        assert archives("prune", "--keep-last", "1", "--yes").code == ExitCode.LOCKED
+        assert archives("verify").code == ExitCode.OK
+    finally:
+        os.close(other)
+    assert archives("remove", "one", "--yes").code == ExitCode.OK
+
+
+def test_an_audit_log_that_cannot_be_written_is_told(
+    archives: Archives, folder: Path, state: Path
+) -> None:
+    put(folder, "one")
+    put(folder, "two", age=DAY)
+    (state / audit.FILE).mkdir(parents=True)
+    removed = archives("remove", "two", "--yes")
+    assert removed.code == ExitCode.OK
+    assert "audit log could not be written" in removed.err
 
 
 def test_an_archive_of_others_is_adopted_where_it_lies(archives: Archives, folder: Path) -> None:

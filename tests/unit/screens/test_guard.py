@@ -40,6 +40,19 @@ async def test_what_is_in_the_way_is_said(detail: str) -> None:
         await see(pilot, detail)
 
 
+async def test_one_key_disarms_what_is_armed_and_only_then() -> None:
+    app = make_app()
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await pilot.press("down")
+        await see(pilot, "s save")
+        assert "disarm" not in screen_text(app)
+        await pilot.press("D")
+        app.services.store.take(e.CatalogueSeen(SAMPLE, feed.catalogue(), True, NOW))
+        await see(pilot, "D disarm")
+        await pilot.press("D")
+        await see(pilot, "This is what disarm would do to flux-sample.")
+
+
 async def test_an_armed_archive_makes_the_guard_useless_and_that_is_said() -> None:
     app = make_app()
     async with app.run_test(size=SIZES[0]) as pilot:
@@ -47,7 +60,7 @@ async def test_an_armed_archive_makes_the_guard_useless_and_that_is_said() -> No
         app.services.store.take(seen(NOW))
         await see(pilot, "Guard  checkpoint")
         app.services.store.take(e.CatalogueSeen(SAMPLE, feed.catalogue(), True, NOW))
-        await see(pilot, "no use while an archive is armed")
+        await see(pilot, "no use while an archive is armed: disarm it (D)")
         app.services.store.take(e.MiniClusterGone(SAMPLE.uid, NOW))
         await pilot.pause()
         app.services.store.tick(NOW)
