@@ -214,7 +214,7 @@ class FluxstateApp(App[int]):
 
     def _load_first_theme(self) -> None:
         """Only the theme that is shown: the others can wait until after the first paint."""
-        path = theme_folder() / f"{self._wanted_theme}.yaml"
+        path = theme_folder() / f"{self._wanted_theme}.toml"
         try:
             theme = load_theme(path)
         except ThemeError:
@@ -233,7 +233,7 @@ class FluxstateApp(App[int]):
             if self._wanted_theme in self.available_themes:
                 self.theme = self._wanted_theme
             else:
-                ours = ", ".join(path.stem for path in sorted(theme_folder().glob("*.yaml")))
+                ours = ", ".join(path.stem for path in sorted(theme_folder().glob("*.toml")))
                 mistakes.append(f"There is no theme '{self._wanted_theme}'. Ours: {ours}.")
         if mistakes:
             self.notify("\n".join(mistakes), severity="warning", markup=False, timeout=12)

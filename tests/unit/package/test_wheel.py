@@ -25,8 +25,8 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_theme_travels_inside_the_wheel(unpacked: Path) -> None:
-    here = {path.name for path in (CHECKOUT / "themes").glob("*.yaml")}
-    there = {path.name for path in (unpacked / "fluxstate_tui" / "themes").glob("*.yaml")}
+    here = {path.name for path in (CHECKOUT / "themes").glob("*.toml")}
+    there = {path.name for path in (unpacked / "fluxstate_tui" / "themes").glob("*.toml")}
     assert here
     assert there == here
 

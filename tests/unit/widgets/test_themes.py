@@ -6,7 +6,6 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-import yaml
 from textual.color import Color
 from textual.theme import Theme
 
@@ -15,13 +14,12 @@ from fluxstate_tui.widgets.theme import (
     DEFAULT_THEME,
     VARIABLES,
     ThemeError,
-    _read_simple,
     load_theme,
     load_themes,
     theme_folder,
 )
 
-PATHS = sorted(theme_folder().glob("*.yaml"))
+PATHS = sorted(theme_folder().glob("*.toml"))
 INKS = ("state-ok", "state-busy", "state-wait", "state-warn", "state-bad", "muted")
 GROUNDS = ("background", "surface", "panel", "cursor", "cursor-blurred")
 
@@ -63,7 +61,7 @@ def test_every_ink_can_be_read_on_every_ground(path: Path) -> None:
 
 
 def test_the_high_contrast_theme_has_seven_to_one() -> None:
-    colors = colors_of(theme_folder() / "high-contrast.yaml")
+    colors = colors_of(theme_folder() / "high-contrast.toml")
     assert min(contrast(colors[ink], colors["background"]) for ink in ("foreground", *INKS)) >= 7
 
 
@@ -75,47 +73,33 @@ def test_a_theme_is_called_as_its_file(path: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "explanation"),
     [
-        (lambda text: "name: [", "cannot be read"),
-        (lambda text: "- a list", "not a mapping"),
-        (lambda text: text + "\nfont: big\n", "unknown key 'font'"),
+        (lambda text: "name = [", "cannot be read"),
+        (lambda text: "", "colors is missing"),
+        (lambda text: 'font = "big"\n' + text, "unknown key 'font'"),
         (lambda text: text.replace("state-ok", "state-okay"), "state-okay"),
         (lambda text: text.replace('"#10151c"', '"blackish"'), "'blackish' is no colour"),
-        (lambda text: text.replace("  accent:", "  # accent:"), "lacks accent"),
-        (lambda text: text.replace("dark: true", "dark: maybe"), "true or false"),
-        (lambda text: text.split("variables:")[0], "variables is missing"),
+        (lambda text: text.replace("\naccent =", "\n# accent ="), "lacks accent"),
+        (lambda text: text.replace("dark = true", 'dark = "maybe"'), "true or false"),
+        (lambda text: text.split("[variables]")[0], "variables is missing"),
     ],
 )
 def test_a_wrong_theme_is_explained(tmp_path: Path, edit: object, explanation: str) -> None:
     assert callable(edit)
-    good = (theme_folder() / "flux-dark.yaml").read_text(encoding="utf-8")
-    path = tmp_path / "mine.yaml"
+    good = (theme_folder() / "flux-dark.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
     path.write_text(edit(good), encoding="utf-8")
-    with pytest.raises(ThemeError, match=r"mine\.yaml") as error:
+    with pytest.raises(ThemeError, match=r"mine\.toml") as error:
         load_theme(path)
     assert explanation in str(error.value)
 
 
 def test_a_wrong_theme_does_not_take_the_good_ones_away(tmp_path: Path) -> None:
-    good = (theme_folder() / "flux-dark.yaml").read_text(encoding="utf-8")
-    (tmp_path / "a.yaml").write_text("\x00", encoding="utf-8")
-    (tmp_path / "b.yaml").write_text(good, encoding="utf-8")
+    good = (theme_folder() / "flux-dark.toml").read_text(encoding="utf-8")
+    (tmp_path / "a.toml").write_text("\x00", encoding="utf-8")
+    (tmp_path / "b.toml").write_text(good, encoding="utf-8")
     kinds = [type(found) for found in load_themes(tmp_path)]
     assert kinds == [ThemeError, Theme]
 
 
 def test_every_variable_has_a_value_for_themes_of_others() -> None:
     assert set(VARIABLES) == set(load_theme(PATHS[0]).variables)
-
-
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_the_quick_reader_reads_our_themes_as_yaml_does(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert _read_simple(text) == yaml.safe_load(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["a: [1]", "colors: {a: b}", "- a", "a: 'x'", "  a: b", "a: b\n  c: d", "a: &b", "a:  b", "no"],
-)
-def test_the_quick_reader_leaves_any_other_yaml_to_yaml(text: str) -> None:
-    assert _read_simple(text) is None
