@@ -27,7 +27,8 @@ class Choices:
     `wait_seconds` belongs to `Running.WAIT_AT_MOST`; `archive` is an id of the catalogue or a path
     on the volume; `size` is the number of pods to restore to; `manifest` is a whole MiniCluster
     object to create (a file, or the last seen one); `start_timeout` is how long a restored
-    MiniCluster may take until its broker runs, in seconds.
+    MiniCluster may take until its broker runs, in seconds; `to_name`, `to_namespace` and `image`
+    are what a migration changes ('' = as it is).
     """
 
     running: Running = Running.WAIT
@@ -39,3 +40,6 @@ class Choices:
     size: int | None = None
     manifest: dict[str, Any] | None = None
     start_timeout: float = 600.0
+    to_name: str = ""
+    to_namespace: str = ""
+    image: str = ""

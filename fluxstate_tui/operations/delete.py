@@ -112,6 +112,7 @@ class Deleting:
         world: World | None,
         cover: Cover,
         saved: tuple[Job, ...],
+        saving: Saving | None = None,
     ) -> None:
         self._context = context
         self._world = world
@@ -119,7 +120,7 @@ class Deleting:
         self._saved = saved
         self._ref = seen.minicluster.ref
         self._owned = Owned(context.cluster, self._ref)
-        self._saving: Saving | None = None
+        self._saving = saving
         self._enable_again: Undo | None = None
 
     def tasks(self, plan: Plan, choices: Choices) -> list[Task]:

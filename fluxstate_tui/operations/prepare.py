@@ -6,7 +6,7 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.read_only import TO_ALLOW
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations import delete, disarm, pause, restore, resume, save
+from fluxstate_tui.operations import delete, disarm, migrate, pause, restore, resume, save
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.runner import Operation
@@ -19,6 +19,7 @@ _PREPARE = {
     "delete": delete.prepare,
     "restore": restore.prepare,
     "disarm": disarm.prepare,
+    "migrate": migrate.prepare,
 }
 KINDS = tuple(_PREPARE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from fluxstate_tui.archive.account import Account, Fortune, account
+from fluxstate_tui.archive.account import Account, Accounted, Fortune, account
 from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -51,6 +51,19 @@ class Restoring:
         self._world: World | None = None
         self._disarm: Undo | None = None
         self._account: Account | None = None
+
+    @property
+    def world(self) -> World:
+        """The new MiniCluster. Raises FluxstateError before its broker runs."""
+        if self._world is None:
+            raise FluxstateError("the new MiniCluster does not run yet")
+        return self._world
+
+    @property
+    def refused(self) -> tuple[Accounted, ...]:
+        """Jobs that came back FAILED, once they were accounted for."""
+        jobs = self._account.jobs if self._account else ()
+        return tuple(one for one in jobs if one.fortune is Fortune.REFUSED)
 
     def tasks(self, plan: Plan) -> list[Task]:
         """One task per step of the plan."""
@@ -218,8 +231,7 @@ class Restoring:
         return await self._world.read_back_queues(names, started_now=True)
 
     def _refused(self, run: Run) -> None:
-        jobs = self._account.jobs if self._account else ()
-        refused = [one for one in jobs if one.fortune is Fortune.REFUSED]
+        refused = self.refused
         if refused:
             reasons = "; ".join(sorted({one.reason for one in refused})[:3])
             run.problem(f"{len(refused)} jobs came back FAILED: {reasons}")

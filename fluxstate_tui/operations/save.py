@@ -65,6 +65,11 @@ class Saving:
         """What lies in the catalogue now."""
         return self._saver.saved
 
+    @property
+    def started(self) -> tuple[str, ...]:
+        """Names of the queues that were started when it began."""
+        return tuple(self._started)
+
     def tasks(self, plan: Plan) -> list[Task]:
         """One task per step of the plan."""
         actions = {

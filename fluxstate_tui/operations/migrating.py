@@ -1,0 +1,260 @@
+"""The steps of one migration: made of a save, a delete and a restore, in the order that is safe.
+
+Beside a living one: save, close the old queue, create the new one with its queue stopped, account,
+delete the old one, start the new queue. So no job can run on both sides, and until the delete
+everything can be put back. Under the same name the old one has to go first; the verified archive
+then holds every job, and the new one's volume was seen to have it before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from fluxstate_tui.archive.catalogue import folder_of
+from fluxstate_tui.archive.preview import preview
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations import delete_plan, migrate_plan, restore_plan
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.delete import Deleting
+from fluxstate_tui.operations.delete_plan import Cover
+from fluxstate_tui.operations.fetch import fetch
+from fluxstate_tui.operations.helper_pod import HelperPod
+from fluxstate_tui.operations.lease import ClusterLease
+from fluxstate_tui.operations.loss import Loss
+from fluxstate_tui.operations.migrate_plan import Target
+from fluxstate_tui.operations.observation import Observation, queue_words
+from fluxstate_tui.operations.plan import Plan
+from fluxstate_tui.operations.remove_target import is_alive, remove_target
+from fluxstate_tui.operations.restore_plan import Source, require_sound
+from fluxstate_tui.operations.restoring import Restoring
+from fluxstate_tui.operations.save import Saving
+from fluxstate_tui.operations.script import Action, RefusedError, Run, Script, Task, Undo
+from fluxstate_tui.operations.ship import bring
+from fluxstate_tui.operations.uninterrupted import uninterrupted
+from fluxstate_tui.operations.world import World
+
+
+class Migrating:
+    """`source` is where the old one lives, `destination` where the new one is going to."""
+
+    def __init__(
+        self,
+        source: OperationContext,
+        destination: OperationContext,
+        world: World,
+        seen: Observation,
+        target: Target,
+        choices: Choices,
+    ) -> None:
+        self._source, self._destination = source, destination
+        self._world, self._seen, self._target = world, seen, target
+        self._timeout = choices.start_timeout
+        saving = migrate_plan.saving_choices(seen, target, choices)
+        self._saving = Saving(source, world, saving, settle_pause=False)
+        nothing = Cover(None, Loss())
+        self._deleting = Deleting(source, seen, world, nothing, (), self._saving)
+        self._lease = ClusterLease(destination, target.ref, "migrate")
+        self._agreed = frozenset(job.id for job in migrate_plan.too_wide(seen, target))
+        self._restoring: Restoring | None = None
+        self._open: Undo | None = None
+        self.script = Script(
+            [],
+            self.success,
+            safe="The old MiniCluster is not deleted before every job is safe elsewhere.",
+            close=self.close,
+        )
+
+    def add_tasks(self, plan: Plan) -> None:
+        """One task per step of the plan."""
+        self.script.tasks += self._saving.tasks(plan)
+        actions: dict[str, Action] = {
+            delete_plan.CLOSE.id: self._deleting.shut,
+            delete_plan.COMPARE.id: self._deleting.compare,
+            migrate_plan.REACH.id: self.reach,
+            restore_plan.CHECK.id: lambda run: self._arriving.check(run),
+            restore_plan.ARM.id: lambda run: self._arriving.arm(run),
+            restore_plan.CREATE.id: self.create,
+            restore_plan.START.id: self.start,
+            restore_plan.ACCOUNT.id: self.account,
+            restore_plan.DISARM.id: lambda run: self._arriving.disarm(run),
+            restore_plan.CHECKPOINT.id: lambda run: self._arriving.checkpoint(run),
+            migrate_plan.AGREE.id: self.agree,
+            delete_plan.DELETE.id: self.delete,
+            migrate_plan.OPEN.id: self.open,
+            delete_plan.GONE.id: self._deleting.gone,
+        }
+        self.script.tasks += [
+            Task(step, actions[step.id]) for step in plan.steps if step.id in actions
+        ]
+
+    @property
+    def _arriving(self) -> Restoring:
+        if self._restoring is None:
+            raise FluxstateError("the archive was not reached")
+        return self._restoring
+
+    def success(self) -> str:
+        """The sentence of the completed outcome."""
+        state = "started" if self._saving.started else "stopped, as it was"
+        return (
+            f"{self._seen.minicluster.ref} is now {self._target} with {self._target.size} pods: "
+            f"{self._saving.saved.words}; its queue is {state}"
+        )
+
+    async def close(self) -> None:
+        """Give back the sessions, the helper pod and the lock of the new name."""
+        try:
+            if self._restoring is not None:
+                await self._restoring.close()
+        finally:
+            await self._lease.release()
+            await self._world.close()
+
+    async def reach(self, run: Run) -> str:
+        """See the archive as the new one will: on its volume, sound, and with room for the jobs."""
+        if self._target.beside:
+            await self._lease.acquire()
+            self._lease.keep(run.problem)
+        run.remember("to", [self._target.ref.namespace, self._target.ref.name])
+        helper = await HelperPod.start(self._destination, self._target.manifest)
+        try:
+            saved, folder = self._saving.saved, folder_of(self._target.archive_path)
+            entry = await bring(self._world.files, helper.files, saved, folder, run.tell)
+            state_dir = self._destination.state_dir
+            async with fetch(helper.files, entry.path, state_dir, run.tell) as archive:
+                found = Source(entry, archive)
+                require_sound(found)
+                before = preview(archive, size=self._seen.minicluster.size)
+                after = preview(archive, size=self._target.size)
+        except BaseException:
+            await helper.remove()
+            raise
+        manifest = self._target.manifest
+        self._restoring = Restoring(self._destination, helper, found, manifest, self._timeout)
+        refused = migrate_plan.newly_refused(before, after)
+        self._require_agreed(refused)
+        if refused and self._target.beside:
+            # The scheduler refuses them only when the new queue is started, after the account.
+            run.problem(f"{len(refused)} jobs never fit there and end as FAILED, as agreed")
+        return f"{entry.path}: sha256 {archive.sha256[:12]}, every job fits as agreed"
+
+    def _require_agreed(self, refused: frozenset[int]) -> None:
+        more = refused - self._agreed
+        if more:
+            raise RefusedError(
+                f"{len(more)} jobs would come back FAILED on the new one, which was not agreed to",
+                safe="The old one still has them.",
+                advice="Choose a larger size.",
+            )
+
+    async def create(self, run: Run) -> str:
+        """Create it; beside a living one it is removed again when this does not end well."""
+        if self._target.beside:
+            run.undo(
+                f"the new MiniCluster {self._target.ref} is removed",
+                self._take_back,
+                f"Look whether {self._target} is there: delete it unless the old one is gone.",
+            )
+        text, cancelled = await uninterrupted(self._arriving.create(run))
+        if cancelled:
+            raise asyncio.CancelledError
+        return text
+
+    async def start(self, run: Run) -> str:
+        """Until its broker runs; beside a living one its queue must be stopped by then."""
+        text = await self._arriving.start(run)
+        queues = await self._arriving.world.queues()
+        running = [queue.name for queue in queues if queue.started]
+        if self._target.beside and running:
+            raise FluxstateError(
+                f"{queue_words(running)} came up started: its jobs would run on both sides",
+                advice="This flux-core does not restore stopped queues: migrate under the same "
+                "name instead.",
+            )
+        if not self._target.beside:
+            self._promise_to_open(run)
+        return text
+
+    async def account(self, run: Run) -> str:
+        """No job lost, and none refused beyond what was agreed to."""
+        text = await self._arriving.account(run)
+        if self._target.beside:
+            before = {job.id for job in self._saving.saved.jobs if job.result is not None}
+            refused = frozenset(one.job.id for one in self._arriving.refused)
+            self._require_agreed(refused - before)
+        return text
+
+    async def agree(self, run: Run) -> str:
+        """Directly before the delete: the old queue did not change, and the new one has it all."""
+        text = await self._deleting.compare(run)
+        await self._arriving.account(run)
+        return f"{text}; all of it is in the new one"
+
+    async def delete(self, run: Run) -> str:
+        """The point of no return: once it is under way, it is too late to stop."""
+        text, cancelled = await uninterrupted(self._delete(run))
+        task = asyncio.current_task()
+        if cancelled and task is not None:
+            task.uncancel()
+            text += "; too late to stop"
+        return text
+
+    async def _delete(self, run: Run) -> str:
+        before = list(run.undos)
+        text = await self._deleting.delete(run)
+        try:
+            if await is_alive(self._source, self._seen.minicluster.ref):
+                raise FluxstateError("the old one is still there", exit_code=ExitCode.UNKNOWN)
+        except FluxstateError:
+            run.undos[:] = before  # each of them looks first whether the old one is there
+            raise
+        saved = self._saving.saved.id
+        if self._target.beside:
+            self.script.safe = f"{self._target} has every job, and so has the archive {saved}."
+            self._promise_to_open(run)
+        else:
+            ref = self._target.ref
+            self.script.safe = (
+                f"The archive {saved} has every job. Should the new one not run: "
+                f"fluxstate-tui restore {ref.name} -n {ref.namespace} --archive {saved}"
+            )
+        return text
+
+    async def open(self, run: Run) -> str:
+        """Start the queues that were started; those that were stopped stay so."""
+        text = await self._open_queue()
+        if self._open is not None:
+            run.settled(self._open)
+        return text
+
+    def _promise_to_open(self, run: Run) -> None:
+        """Whatever happens from here on, the queue of the new one does not stay stopped."""
+        ref = self._target.ref
+        if self._saving.started:
+            self._open = run.undo(
+                f"the queue of {ref} is put back as it was",
+                self._open_queue,
+                f"Run: fluxstate-tui resume {ref.name} -n {ref.namespace}",
+            )
+
+    async def _open_queue(self) -> str:
+        world = self._arriving.world
+        enabled = [queue.name for queue in await world.queues()]
+        names = [name for name in self._saving.started if name in enabled]
+        missing = set(self._saving.started) - set(names)
+        if missing:
+            raise FluxstateError(f"it has no {queue_words(sorted(missing))}")
+        if not names:
+            return "was stopped before, stays stopped"
+        await world.start_queues(names)
+        text = await world.read_back_queues(names, started_now=True)
+        await world.kvs_sync()
+        return text
+
+    async def _take_back(self) -> str:
+        """Remove the new one, but never when the old one is going or gone."""
+        if not await is_alive(self._source, self._seen.minicluster.ref):
+            return f"kept, as the old one is gone; {await self._open_queue()}"
+        return await remove_target(self._destination, self._target)
