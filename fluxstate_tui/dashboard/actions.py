@@ -6,18 +6,15 @@ is there before the first paint.
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from fluxstate_tui.dashboard.connection import Connection
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.screens.actions import (
     Interrupted,
     JobDetail,
-    JobVerb,
     Kind,
     Operation,
     OutputLine,
@@ -25,16 +22,16 @@ from fluxstate_tui.screens.actions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
+
     from fluxstate_tui.archive.manifest import CatalogueEntry
     from fluxstate_tui.archive.reading import Reading
     from fluxstate_tui.archive.verify import Verdict
     from fluxstate_tui.dashboard.copies import ArchiveCopies
     from fluxstate_tui.dashboard.interruptions import Interruptions
-    from fluxstate_tui.flux.session import FluxSession
     from fluxstate_tui.operations.choices import Choices
-
-_URGENCY = {"hold": 0, "release": 16}
-SIGTERM = 15
+    from fluxstate_tui.screens.job_requests import JobAnswer, JobRequest
 
 
 class LiveActions:
@@ -93,62 +90,34 @@ class LiveActions:
 
     async def job_detail(self, ref: ClusterRef, job_id: int) -> JobDetail:
         """Eventlog, jobspec and output of one job, from the broker."""
-        session = self._connection.watched(ref).session()
-        info = await session.request("job.info", job=job_id, keys=["eventlog", "jobspec"])
-        from fluxstate_tui.model import eventlog
+        from fluxstate_tui.dashboard.job_reads import read_detail
 
-        return JobDetail(
-            events=tuple(eventlog.parse(str(info["eventlog"]).encode())),
-            jobspec=_decoded(info.get("jobspec")),
-            output=await _output(session, job_id),
-        )
+        return await read_detail(self._connection.watched(ref).session(), job_id)
+
+    def follow_output(
+        self, ref: ClusterRef, job_id: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[tuple[OutputLine, ...]]]:
+        """A job's output from its begin, live."""
+        from fluxstate_tui.dashboard.job_reads import follow_output
+
+        return follow_output(self._connection.watched(ref).session(), job_id)
 
     async def submit(self, ref: ClusterRef, request: SubmitRequest) -> tuple[int, ...]:
         """Submit jobs and return their ids."""
-        from fluxstate_tui.flux import submit
+        from fluxstate_tui.dashboard.submitting import submit_all
 
         self._refuse_read_only("submit")
-        session = self._connection.watched(ref).session()
-        wanted = (
-            submit.tutorial_loop()
-            if request.tutorial
-            else (
-                submit.SubmitOptions(
-                    command=request.command,
-                    ntasks=request.tasks,
-                    nnodes=request.nodes,
-                    copies=request.copies,
-                ),
-            )
-        )
-        ids: list[int] = []
-        for options in wanted:
-            try:
-                submitted = await submit.submit(session, options)
-            except ValueError as error:
-                raise FluxstateError(str(error), safe="Nothing was submitted.") from error
-            ids += submitted.ids
-            if submitted.errors:
-                raise FluxstateError(
-                    f"Flux refused {len(submitted.errors)} of the jobs: {submitted.errors[0]}",
-                    safe=f"{len(ids)} were submitted: {' '.join(map(f58, ids)) or 'none'}.",
-                )
-        return tuple(ids)
+        return await submit_all(self._connection.watched(ref).session(), request)
 
-    async def act_on_jobs(self, ref: ClusterRef, ids: tuple[int, ...], verb: JobVerb) -> str:
-        """Cancel, kill, hold or release jobs; says how many Flux took and why it refused others."""
-        from fluxstate_tui.flux.command import FluxFailed
+    async def act_on_jobs(
+        self, ref: ClusterRef, ids: tuple[int, ...], request: JobRequest
+    ) -> tuple[JobAnswer, ...]:
+        """Do it to each job; what was read back of each, or why Flux refused it."""
+        from fluxstate_tui.dashboard.job_acts import act
 
-        self._refuse_read_only(verb)
+        self._refuse_read_only(request.verb)
         session = self._connection.watched(ref).session()
-        refused: list[str] = []
-        for job_id in ids:
-            try:
-                await _act(session, job_id, verb)
-            except FluxFailed as error:
-                refused.append(f"{f58(job_id)}: {error.said}")
-        said = f"{verb}: Flux took {len(ids) - len(refused)} of {len(ids)}"
-        return f"{said}; refused {'; '.join(refused[:3])}" if refused else said
+        return await act(session, ids, request, self._connection.context.clock)
 
     async def refresh_archives(self, ref: ClusterRef) -> None:
         """Read the catalogue again; it comes back through the store."""
@@ -177,35 +146,3 @@ class LiveActions:
                 safe="Nothing was sent.",
             )
 
-
-async def _act(session: FluxSession, job_id: int, verb: JobVerb) -> None:
-    if verb == "cancel":
-        await session.request("job.cancel", job=job_id)
-    elif verb == "kill":
-        await session.request("job.kill", job=job_id, signal=SIGTERM)
-    else:
-        await session.request("job.urgency", job=job_id, urgency=_URGENCY[verb])
-
-
-async def _output(session: FluxSession, job_id: int) -> tuple[OutputLine, ...]:
-    """What it printed so far; a job that never ran has no output."""
-    from fluxstate_tui.flux.command import FluxFailed
-
-    try:
-        info = await session.request("job.info", job=job_id, keys=["guest.output"])
-    except FluxFailed:
-        return ()
-    from fluxstate_tui.archive.details import output
-
-    chunks = output(str(info["guest.output"]).encode())
-    return tuple(OutputLine(chunk.stream, chunk.rank, chunk.text) for chunk in chunks)
-
-
-def _decoded(jobspec: Any) -> dict[str, Any] | None:
-    if isinstance(jobspec, dict):
-        return jobspec
-    try:
-        decoded = json.loads(str(jobspec))
-    except ValueError:
-        return None
-    return decoded if isinstance(decoded, dict) else None

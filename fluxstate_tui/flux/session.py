@@ -7,6 +7,7 @@ process to try it on a Flux of one's own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -188,6 +189,10 @@ class FluxSession:
                 safe="It may have been carried out or not.",
                 advice="Look at its effect before you repeat it.",
             ) from None
+        except asyncio.CancelledError:
+            if do == "job.follow" and self._ended is None:
+                await self._unfollow(number)
+            raise
         finally:
             self._replies.pop(number, None)
             self._listeners.pop(number, None)
@@ -226,6 +231,13 @@ class FluxSession:
             raise CannotStart(why, None) from None
         if hello.protocol != PROTOCOL:
             raise CannotStart(f"it speaks protocol {hello.protocol}, we {PROTOCOL}", None)
+
+    async def _unfollow(self, followed: int) -> None:
+        """Nobody listens to that `job.follow` any more; its reply is not waited for."""
+        self._number += 1
+        wanted = {"id": self._number, "do": "job.unfollow", "args": {"request": followed}}
+        with contextlib.suppress(FluxstateError):
+            await self._stream.write(json.dumps(wanted).encode("ascii") + b"\n")
 
     async def _read(self) -> None:
         lines = LineReader()

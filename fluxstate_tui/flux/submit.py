@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fluxstate_tui.flux.session import FluxSession
-
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<unit>ms|[smhd]?)")
-_UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
 
 @dataclass(frozen=True, slots=True)
 class SubmitOptions:
@@ -113,14 +108,6 @@ def tutorial_loop(rounds: int = 5) -> tuple[SubmitOptions, ...]:
     whoami = SubmitOptions(command=("whoami",))
     pairs = [(replace(whoami, command=("sleep", str(i))), whoami) for i in range(1, rounds + 1)]
     return tuple(options for pair in pairs for options in pair)
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of a Flux Standard Duration (RFC 23): `90`, `1.5h`, `10m`. Raises ValueError."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"'{text}' is no duration: write 90s, 10m, 1.5h or 2d.")
-    return float(match["number"]) * _UNITS[match["unit"]]
 
 
 def parse_dependency(text: str) -> dict[str, Any]:

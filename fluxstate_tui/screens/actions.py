@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from fluxstate_tui.archive.manifest import CatalogueEntry
     from fluxstate_tui.archive.reading import Reading
     from fluxstate_tui.archive.verify import Verdict
@@ -132,7 +133,7 @@ class Actions(Protocol):
 
     def follow_output(
         self, ref: ClusterRef, job_id: int
-    ) -> AbstractAsyncContextManager[AsyncIterator[OutputLine]]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[tuple[OutputLine, ...]]]:
         """A job's output from its begin, live, until the job ends or the context is left."""
         ...
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.screens.actions import JobDetail
+from fluxstate_tui.screens.job_keys import JobKeys
 from fluxstate_tui.screens.job_life import life_rows
+from fluxstate_tui.screens.job_output import OutputTail
 from fluxstate_tui.screens.job_rows import (
     event_rows,
     fact_rows,
     head_parts,
-    output_rows,
 )
 from fluxstate_tui.screens.job_source import JobSource, LiveJob
 from fluxstate_tui.screens.live import LiveScreen
@@ -27,20 +29,27 @@ from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.panel import Panel
 
-REREAD_SECONDS = 3
+if TYPE_CHECKING:
+    from fluxstate_tui.model.reference import ClusterRef
+
+FOLLOW_AGAIN = 3.0
+PAINT_OUTPUT = 0.2
 
 
-class JobScreen(LiveScreen):
-    """Reads the details when it opens, when the job changes, and while it runs."""
+class JobScreen(JobKeys, LiveScreen):
+    """Reads the details when it opens and when the job changes; follows its output."""
 
     CSS_PATH = "inner.tcss"
     HELP_TEXT = (
         "One job. The bar is its life from submission to its end, with what each state took; "
-        "▲ marks exceptions. Events are counted in seconds since it was submitted. Output of a "
-        "running job is read again every few seconds."
+        "▲ marks exceptions. Events are counted in seconds since it was submitted. Output comes as "
+        "it is written; f goes to its end and stays there until you scroll up."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "menu", "actions", id="job.menu"),
         Binding("c", "cancel", "cancel job", id="job.cancel"),
+        Binding("h", "hold", "hold/release", id="job.hold"),
+        Binding("f", "follow", "follow output", id="job.follow"),
         Binding("escape", "app.pop_screen", "back", id="job.back", key_display="esc"),
     ]
 
@@ -48,7 +57,8 @@ class JobScreen(LiveScreen):
         super().__init__(services)
         self.source = source
         self._detail: JobDetail | None = None
-        self._ticks = 0
+        self._tail: OutputTail | None = None
+        self._output_dirty = False
 
     def body(self) -> Iterable[Widget]:
         """Head line, and everything else in one scrolling column."""
@@ -56,8 +66,9 @@ class JobScreen(LiveScreen):
         with_scroll = VerticalScroll(
             Panel(id="job-facts"),
             Panel(id="job-life", classes="block"),
-            Panel(id="job-output", classes="block"),
             Panel(id="job-events", classes="block"),
+            Panel(id="job-trouble"),
+            Panel(id="job-output", classes="block"),
             id="job-scroll",
         )
         yield with_scroll
@@ -78,6 +89,8 @@ class JobScreen(LiveScreen):
         super().on_mount()
         self.query_one("#job-scroll").focus()
         self._reread()
+        in_background(self, self._follow, "output")
+        self.set_interval(PAINT_OUTPUT, self._show_output)
 
     def show_all(self) -> None:
         """The job as it is now."""
@@ -91,14 +104,12 @@ class JobScreen(LiveScreen):
         if detail is None:
             self.query_one("#job-life", Panel).say([[("Reading …", "$muted")]])
             return
-        if detail.trouble:
-            self.query_one("#job-output", Panel).say([[(detail.trouble, "$state-warn")]])
+        trouble = self.query_one("#job-trouble", Panel)
+        trouble.display = bool(detail.trouble)
+        trouble.say([[(detail.trouble, "$state-warn")]])
         width = max(8, min(100, self.size.width - 4))
         lines = life_rows(job, detail.events, now, width)
         self.query_one("#job-life", Panel).say(lines, "LIFE")
-        if not detail.trouble or detail.output:
-            output = output_rows(detail) or [(("No output.", "$muted"),)]
-            self.query_one("#job-output", Panel).say(output, "OUTPUT")
         self.query_one("#job-events", Panel).say(event_rows(detail.events), "EVENTS")
 
     def show_changes(self, changes: Changes) -> None:
@@ -110,32 +121,25 @@ class JobScreen(LiveScreen):
                 self._reread()
 
     def tick(self) -> None:
-        """A running job grows older, and writes."""
+        """A running job grows older."""
         super().tick()
         job = self.source.job()
         if job is not None and job.state.running and isinstance(self.source, LiveJob):
-            self._ticks += 1
-            if self._ticks % REREAD_SECONDS == 0:
-                self._reread()
             self.show_all()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only a live job that is not over can be cancelled."""
-        if action != "cancel":
-            return True
-        if not isinstance(self.source, LiveJob):
-            return False
-        job = self.source.job()
-        over = job is None or not (job.state.pending or job.state.running)
-        return None if over or self.services.read_only else True
+    @property
+    def acts_on(self) -> ClusterRef | None:
+        """The MiniCluster of a live job; a job of an archive stays as it is."""
+        return self.source.ref if isinstance(self.source, LiveJob) else None
 
-    def action_cancel(self) -> None:
-        """Ask whether this job shall be cancelled."""
-        from fluxstate_tui.screens.job_dialog import cancel_jobs
-
+    def job_targets(self) -> tuple[Job, ...]:
+        """This job."""
         job = self.source.job()
-        if isinstance(self.source, LiveJob) and job is not None:
-            cancel_jobs(self.app, self.services, self.source.ref, (job,))
+        return (job,) if job is not None else ()
+
+    def action_follow(self) -> None:
+        """To the end of the output, and stay there until somebody scrolls up."""
+        self.query_one("#job-scroll", VerticalScroll).anchor()
 
     def _reread(self) -> None:
         in_background(self, self._read, "detail")
@@ -146,4 +150,36 @@ class JobScreen(LiveScreen):
         except FluxstateError as error:
             known = self._detail or JobDetail()
             self._detail = JobDetail(known.events, known.jobspec, known.output, error.message)
+        self._output_dirty = True
         self.show_all()
+
+    async def _follow(self) -> None:
+        """Until the job has ended; a lost stream is taken up again, from the begin."""
+        while True:
+            try:
+                following = self.source.follow()
+                if following is None:
+                    return
+                async with following as pieces:
+                    tail = OutputTail()
+                    async for some in pieces:
+                        tail.add(some)
+                        self._tail, self._output_dirty = tail, True
+                return
+            except FluxstateError:
+                # What was read with the details is shown meanwhile; the header says what is lost.
+                await self.services.clock.sleep(FOLLOW_AGAIN)
+
+    def _show_output(self) -> None:
+        """A few times a second at most, however fast it is written."""
+        if not self._output_dirty or self._detail is None or not self.seen:
+            return
+        self._output_dirty = False
+        tail = self._tail
+        if tail is None:
+            tail = OutputTail()
+            tail.add(self._detail.output)
+        rows = tail.rows()
+        if not rows and self._detail.trouble:
+            return
+        self.query_one("#job-output", Panel).say(rows or [(("No output.", "$muted"),)], "OUTPUT")

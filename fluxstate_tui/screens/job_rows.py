@@ -14,11 +14,8 @@ from fluxstate_tui.screens.job_columns import ending, info_text, user_text
 from fluxstate_tui.widgets.job_words import job_word
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.panel import Row, pairs
-from fluxstate_tui.widgets.plain import visible_lines
 from fluxstate_tui.widgets.tones import color
 from fluxstate_tui.widgets.words import duration, plural
-
-MAX_OUTPUT = 200_000
 
 
 def head_parts(job: Job, now: float) -> list[Part]:
@@ -73,26 +70,6 @@ def event_rows(events: Sequence[Event]) -> list[Row]:
         )
         for event in events[-200:]
     ]
-
-
-def output_rows(detail: JobDetail) -> list[Row]:
-    """What the tasks wrote; stderr and the rank are marked. Only the end of a long output."""
-    rows: list[Row] = []
-    ranks = {line.rank for line in detail.output}
-    total = sum(len(line.text) for line in detail.output)
-    skip = max(0, total - MAX_OUTPUT)
-    if skip:
-        rows.append(((f"… {skip} characters before this are not shown", "$muted"),))
-    for line in detail.output:
-        text = line.text[skip:] if skip else line.text
-        skip = max(0, skip - len(line.text))
-        if not text:
-            continue
-        lines = visible_lines(text.removesuffix("\n"), MAX_OUTPUT)
-        tag = f"{line.rank}: " if len(ranks) > 1 else ""
-        style = "$state-warn" if line.stream == "stderr" else ""
-        rows += [((tag, "$muted"), (one, style)) for one in lines]
-    return rows
 
 
 def _asks(job: Job) -> str:

@@ -10,6 +10,9 @@ from fluxstate_tui.model.job import Job
 from fluxstate_tui.screens.actions import JobDetail, OutputLine
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
+
     from fluxstate_tui.archive.reader import ArchivedJob
     from fluxstate_tui.model.reference import ClusterRef
     from fluxstate_tui.screens.services import Services
@@ -33,6 +36,10 @@ class JobSource(Protocol):
 
     async def detail(self) -> JobDetail:
         """Eventlog, jobspec and output. Raises FluxstateError."""
+        ...
+
+    def follow(self) -> AbstractAsyncContextManager[AsyncIterator[tuple[OutputLine, ...]]] | None:
+        """Its output live, None where nothing can come any more. Raises FluxstateError."""
         ...
 
 
@@ -64,6 +71,10 @@ class LiveJob:
         """As Flux tells it now."""
         return await self.services.actions.job_detail(self.ref, self.id)
 
+    def follow(self) -> AbstractAsyncContextManager[AsyncIterator[tuple[OutputLine, ...]]]:
+        """From its begin, until the job ends."""
+        return self.services.actions.follow_output(self.ref, self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class JobOfArchive:
@@ -85,6 +96,9 @@ class JobOfArchive:
     async def detail(self) -> JobDetail:
         """Read from the archive, away from the screen's own thread."""
         return await asyncio.to_thread(self._read)
+
+    def follow(self) -> None:
+        """An archive does not change."""
 
     def _read(self) -> JobDetail:
         broken = "Parts of this job are damaged in the archive."

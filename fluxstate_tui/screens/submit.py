@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Checkbox, Input
 
 from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.model.duration import parse_duration
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.screens.actions import SubmitRequest
 from fluxstate_tui.screens.dialog import Dialog
@@ -26,8 +27,14 @@ FIELDS = (
     ("command", "command", "sleep 30", ""),
     ("tasks", "tasks", "1", "-n"),
     ("nodes", "nodes", "Flux decides", "-N"),
-    ("copies", "copies", "1", "--cc"),
+    ("cores", "cores", "1 per task", "-c"),
+    ("limit", "time limit", "none; 90s 10m 1.5h 2d", "-t"),
+    ("name", "name", "that of the command", "--job-name"),
+    ("queue", "queue", "the default queue", "-q"),
+    ("dependency", "depends on", "afterok:ƒ2Kf9, begin-time:…", "--dependency"),
+    ("copies", "how many", "1", "--cc"),
 )
+NUMBERS = ("tasks", "nodes", "cores", "copies")
 
 
 class SubmitMistakeError(ValueError):
@@ -53,7 +60,7 @@ class SubmitDialog(Dialog[None]):
             title, hint = Line(classes="dialog-label"), Line(classes="dialog-hint")
             title.say([(label, "$muted")])
             hint.say([(flag, "$muted")])
-            kind = "text" if name == "command" else "integer"
+            kind = "integer" if name in NUMBERS else "text"
             entry = Input(placeholder=placeholder, id=name, type=kind, compact=True)  # type: ignore[arg-type]
             yield Horizontal(title, entry, hint, classes="dialog-row")
         loop = Checkbox(
@@ -99,14 +106,32 @@ class SubmitDialog(Dialog[None]):
         if not command:
             raise SubmitMistakeError("Write a command, for example sleep 30.")
         return SubmitRequest(
-            command, self._number("tasks") or 1, self._number("nodes"), self._number("copies") or 1
+            command,
+            self._number("tasks") or 1,
+            self._number("nodes"),
+            self._number("copies") or 1,
+            cores=self._number("cores") or 1,
+            limit=self._limit(),
+            name=self._text("name"),
+            queue=self._text("queue"),
+            dependencies=tuple(self._text("dependency").replace(",", " ").split()),
         )
 
+    def _text(self, name: str) -> str:
+        return self.query_one(f"#{name}", Input).value.strip()
+
+    def _limit(self) -> float:
+        text = self._text("limit")
+        try:
+            return parse_duration(text) if text else 0.0
+        except ValueError as error:
+            raise SubmitMistakeError(str(error)) from error
+
     def _number(self, name: str) -> int | None:
-        text = self.query_one(f"#{name}", Input).value.strip()
+        text = self._text(name)
         if not text:
             return None
-        if not text.isdigit() or int(text) < 1:
+        if not (text.isascii() and text.isdigit()) or int(text) < 1:
             raise SubmitMistakeError(f"{name} must be a number from 1 on.")
         return int(text)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,27 +11,25 @@ from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.screens.group_columns import GROUP_COLUMNS, GROUP_FIELDS, GROUPINGS
 from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS, activity
+from fluxstate_tui.screens.job_keys import JobKeys
 from fluxstate_tui.screens.queue_parts import history_parts, queue_parts
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.view import View
 from fluxstate_tui.store import Changes, Summary
 from fluxstate_tui.store.groups import Group, group_jobs
 from fluxstate_tui.store.picture import ClusterPicture
-from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.table import Table
 
-if TYPE_CHECKING:
-    from fluxstate_tui.screens.actions import JobVerb
 
-
-class QueueView(View):
+class QueueView(JobKeys, View):
     """Jobs, newest first until sorted otherwise, and the queue in one line above them."""
 
     label = "Queue"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "job", id="queue.open", key_display="↵"),
+        Binding("a", "menu", "actions", id="queue.menu"),
         Binding("c", "cancel", "cancel job", id="queue.cancel"),
         Binding("h", "hold", "hold/release", id="queue.hold"),
         Binding("g", "group", "group", id="queue.group"),
@@ -129,42 +126,20 @@ class QueueView(View):
         if self.grouped_by is not None and self.picture is not None:
             self.groups.show(group_jobs(self.picture.jobs.values(), GROUPINGS[self.grouped_by]))
 
-    def action_cancel(self) -> None:
-        """Ask whether the marked jobs, or the one under the cursor, shall be cancelled."""
-        jobs = self._targets()
-        if jobs:
-            from fluxstate_tui.screens.job_dialog import cancel_jobs
+    @property
+    def acts_on(self) -> ClusterRef:
+        """This MiniCluster."""
+        return self.ref
 
-            cancel_jobs(self.app, self.services, self.ref, jobs)
-
-    def action_hold(self) -> None:
-        """Hold the marked jobs, or the one under the cursor; release them if all are held."""
-        waiting = tuple(job for job in self._targets() if job.state.pending)
-        if waiting:
-            from fluxstate_tui.screens.job_dialog import act_on_jobs
-
-            verb: JobVerb = "release" if all(job.urgency == 0 for job in waiting) else "hold"
-            work = partial(act_on_jobs, self.services, self.ref, waiting, verb)
-            in_background(self, work, "hold")
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only jobs that are not over can be cancelled, and only those that wait be held."""
-        targets = self._targets() if action in ("cancel", "hold") else ()
-        if action == "cancel":
-            return True if targets and not self.services.read_only else None
-        if action == "hold":
-            waiting = any(job.state.pending for job in targets)
-            return True if waiting and not self.services.read_only else None
-        return True
-
-    def _targets(self) -> tuple[Job, ...]:
+    def job_targets(self) -> tuple[Job, ...]:
+        """The marked jobs, or the one under the cursor."""
         picture = self.picture
         key = self.table.grid.cursor_key
         if picture is None or key is None or self.grouped_by is not None:
             return ()
         ids = self.table.grid.marked or {key}
         jobs = (picture.jobs.get(job_id) for job_id in sorted(ids))
-        return tuple(j for j in jobs if j is not None and (j.state.pending or j.state.running))
+        return tuple(job for job in jobs if job is not None)
 
     def _cluster_now(self) -> float:
         now = self.services.clock.now()

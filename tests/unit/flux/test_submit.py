@@ -7,9 +7,9 @@ import pytest
 from fluxstate_tui.flux.submit import (
     SubmitOptions,
     parse_dependency,
-    parse_duration,
     tutorial_loop,
 )
+from fluxstate_tui.model.duration import parse_duration
 from fluxstate_tui.model.jobspec import counts, duration, job_name
 
 

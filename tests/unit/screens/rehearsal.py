@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from fluxstate_tui.archive.manifest import CatalogueEntry
@@ -26,11 +27,11 @@ from fluxstate_tui.operations.plan import (
 from fluxstate_tui.screens.actions import (
     Interrupted,
     JobDetail,
-    JobVerb,
     Kind,
     OutputLine,
     SubmitRequest,
 )
+from fluxstate_tui.screens.job_requests import JobAnswer, JobRequest
 from tests.unit.screens.feed import NOW
 
 STEPS = {
@@ -106,6 +107,10 @@ class RehearsedActions:
         self.gate: asyncio.Event | None = None
         self.refusal: FluxstateError | None = None
         self.archives: dict[str, Path] = {}
+        self.requests: list[JobRequest] = []
+        self.refuses: dict[int, str] = {}
+        self.following = 0
+        self.writes: asyncio.Queue[tuple[OutputLine, ...]] = asyncio.Queue()
         self.left_behind: tuple[Interrupted, ...] = ()
         self.looked = 0
         self.detail = JobDetail(
@@ -141,10 +146,34 @@ class RehearsedActions:
         self._ask("submit", request)
         return tuple(range(1, request.copies + 1))
 
-    async def act_on_jobs(self, ref: ClusterRef, ids: tuple[int, ...], verb: JobVerb) -> str:
-        """A sentence."""
-        self._ask(verb, ids)
-        return f"{len(ids)} jobs: {verb}"
+    async def act_on_jobs(
+        self, ref: ClusterRef, ids: tuple[int, ...], request: JobRequest
+    ) -> tuple[JobAnswer, ...]:
+        """Flux takes everything but what the test says that it refuses."""
+        self._ask(request.verb, ids)
+        self.requests.append(request)
+        return tuple(
+            JobAnswer(job_id, job_id not in self.refuses, self.refuses.get(job_id, "read back"))
+            for job_id in ids
+        )
+
+    @asynccontextmanager
+    async def follow_output(
+        self, ref: ClusterRef, job_id: int
+    ) -> AsyncIterator[AsyncIterator[tuple[OutputLine, ...]]]:
+        """The output of the detail, then what the test writes, until it writes nothing."""
+        self.following += 1
+
+        async def pieces() -> AsyncGenerator[tuple[OutputLine, ...], None]:
+            yield self.detail.output
+            while some := await self.writes.get():
+                yield some
+
+        async with aclosing(pieces()) as made:
+            try:
+                yield made
+            finally:
+                self.following -= 1
 
     async def refresh_archives(self, ref: ClusterRef) -> None:
         """Remember that it was asked."""

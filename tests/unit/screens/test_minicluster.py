@@ -27,7 +27,7 @@ async def test_enter_goes_in_and_escape_goes_back(size: tuple[int, int]) -> None
         await see(pilot, "12 pending")
         await see(pilot, "◌ SCHED")
         await pilot.press("escape")
-        await see(pilot, "done-last-week")
+        await see(pilot, "done-last-we")
 
 
 async def test_a_job_that_starts_is_seen_to_run_without_a_key_press() -> None:
@@ -233,7 +233,7 @@ async def test_a_waiting_job_is_held_and_released_and_a_running_one_is_not() -> 
         await pilot.press(*["down"] * 6)
         await see(pilot, f"▌ {f58(waiting.id)}")
         await pilot.press("h")
-        await see(pilot, "1 jobs: hold")
+        await see(pilot, "read back")
         app.services.store.take(e.JobsChanged(SAMPLE, (replace(waiting, urgency=0),), NOW))
         await see(pilot, "held")
         await pilot.press("h")

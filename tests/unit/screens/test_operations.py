@@ -46,7 +46,7 @@ async def test_nothing_happens_before_consent_and_the_focus_is_on_cancel() -> No
         await see(pilot, "Save the queue?")
         assert "○ Stop the queue" in screen_text(app)
         await pilot.press("enter")
-        await see(pilot, "done-last-week")
+        await see(pilot, "done-last-we")
         assert app.services.runs == {}
 
 
@@ -220,6 +220,6 @@ async def test_the_tutorials_loop_is_one_choice() -> None:
     actions = RehearsedActions()
     app = make_app(actions=actions)
     async with app.run_test(size=SMALL) as pilot:
-        await pilot.press("down", "n", "tab", "tab", "tab", "tab", "space", "enter")
+        await pilot.press("down", "n", *["tab"] * 9, "space", "enter")
         await until(pilot, lambda: bool(actions.asked))
         assert actions.asked == [("submit", SubmitRequest(tutorial=True))]
