@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fluxstate_tui.archive import details, names
 from fluxstate_tui.archive.assembly import Assembly
 from fluxstate_tui.archive.collecting import without_collector
@@ -37,8 +39,7 @@ class ReadingCancelledError(FluxstateError):
     exit_code = ExitCode.INTERRUPTED
 
 
-@dataclass(frozen=True, slots=True)
-class ArchivedJob:
+class ArchivedJob(msgspec.Struct, frozen=True, gc=False):
     """A job with all that the archive holds about it. `partial` says that something was broken."""
 
     job: Job

@@ -24,14 +24,15 @@ def job_to_json(job: Job, now: float | None = None) -> dict[str, Any]:
     """
     out: dict[str, Any] = {}
     for key in _TIMES:
-        _put(out, key, getattr(job, key))
+        if value := getattr(job, key):
+            out[key] = value
     out["duration"] = job.duration
     _put(out, "expiration", job.expiration)
     for key in _TEXTS:
-        _put(out, key, getattr(job, key))
+        if value := getattr(job, key):
+            out[key] = value
     for key in _NUMBERS:
-        value = getattr(job, key)
-        if value is not None:
+        if (value := getattr(job, key)) is not None:
             out[key] = value
     _put(out, "ranks", job.ranks)
     _put(out, "nodelist", job.nodelist)
