@@ -13,6 +13,7 @@ from itertools import accumulate
 
 from fluxstate_tui.archive.timeline import Interval, NodeRow
 from fluxstate_tui.model.job import JobResult
+from fluxstate_tui.model.steps import in_order
 
 _BAD = (JobResult.FAILED, JobResult.TIMEOUT)
 
@@ -26,8 +27,8 @@ class Spans:
     """Stretches of time that may overlap: how many there are in a cell, and how full it is."""
 
     def __init__(self, begins: Iterable[float], ends: Iterable[float]) -> None:
-        self._begins = array("d", sorted(begins))
-        self._ends = array("d", sorted(ends))
+        self._begins: array[float] = array("d", in_order(begins))
+        self._ends: array[float] = array("d", in_order(ends))
         self._begun = array("d", accumulate(self._begins, initial=0.0))
         self._ended = array("d", accumulate(self._ends, initial=0.0))
 

@@ -6,6 +6,7 @@ Measured with flux-core 0.88 and sched-simple; Fluxion may leave an impossible j
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -83,7 +84,8 @@ class RestorePreview:
     @property
     def counts(self) -> dict[Fate, int]:
         """How many jobs of each fate, in a fixed order, only those that occur."""
-        return {fate: len(self.of(fate)) for fate in Fate if self.of(fate)}
+        found = Counter(one.fate.value for one in self.jobs)  # an enum's own hash is slow
+        return {fate: found[fate.value] for fate in Fate if found[fate.value]}
 
     def lines(self) -> tuple[str, ...]:
         """The preview for people, one fact per line, without markup."""

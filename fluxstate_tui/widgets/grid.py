@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from fluxstate_tui.store.still import StillSelection
+from fluxstate_tui.store.still import NotWantedError, StillSelection
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.columns import Column
 from fluxstate_tui.widgets.grid_painter import GridPainter
@@ -85,6 +85,8 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         self._now = now
         self._natural = natural
         self._still = still
+        self._orderings = 0
+        self._all: Mapping[K, R] = {}
         self._empty = empty
         self._cursor: K | None = None
         self._line = 0
@@ -104,7 +106,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
 
     def show(self, rows: Mapping[K, R]) -> None:
         """Show these rows; order, filter and, where possible, the cursor stay."""
-        self.selection.rows = rows
+        self.selection.rows = self._all = rows
         self._reselect()
 
     async def show_in_thread(self, rows: Mapping[K, R]) -> None:
@@ -112,14 +114,20 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
 
         Only for a grid that is `still`: its owner never changes the mapping.
         """
-        wanted, chosen = self.selection, self.selection.chosen
-        selection = await asyncio.to_thread(wanted.of, rows)
-        if wanted.chosen != chosen:
-            wanted.rows = rows
-            self._reselect()  # the user chose another order meanwhile
+        self._orderings += 1
+        self._all = rows
+        mine, old = self._orderings, self.selection
+        try:
+            new = await asyncio.to_thread(old.of, rows, lambda: mine == self._orderings)
+        except NotWantedError:
             return
-        self.selection = selection
+        if new.chosen != old.chosen:
+            self._reselect()  # chosen after the last look
+            return
+        self.selection = new
         self._reselected()
+        if len(old) > MANY:
+            await asyncio.to_thread(old.let_go)
 
     def patch(self, changed: Iterable[K]) -> None:
         """Some rows are new, changed or gone from the mapping that was given to `show`."""
@@ -227,10 +235,11 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
     # Cursor and scrolling ------------------------------------------------------------------
 
     def _reselect(self) -> None:
-        rows = self.selection.rows
-        if self._still and len(rows) > MANY:
-            in_background(self, lambda: self.show_in_thread(rows), "reselect")
-            return
+        if self._still:
+            rows = self.selection.rows = self._all
+            if len(rows) > MANY:
+                in_background(self, lambda: self.show_in_thread(rows), "reselect")
+                return
         self.selection.rebuild()
         self._reselected()
 

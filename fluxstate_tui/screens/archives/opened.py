@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.archive.findings import Finding, Kind
 from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.model.job import Job
+from fluxstate_tui.model.steps import stretches
 from fluxstate_tui.store.picture import JobCounts
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.words import moment
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.reference import ClusterRef
 
 Load = Callable[[Reading], Awaitable["Verdict"]]
-
-# Counting is done in C, which lets no other thread go on: in stretches of about 10 ms.
-_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ def prepare(
 def count(jobs: Iterable[Job]) -> JobCounts:
     """Pending, running, done and failed jobs, of any number of them."""
     whole = JobCounts()
-    for some in _stretches(iter(jobs)):
+    for some in stretches(jobs):
         part = JobCounts()
         part.recount(some)
         whole.pending += part.pending
@@ -88,8 +85,3 @@ def _verify(path: Path, reading: Reading) -> Verdict:
         return verdict
     finding = Finding(Kind.DAMAGED, "its manifest", trouble)
     return replace(verdict, findings=(*verdict.findings, finding))
-
-
-def _stretches(jobs: Iterator[Job]) -> Iterator[tuple[Job, ...]]:
-    while some := tuple(islice(jobs, _AT_ONCE)):
-        yield some

@@ -59,6 +59,7 @@ class PreviewScreen(LiveScreen):
         resources = opened.verdict.archive.resources
         self.room = Room(resources.nnodes if resources is not None else 1)
         self.found: RestorePreview | None = None
+        self.counts: dict[Fate, int] = {}
         self._only: Fate | None = None
         self.table: Table[int, JobFate] = Table(
             FATE_COLUMNS, FATE_FIELDS, natural=fate_order, still=True
@@ -109,7 +110,7 @@ class PreviewScreen(LiveScreen):
 
     def action_fate(self) -> None:
         """Only the jobs of the next fate that occurs; after the last one all again."""
-        fates: list[Fate | None] = [None, *(self.found.counts if self.found else {})]
+        fates: list[Fate | None] = [None, *self.counts]
         at = fates.index(self._only) if self._only in fates else 0
         self._only = only = fates[(at + 1) % len(fates)]
         self.table.grid.filter_by(None if only is None else lambda one: one.fate is only)
@@ -127,12 +128,12 @@ class PreviewScreen(LiveScreen):
     async def _think(self) -> None:
         archive, room = self.opened.verdict.archive, self.room
 
-        def think() -> tuple[RestorePreview, dict[int, JobFate]]:
+        def think() -> tuple[RestorePreview, dict[Fate, int], dict[int, JobFate]]:
             with without_collector():
                 found = preview(archive, size=room.size, cores=room.cores, uid=room.uid)
-                return found, {one.job.id: one for one in found.jobs}
+                return found, found.counts, {one.job.id: one for one in found.jobs}
 
-        found, rows = await Reading().in_thread(think)
+        found, self.counts, rows = await Reading().in_thread(think)
         self.found = found
         self.table.say_when_empty("The archive holds no job: the queue comes up empty.")
         await self.table.show_in_thread(rows)
@@ -144,5 +145,5 @@ class PreviewScreen(LiveScreen):
 
     def _show_counts(self) -> None:
         if self.found is not None:
-            rows = [*count_rows(self.found, self._only), *queue_rows(self.found)]
+            rows = [*count_rows(self.counts, self._only), *queue_rows(self.found)]
             self.query_one("#preview-counts", Panel).say(rows)

@@ -55,9 +55,8 @@ def size_parts(room: Room, opened: Opened, found: RestorePreview | None) -> list
     return parts
 
 
-def count_rows(found: RestorePreview, only: Fate | None) -> list[Row]:
+def count_rows(counts: dict[Fate, int], only: Fate | None) -> list[Row]:
     """How many jobs of each fate; the one that the table shows alone is marked."""
-    counts = found.counts
     rows: list[Row] = []
     for fate in sorted(counts, key=_ORDER.__getitem__):
         word, chosen = FATES[fate], fate is only

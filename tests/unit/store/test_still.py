@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
+from fluxstate_tui.model.steps import in_order, let_go
 from fluxstate_tui.store.selection import Selection
-from fluxstate_tui.store.still import StillSelection, in_order
+from fluxstate_tui.store.still import NotWantedError, StillSelection
 
 
 def test_sorting_in_short_steps_gives_the_same_order() -> None:
@@ -29,3 +32,15 @@ def test_a_selection_made_in_steps_is_the_one_made_at_once() -> None:
         ]
         some = made.key_at(1234)
         assert made.index_of(some) == 1234
+
+
+def test_what_is_not_wanted_any_more_is_not_finished() -> None:
+    empty: StillSelection[int, int] = StillSelection({})
+    with pytest.raises(NotWantedError):
+        empty.of({number: number for number in range(45_000)}, lambda: False)
+
+
+def test_a_list_is_let_go_in_steps() -> None:
+    numbers = list(range(45_000))
+    let_go(numbers)
+    assert not numbers
