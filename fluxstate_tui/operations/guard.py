@@ -62,7 +62,8 @@ class Guard:
         while True:
             session = self._session()
             if session is None:
-                self._tell(self._troubled("the broker cannot be asked"))
+                if self.state.last is not None:  # one that never ran has nothing to guard yet
+                    self._tell(self._troubled("the broker cannot be asked"))
                 await self._clock.sleep(min(WAIT_SECONDS, self._every))
                 continue
             try:
