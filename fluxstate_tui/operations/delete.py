@@ -44,6 +44,10 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
             await world.close()
             world = None
         seen = unreachable(await read_minicluster(context, ref), context.clock.now(), error)
+    except BaseException:
+        if world is not None:
+            await world.close()
+        raise
     try:
         cover, saved = await find_cover(context, world, seen)
         planned = steps.plan(seen, cover, choices)
