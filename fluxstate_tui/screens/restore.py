@@ -12,6 +12,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.screens.dialog import Dialog
@@ -32,6 +33,7 @@ class RestoreDialog(Dialog[Choices]):
         Binding("enter", "plan", "plan it", id="restore.plan", key_display="↵", priority=True),
         Binding("plus", "resize(1)", "one node more", id="restore.more", key_display="+"),
         Binding("minus", "resize(-1)", "one less", id="restore.less", key_display="-"),
+        Binding("v", "look", "every job", id="restore.look", tooltip="What becomes of every job"),
     ]
 
     def __init__(self, services: Services, chosen: Summary) -> None:
@@ -78,6 +80,25 @@ class RestoreDialog(Dialog[Choices]):
         """One node more or less, never none."""
         size = self.query_one("#size", Input)
         size.value = str(max(1, (self._wanted_size() or self.summary.size) + step))
+
+    def action_look(self) -> None:
+        """Show what would become of every job."""
+        in_background(self, self._look, "look")
+
+    async def _look(self) -> None:
+        from fluxstate_tui.screens.archives.opened import prepare
+        from fluxstate_tui.screens.archives.preview import PreviewScreen
+
+        entry, ref, reading = self._entry(), self.summary.ref, Reading()
+        if entry is None:
+            return
+        try:
+            verdict = await self.services.actions.open_archive(ref, entry, reading)
+        except FluxstateError as error:
+            self.services.tell(f"{error.message} {error.advice}", "Not read", "error")
+            return
+        opened = await reading.in_thread(lambda: prepare(entry.id, verdict, ref))
+        self.app.push_screen(PreviewScreen(self.services, opened, self._wanted_size()))
 
     def action_plan(self) -> None:
         """Go on to the plan; nothing happens yet."""

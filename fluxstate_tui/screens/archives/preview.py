@@ -53,11 +53,11 @@ class PreviewScreen(LiveScreen):
         ),
     ]
 
-    def __init__(self, services: Services, opened: Opened) -> None:
+    def __init__(self, services: Services, opened: Opened, size: int | None = None) -> None:
         super().__init__(services)
         self.opened = opened
         resources = opened.verdict.archive.resources
-        self.room = Room(resources.nnodes if resources is not None else 1)
+        self.room = Room(size or (resources.nnodes if resources is not None else 1))
         self.found: RestorePreview | None = None
         self.counts: dict[Fate, int] = {}
         self._only: Fate | None = None

@@ -6,8 +6,10 @@ import pytest
 
 from fluxstate_tui.screens.archives.preview import PreviewScreen
 from tests.unit.archive import given
+from tests.unit.screens import feed
 from tests.unit.screens.archives.opening import opened
-from tests.unit.screens.stage import LARGE, SIZES, SMALL, screen_text, see, until
+from tests.unit.screens.rehearsal import RehearsedActions
+from tests.unit.screens.stage import LARGE, SIZES, SMALL, make_app, screen_text, see, until
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -70,3 +72,18 @@ async def test_a_truncated_archive_is_warned_about() -> None:
     async with opened(given.path("truncated"), SMALL, ("v",)) as pilot:
         await see(pilot, "Flux cannot restore this archive, its broker would exit")
         await see(pilot, "▲ PARTIAL")
+
+
+async def test_the_restore_dialog_shows_what_becomes_of_every_job() -> None:
+    actions = RehearsedActions()
+    newest = max(feed.catalogue(), key=lambda entry: entry.modified)
+    actions.archives[newest.id] = given.path("mixed")
+    app = make_app(actions=actions)
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.press("down", "r")
+        await see(pilot, newest.id)
+        await pilot.press("plus", "v")
+        await until(pilot, lambda: isinstance(app.screen, PreviewScreen))
+        await see(pilot, "7  start at once")
+        await pilot.press("escape")
+        await see(pilot, "Restore flux-sample")
