@@ -20,6 +20,7 @@ COMMAND_MODULES = (
     "get",
     "submit",
     "operate",
+    "migrate",
     "archive",
     "catalogue",
     "history",

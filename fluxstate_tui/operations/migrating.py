@@ -117,6 +117,7 @@ class Migrating:
         if self._target.beside:
             await self._lease.acquire()
             self._lease.keep(run.problem)
+        run.remember("open", list(self._saving.started))
         run.remember("to", [self._target.ref.namespace, self._target.ref.name])
         helper = await HelperPod.start(self._destination, self._target.manifest)
         try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.errors import NotFound
+from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.audited import audited
 from fluxstate_tui.operations.context import OperationContext
@@ -45,16 +46,48 @@ async def look(context: OperationContext, record: Record) -> Finding:
         finally:
             await world.close()
     except NotFound:
+        going_to = arrival(record)
+        if going_to is not None:
+            return await look(context, replace(record, target=going_to))
         return Finding(record, (first, "That MiniCluster does not exist any more."))
     except FluxstateError as error:
         return Finding(record, (first, f"It cannot be asked now: {error.message}."))
     return judge(record, seen, first)
 
 
+def arrival(record: Record) -> ClusterRef | None:
+    """Where a migration was going to, None when it is no migration or this is that place."""
+    to = record.facts.get("to")
+    if record.operation != "migrate" or not to:
+        return None
+    namespace, name = to
+    there = ClusterRef(namespace, name, "")
+    return None if there == record.target else there
+
+
+def _arrived(record: Record, seen: Observation, first: str) -> Finding | None:
+    """A migration whose old MiniCluster is gone: this is the new one, perhaps still stopped."""
+    if record.operation != "migrate" or record.target.uid:
+        return None
+    if seen.armed:
+        path = seen.minicluster.archive_path
+        return Finding(record, (first, f"An archive is still armed at {path}."), next="disarm")
+    if not seen.started and record.facts.get("open"):
+        says = f"The old one is gone; the queue here is stopped: {describe(seen.pending)} wait."
+        return Finding(record, (first, says), next="resume")
+    return None
+
+
 def judge(record: Record, seen: Observation, first: str) -> Finding:
     """The pure part of `look`: what to say and to offer for a MiniCluster that answers."""
+    arrived = _arrived(record, seen, first)
+    if arrived is not None:
+        return arrived
     if record.operation != "pause" and seen.stopped_by_us:
         says = f"Its queue is still stopped by us: {describe(seen.pending)} wait."
+        new = arrival(record)
+        if new is not None:
+            says += f" The unfinished {new} may be there as well: delete it."
         return Finding(record, (first, says), next="resume")
     if seen.armed and record.operation == "restore":
         path = seen.minicluster.archive_path

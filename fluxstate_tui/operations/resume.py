@@ -5,7 +5,7 @@ from __future__ import annotations
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.observation import Observation, describe, queue_words
+from fluxstate_tui.operations.observation import PAUSED_BY_US, Observation, describe, queue_words
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
 from fluxstate_tui.operations.runner import Operation
@@ -22,13 +22,22 @@ def to_start(seen: Observation) -> tuple[str, ...]:
     )
 
 
+def to_enable(seen: Observation) -> tuple[str, ...]:
+    """The queues that an interrupted delete or migration of ours left closed to new jobs."""
+    return tuple(
+        queue.name
+        for queue in seen.queues or ()
+        if not queue.enabled and queue.disable_reason.startswith(PAUSED_BY_US)
+    )
+
+
 def plan(seen: Observation) -> Plan:
     """What a resume would do."""
-    names = to_start(seen)
-    if not names:
+    names, closed = to_start(seen), to_enable(seen)
+    if not names and not closed:
         preview = ["The queue is started already; nothing will change."]
     else:
-        preview = [f"Start {queue_words(names)}: {describe(seen.pending)} may run."]
+        preview = [f"Start {queue_words(names)}: {describe(seen.pending)} may run."] * bool(names)
         others = [
             queue.name or "the queue"
             for queue in seen.queues or ()
@@ -36,7 +45,9 @@ def plan(seen: Observation) -> Plan:
         ]
         if others:
             preview.append(f"Stays stopped, as somebody else stopped it: {', '.join(others)}.")
-    if any(not queue.enabled for queue in seen.queues or ()):
+    if closed:
+        preview.append(f"Let {queue_words(closed)} accept new jobs again.")
+    if any(not queue.enabled and queue.name not in closed for queue in seen.queues or ()):
         preview.append("Submission of new jobs is disabled, and stays so.")
     return Plan(
         "resume",
@@ -55,11 +66,13 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
     except BaseException:
         await world.close()
         raise
-    names = list(to_start(seen))
+    names, closed = list(to_start(seen)), list(to_enable(seen))
 
     async def start(run: Run) -> str:
+        if closed:
+            await world.enable_queues(closed)
         if not names:
-            return "was started already"
+            return "new jobs are accepted again" if closed else "was started already"
         await world.start_queues(names)
         return await world.read_back_queues(names, started_now=True)
 

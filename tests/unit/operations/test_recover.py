@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from fluxstate_tui.model.queue import Queue
+from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.observation import PAUSED_BY_US
 from fluxstate_tui.operations.recover import judge
+from fluxstate_tui.operations.resume import to_enable
 from tests.unit.operations.builders import NOW, REF, job, observation
 
 STOPPED_BY_US = (Queue("", enabled=True, started=False, stop_reason=f"{PAUSED_BY_US} me"),)
@@ -39,3 +42,28 @@ def test_a_restore_that_left_an_archive_armed_offers_to_disarm() -> None:
 
 def test_an_armed_archive_that_we_did_not_arm_is_not_ours_to_offer() -> None:
     assert judge(record("save"), observation(armed=True), "").next == ""
+
+
+def migration(target: ClusterRef) -> Record:
+    facts = {"to": ["default", "bigger"], "open": [""]}
+    return replace(record("migrate"), target=target, facts=facts)
+
+
+def test_a_migration_that_left_both_offers_the_old_queue_and_names_the_new_one() -> None:
+    found = judge(migration(REF), observation(job(1), queues=STOPPED_BY_US), "")
+    assert found.next == "resume"
+    assert "default/bigger may be there" in found.says[1]
+
+
+def test_a_migration_that_had_arrived_offers_to_start_the_new_queue() -> None:
+    arrived = migration(ClusterRef("default", "bigger", ""))
+    stopped = (Queue("", enabled=True, started=False, stop_reason="restored paused"),)
+    assert judge(arrived, observation(job(1), queues=stopped), "").next == "resume"
+    assert judge(arrived, observation(armed=True), "").next == "disarm"
+
+
+def test_a_resume_opens_what_an_interrupted_delete_closed_and_nothing_else() -> None:
+    closed = (Queue("", enabled=False, started=True, disable_reason=f"{PAUSED_BY_US} deleted"),)
+    others = (Queue("", enabled=False, started=True, disable_reason="maintenance"),)
+    assert to_enable(observation(queues=closed)) == ("",)
+    assert to_enable(observation(queues=others)) == ()

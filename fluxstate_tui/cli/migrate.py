@@ -1,0 +1,84 @@
+"""Migrate from the command line: to another size, image, name, namespace or context."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.cli.options import add_cluster_options
+
+if TYPE_CHECKING:
+    from fluxstate_tui.operations.choices import Choices
+
+_WORDS = "move a living MiniCluster to another size, image, name, namespace or context"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "migrate",
+        help=_WORDS,
+        description=f"{_WORDS.capitalize()}. The old one is deleted when every job is accounted "
+        "for in the new one; under the same name, when a verified archive has every job.",
+    )
+    add_cluster_options(parser)
+    parser.add_argument("name", nargs="?", default="", help="the MiniCluster (if several)")
+    parser.add_argument("--to-name", default="", metavar="NAME", help="default: the same")
+    parser.add_argument("--to-namespace", default="", metavar="NS", help="default: the same")
+    parser.add_argument("--to-context", default="", metavar="CONTEXT", help="another cluster")
+    parser.add_argument("--size", type=int, metavar="N", help="number of pods")
+    parser.add_argument("--image", default="", metavar="IMAGE", help="of the container with Flux")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--wait", type=float, metavar="SECONDS", help="wait at most that long for running jobs"
+    )
+    group.add_argument("--cancel-running", action="store_true", help="cancel running jobs")
+    parser.add_argument(
+        "--i-know-what-is-lost", metavar="NAME", default="", help="when jobs would be lost"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=600.0, metavar="SECONDS", help="for the new broker to run"
+    )
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    parser.add_argument("--json", action="store_true", help="stdout is one JSON document")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, do nothing")
+    parser.set_defaults(run=run, operation="migrate")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry the migration out; returns its exit code."""
+    import asyncio
+
+    from fluxstate_tui.cli.migrate_run import migrate
+
+    return asyncio.run(migrate(args, choices_of(args)))
+
+
+def choices_of(args: argparse.Namespace) -> Choices:
+    """The flags as choices. Raises FluxstateError when nothing would change."""
+    from fluxstate_tui.errors import FluxstateError
+    from fluxstate_tui.exits import ExitCode
+    from fluxstate_tui.operations.choices import Choices, Running
+
+    wishes = (args.to_name, args.to_namespace, args.to_context, args.size, args.image)
+    if not any(wish not in ("", None) for wish in wishes):
+        raise FluxstateError(
+            "It does not say what shall change.",
+            safe="Nothing was done.",
+            advice="Give --size, --image, --to-name, --to-namespace or --to-context.",
+            exit_code=ExitCode.USAGE,
+        )
+    running = Running.WAIT
+    if args.wait is not None:
+        running = Running.WAIT_AT_MOST
+    elif args.cancel_running:
+        running = Running.CANCEL
+    return Choices(
+        running=running,
+        wait_seconds=args.wait,
+        size=args.size,
+        start_timeout=args.timeout,
+        to_name=args.to_name,
+        to_namespace=args.to_namespace,
+        image=args.image,
+    )

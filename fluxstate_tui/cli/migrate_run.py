@@ -1,0 +1,46 @@
+"""Running one migration from the command line, between two contexts if asked to."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from fluxstate_tui.cli.operate_run import with_consent
+from fluxstate_tui.cli.options import kube_options
+from fluxstate_tui.cli.target import find_ref, open_context
+from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.operations import migrate as migration
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.script import RefusedError
+
+
+async def migrate(args: argparse.Namespace, choices: Choices) -> int:
+    """Prepare, ask, run, and say how it ended. Returns the exit code."""
+    out = sys.stderr if args.json else sys.stdout
+    async with AsyncExitStack() as stack:
+        context = await stack.enter_async_context(open_context(kube_options(args)))
+        if context.cluster.read_only:
+            raise RefusedError(
+                "'migrate' would change the cluster, and this is --read-only",
+                safe="Nothing was sent to the cluster.",
+            )
+        ref = await find_ref(context.cluster, args.name)
+        destination: OperationContext | None = None
+        if args.to_context and args.to_context != context.cluster.context:
+            there = open_context(_there(args))
+            destination = await stack.enter_async_context(there)
+        operation = await migration.prepare(context, ref, choices, destination)
+        try:
+            return await with_consent(args, operation, out)
+        finally:
+            await operation.close()
+
+
+def _there(args: argparse.Namespace) -> KubeOptions:
+    """The other context with its own cluster and user; its protection counts as well."""
+    given = argparse.Namespace(**{**vars(args), "context": args.to_context})
+    given.cluster = given.user = None
+    return replace(kube_options(given), namespace=args.to_namespace or None)
