@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,8 @@ def _kubeconfig(args: argparse.Namespace) -> Iterator[None]:
     speed = args.demo_speed or DEMO_SPEED
     with simulated_cluster(DEMO_WORLD, speed) as kubeconfig:
         args.kubeconfig = str(kubeconfig)
+        # What is done there is no business of the user's own journal and audit log.
+        os.environ.setdefault("FLUXSTATE_STATE_DIR", str(kubeconfig.parent / "state"))
         yield
 
 

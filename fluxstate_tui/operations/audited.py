@@ -50,7 +50,8 @@ def entry_of(record: Record, outcome: Outcome, now: float) -> audit.Entry:
 def by_hand(record: Record) -> tuple[str, ...]:
     """The commands of the steps that were begun, with the real names where they are known.
 
-    What is still written in capitals has to be filled in.
+    What is still written in capitals has to be filled in. What a step read back follows as a
+    comment: it may say that there was nothing to do.
     """
     known = {"NAME": f"{record.target.name} -n {record.target.namespace}"}
     archive = record.facts.get("archive")
@@ -61,11 +62,19 @@ def by_hand(record: Record) -> tuple[str, ...]:
         for step, state in record.steps.items()
         if state not in (StepState.PENDING.value, StepState.SKIPPED.value)
     ]
-    commands = [record.commands[step] for step in steps if record.commands.get(step)]
-    return tuple(_filled(command, known) for command in commands)
+    return tuple(
+        _filled(record.commands[step], known) + _comment(record.read_backs.get(step, ""))
+        for step in steps
+        if record.commands.get(step)
+    )
 
 
 def _filled(command: str, known: dict[str, str]) -> str:
     # NAME... stands for names of queues.
     pattern = rf"\b({'|'.join(known)})\b(?!\.\.\.)"
     return re.sub(pattern, lambda found: known[found[1]], command)
+
+
+def _comment(text: str) -> str:
+    # On one line, whatever was read: a comment must not turn into a command.
+    return f"  # {' '.join(text.split())}" if text.strip() else ""

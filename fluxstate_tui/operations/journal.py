@@ -25,9 +25,9 @@ from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent
 class Record:
     """What one journal file says. `outcome` is None while it is unfinished.
 
-    `steps` maps a step to its last state, `commands` to its line for a shell; `facts` are what was
-    remembered for an undo; `undone` are the undo actions that were carried out, `left` those that
-    failed; `torn` says that the last line was cut.
+    `steps` maps a step to its last state, `commands` to its line for a shell, `read_backs` to what
+    it read back last; `facts` are what was remembered for an undo; `undone` are the undo actions
+    that were carried out, `left` those that failed; `torn` says that the last line was cut.
     """
 
     path: Path
@@ -43,6 +43,7 @@ class Record:
     outcome: dict[str, Any] | None = None
     torn: bool = False
     commands: dict[str, str] = field(default_factory=dict)
+    read_backs: dict[str, str] = field(default_factory=dict)
 
     @property
     def last_step(self) -> str:
@@ -163,6 +164,7 @@ def close_unfinished(record: Record, outcome: Outcome, at: float) -> None:
 def _fold(path: Path, entries: list[dict[str, Any]], torn: bool) -> Record:
     intent = entries[0]
     steps: dict[str, str] = {}
+    read_backs: dict[str, str] = {}
     facts: dict[str, Any] = {}
     undone: list[str] = []
     left: list[str] = []
@@ -171,6 +173,7 @@ def _fold(path: Path, entries: list[dict[str, Any]], torn: bool) -> Record:
         kind = entry["kind"]
         if kind == "step":
             steps[entry["step"]] = entry["state"]
+            read_backs[entry["step"]] = entry["text"]
         elif kind == "fact":
             facts[entry["key"]] = entry["value"]
         elif kind == "undo":
@@ -193,6 +196,7 @@ def _fold(path: Path, entries: list[dict[str, Any]], torn: bool) -> Record:
         outcome=outcome,
         torn=torn,
         commands={step: command for step, _title, command in intent["steps"]},
+        read_backs=read_backs,
     )
 
 

@@ -148,7 +148,7 @@ async def test_every_operation_that_ran_is_in_it_however_it_ended(
     good, bad = audit.read(context.state_dir).entries
     assert (good.outcome, good.reason, good.who) == ("Completed", "saved it", context.who)
     assert good.server == context.cluster.server
-    assert good.commands == ("flux dump /state/fluxstate/.part-20261121-1-x.tar.gz",)
+    assert good.commands == ("flux dump /state/fluxstate/.part-20261121-1-x.tar.gz  # fine",)
     assert bad.outcome == "Failed"
     assert "disk is full" in bad.reason
     assert good.target == bad.target == REF
@@ -190,9 +190,10 @@ def test_commands_have_names_where_they_are_known_and_capitals_where_not() -> No
             "c": "rm x",
             "d": "kubectl delete minicluster NAME",
         },
+        read_backs={"b": "was stopped before,\nstays stopped", "c": "y", "d": "\x85rm -rf x"},
     )
     assert by_hand(record) == (
         "cp /s/fluxstate/v1.tar.gz ARCHIVE_PATH",
-        "flux queue start NAME...",
-        "kubectl delete minicluster flux-sample -n default",
+        "flux queue start NAME...  # was stopped before, stays stopped",
+        "kubectl delete minicluster flux-sample -n default  # rm -rf x",
     )
