@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+from fluxstate_tui.cli.demo import demo_cluster
 from fluxstate_tui.cli.options import add_cluster_options, configuration, kube_options
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 
-DEMO_WORLD = "demo"
-# Fast enough that nobody waits long for a pod, slow enough to watch jobs run.
-DEMO_SPEED = 4.0
 TUTORIAL_SPEED = 20.0
 
 
@@ -40,7 +35,7 @@ def run_dashboard(args: argparse.Namespace) -> int:
             advice="use `fluxstate-tui get miniclusters --json` and the other commands (--help)",
             exit_code=ExitCode.USAGE,
         )
-    with _kubeconfig(args):
+    with demo_cluster(args):
         return _show(args, archive=None)
 
 
@@ -58,22 +53,6 @@ def _open(args: argparse.Namespace) -> int:
             exit_code=ExitCode.NOT_FOUND,
         )
     return _show(args, archive=args.file)
-
-
-@contextlib.contextmanager
-def _kubeconfig(args: argparse.Namespace) -> Iterator[None]:
-    """With --demo, serve a simulated cluster as long as the dashboard is open."""
-    if not args.demo:
-        yield
-        return
-    from fluxstate_tui.demo.cluster import simulated_cluster
-
-    speed = args.demo_speed or DEMO_SPEED
-    with simulated_cluster(DEMO_WORLD, speed) as kubeconfig:
-        args.kubeconfig = str(kubeconfig)
-        # What is done there is no business of the user's own journal and audit log.
-        os.environ.setdefault("FLUXSTATE_STATE_DIR", str(kubeconfig.parent / "state"))
-        yield
 
 
 def _show(args: argparse.Namespace, archive: Path | None) -> int:

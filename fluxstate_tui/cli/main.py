@@ -28,6 +28,9 @@ COMMAND_MODULES = (
     "sim",
 )
 
+# These need no cluster, or start it themselves when there is a terminal.
+WITHOUT_CLUSTER = (None, "open", "archive", "sim")
+
 EPILOG = """\
 Without a command the dashboard opens. Try it without a cluster: fluxstate-tui --demo
 
@@ -46,12 +49,6 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version, help="versions of it and of what it uses")
-    parser.add_argument(
-        "--demo", action="store_true", help="start a simulated cluster and use that"
-    )
-    parser.add_argument(
-        "--demo-speed", type=float, default=None, metavar="X", help="seconds per second in the demo"
-    )
     parser.add_argument("--theme", metavar="NAME", help="a theme (default flux-dark)")
     add_cluster_options(parser)
     parser.set_defaults(run=_run_dashboard, **DEFAULTS)
@@ -76,6 +73,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     args, left = parser.parse_known_args(argv)
     if len(left) == 1 and not left[0].startswith("-") and getattr(args, "name", None) == "":
         args.name = left.pop()
+    elif left and hasattr(args, "names") and not any(word.startswith("-") for word in left):
+        args.names, left = [*args.names, *left], []
     if left:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
     return args
@@ -85,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code. No traceback ever reaches a user."""
     args = parse(_with_files_as_archives(argv))
     try:
-        return int(args.run(args))
+        return _run(args)
     except FluxstateError as error:
         report(error)
         return int(error.exit_code)
@@ -98,6 +97,15 @@ def main(argv: Sequence[str]) -> int:
         return int(ExitCode.OK)
     except Exception as error:  # the last line of defence: a bug must not look like a data loss
         return _report_bug(error)
+
+
+def _run(args: argparse.Namespace) -> int:
+    if not args.demo or args.command in WITHOUT_CLUSTER:
+        return int(args.run(args))
+    from fluxstate_tui.cli.demo import demo_cluster
+
+    with demo_cluster(args):
+        return int(args.run(args))
 
 
 def report(error: FluxstateError) -> None:

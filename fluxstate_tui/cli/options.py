@@ -25,6 +25,8 @@ DEFAULTS: dict[str, Any] = {
     "read_only": False,
     "write": False,
     "request_timeout": 15.0,
+    "demo": False,
+    "demo_speed": None,
 }
 
 
@@ -50,6 +52,8 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     flag("--request-timeout", type=float, metavar="S", help="seconds (default 15)")
     flag("--read-only", action="store_true", help="no request that changes anything leaves")
     flag("--write", action="store_true", help="allow changes of a context that is protected")
+    flag("--demo", action="store_true", help="start a simulated cluster and use that")
+    flag("--demo-speed", type=float, metavar="X", help="seconds per second in the demo")
 
 
 def kube_options(args: argparse.Namespace) -> KubeOptions:
@@ -68,7 +72,7 @@ def kube_options(args: argparse.Namespace) -> KubeOptions:
         read_only=args.read_only,
         request_timeout=args.request_timeout,
     )
-    if options.read_only or args.write or getattr(args, "demo", False):
+    if options.read_only or args.write or args.demo:
         return options
     return replace(options, read_only=_protected(options))
 
