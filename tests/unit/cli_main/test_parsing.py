@@ -22,7 +22,7 @@ def test_the_name_may_stand_before_or_after_a_flag(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["get jobs -a one two", "get jobs one -a two", "save --yes one two", "get jobs -a -x"]
+    "line", ["get jobs -a one two", "get jobs one -a two", "pause --yes one two", "get jobs -a -x"]
 )
 def test_a_word_too_many_is_a_usage_error(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
