@@ -21,7 +21,7 @@ from fluxstate_tui.model.replay import HANDLERS, JobDraft
 UnusualError = msgspec.MsgspecError
 
 # How flux-core begins every line; inside a JSON text its quotes would be escaped.
-_BEGIN = re.compile(rb'\{"timestamp":([0-9.]+),')
+_BEGIN = re.compile(rb'\{"timestamp":([^,]+),')
 _REMEMBERED = 1 << 12
 _MAX_SHAPE = 1 << 13
 _NEVER: Final = -1
@@ -73,7 +73,10 @@ class Courses:
         Raises UnusualError or ValueError when anything is not as flux-core writes it.
         """
         pieces = _BEGIN.split(eventlog)
-        times: list[Any] = self._times.decode(b"[%b]" % b",".join(pieces[1::2]))
+        numbers = b",".join(pieces[1::2])
+        if b"\n" in numbers:
+            raise UnusualError
+        times: list[Any] = self._times.decode(b"[%b]" % numbers)
         # No control character is in a valid line: a course has as many NULs as lines.
         shape = b"\0".join(pieces[::2])
         course = self._known.get(shape)
@@ -91,7 +94,7 @@ class Courses:
         draft, allocated = JobDraft(0), False
         for number, line in enumerate(lines):
             entry = self._entry.decode(b"{" + line)
-            if entry.name in _CHANGE_MORE or not line.endswith(b"\n"):
+            if entry.name in _CHANGE_MORE or line.index(b"\n") != len(line) - 1:
                 raise UnusualError
             allocated |= entry.name == "alloc"
             handler = HANDLERS.get(entry.name)

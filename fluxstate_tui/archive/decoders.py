@@ -21,7 +21,7 @@ UnusualError = msgspec.MsgspecError
 _REMEMBERED = 1 << 12
 # The times of an R, which differ from job to job where nothing else does.
 _NUMBER = rb"(?:0|[1-9][0-9]{0,10})(?:\.[0-9]+)?"
-_R_TIMES = re.compile(rb'"starttime": ?%b, ?"expiration": ?(%b)' % (_NUMBER, _NUMBER))
+_R_TIMES = re.compile(rb'"starttime": ?%b, ?"expiration": ?(%b)(?=[,}])' % (_NUMBER, _NUMBER))
 _NOTHING = msgspec.Raw(b"")
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")

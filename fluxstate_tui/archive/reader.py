@@ -21,7 +21,7 @@ from fluxstate_tui.archive.collecting import without_collector
 from fluxstate_tui.archive.details import DetailReader, OutputChunk
 from fluxstate_tui.archive.findings import BrokenArchiveError, Finding, Findings, Kind
 from fluxstate_tui.archive.members import open_members
-from fluxstate_tui.archive.source import Source
+from fluxstate_tui.archive.source import BLOCK, Source
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.event import Event
@@ -158,7 +158,7 @@ class _Watched(Source):
         self._hash = hashlib.sha256()
         self._hashed = 0
 
-    def blocks(self, start: int = 0, size: int = 1 << 17) -> Iterator[bytes]:
+    def blocks(self, start: int = 0, size: int = BLOCK) -> Iterator[bytes]:
         """The blocks; the first time that each is read it counts."""
         at = start
         for block in super().blocks(start, size):

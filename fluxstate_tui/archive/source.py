@@ -9,7 +9,8 @@ from pathlib import Path
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 
-_BLOCK = 1 << 17
+# What one window of plain data needs, a few times over: zlib hands back what it did not use yet.
+BLOCK = 1 << 16
 
 # Files up to this size stay in memory, so that a job's details do not depend on the file any more.
 _KEPT_BYTES = 1 << 26
@@ -36,7 +37,7 @@ class Source:
         """The first bytes."""
         return next(self.blocks(0, size), b"")
 
-    def blocks(self, start: int = 0, size: int = _BLOCK) -> Iterator[bytes]:
+    def blocks(self, start: int = 0, size: int = BLOCK) -> Iterator[bytes]:
         """The bytes from an offset on, in blocks."""
         if self._data is not None:
             for at in range(start, len(self._data), size):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from fluxstate_tui.archive.findings import BrokenArchiveError, Kind
-from fluxstate_tui.archive.tar_parts import Parts
+from fluxstate_tui.archive.tar_parts import Parts, octal
 
 BLOCK = 512
 
@@ -174,11 +174,11 @@ class TarStream:
 
     def _number(self, field: bytes) -> int:
         """An octal field, or GNU's base-256 form for large numbers."""
-        try:
-            if field[0] < 0x80:
-                return int(field.rstrip(b"\x00 ") or b"0", 8)
-        except ValueError:
-            raise self._damaged("a member's header has an impossible number") from None
+        if field[0] < 0x80:
+            try:
+                return octal(field.strip(b"\x00 ") or b"0")
+            except ValueError:
+                raise self._damaged("a member's header has an impossible number") from None
         value = int.from_bytes(field, "big") & ((1 << 95) - 1)
         if field[0] & 0x40 or value >= 1 << 63:
             raise self._damaged("a member's header has an impossible number")

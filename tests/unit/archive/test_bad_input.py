@@ -170,6 +170,18 @@ def test_a_member_that_claims_to_be_huge_costs_nothing() -> None:
     assert verdict.kind is Kind.TRUNCATED
 
 
+@pytest.mark.parametrize("size", [b"-0000001000", b"+0000001000", b"0000_001000"])
+def test_a_size_that_is_no_octal_number_never_leads_backwards(size: bytes) -> None:
+    good = b"".join(map(tar_member, given.job_entries(1, given.finished())))
+    header = bytearray(tar_member(Entry(f"{_FOLDER}/eventlog", b"x" * 512))[:512])
+    header[124:135] = size
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    verdict = verify(good + bytes(header) + good + bytes(1024))
+    assert not verdict.kind.good
+    assert len(verdict.archive.jobs) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "data", "place"),
     [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
+import zlib
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,14 @@ def test_details_far_into_a_large_archive_come_from_a_point_on_the_way() -> None
     for one in (archive.jobs[0], archive.jobs[5000], archive.jobs[-1]):
         assert one.eventlog[0].timestamp == one.job.t_submit
         assert one.jobspec["attributes"]["system"]["job"]["name"] == one.job.name
+
+
+def test_details_behind_many_megabytes_that_do_not_shrink_are_found_again() -> None:
+    noise = [Entry(f"noise/{at}", random.Random(at).randbytes(6 << 20)) for at in range(3)]
+    entries = [*noise, *given.job_entries(7, given.finished())]
+    data = zlib.compress(given.archive(*entries, suffix=".tar"), 1, wbits=31)
+    archive = read_archive(data)
+    assert archive.jobs[0].eventlog[0].timestamp == archive.jobs[0].job.t_submit
 
 
 def test_the_signed_jobspec_with_the_users_environment_is_nowhere() -> None:
