@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _not_the_users_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nobody's own settings decide about a test, and no test writes into anybody's audit log."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("FLUXSTATE_STATE_DIR", "FLUXSTATE_CONFIG_DIR"):
+            patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
