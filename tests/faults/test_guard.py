@@ -189,3 +189,15 @@ async def test_a_save_that_is_not_possible_now_is_told_and_tried_again(stage: St
         await lease.release()
         await told.until(lambda seen: seen.saved_at is not None and not seen.detail)
     assert len(stage.archived()) == 1
+
+
+async def test_leaving_in_the_middle_of_such_a_save_puts_the_queue_back(stage: Stage) -> None:
+    job = await stage.submit("sleep", "10000")
+    async with guarded(stage, GuardSettings(save=60.0)):
+        async with asyncio.timeout(30):
+            while await stage.started():
+                await stage.sim.clock.sleep(0.2)
+    assert await stage.started()
+    assert stage.unfinished() == []
+    assert job in await stage.jobs()
+    assert [name for name in stage.files() if name.startswith(".")] == []
