@@ -81,11 +81,12 @@ class LiveActions:
         self, ref: ClusterRef, archive: str, size: int | None
     ) -> tuple[str, ...]:
         """What a restore onto `size` pods would bring, in plain lines."""
+        from fluxstate_tui.archive.preview import preview
+        from fluxstate_tui.archive.reading import Reading
+
         entry = self._connection.catalogue_entry(ref, archive)
         verdict = await self.open_archive(ref, entry, Reading())
         wanted = size or (entry.manifest.size if entry.manifest else 1)
-        from fluxstate_tui.archive.preview import preview
-
         return preview(verdict.archive, size=wanted).lines()
 
     async def job_detail(self, ref: ClusterRef, job_id: int) -> JobDetail:
@@ -145,4 +146,3 @@ class LiveActions:
                 f"'{what}' would change the queue, and this is --read-only",
                 safe="Nothing was sent.",
             )
-

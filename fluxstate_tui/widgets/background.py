@@ -7,6 +7,11 @@ from typing import Any
 
 from textual.dom import DOMNode
 
+from fluxstate_tui.widgets.plain import visible
+
+_SHOWN = 500
+_SECONDS = 20.0
+
 
 def in_background(
     node: DOMNode, work: Callable[[], Coroutine[Any, Any, None]], group: str = "default"
@@ -14,9 +19,22 @@ def in_background(
     """Start `work`; a newer one of the same group and node replaces it.
 
     The function is passed, not its coroutine: one that is replaced before it began was never made.
+    An error in it is told and ends nothing else: a bug in a preview must not end the program
+    while it saves a queue. Without a terminal (in tests) it is raised.
     """
 
-    async def run() -> None:  # Textual asks for a coroutine function; a lambda is none
-        await work()
+    async def run() -> None:
+        try:
+            await work()
+        except Exception as error:
+            if node.app.is_headless:
+                raise
+            node.app.notify(
+                visible(f"{type(error).__name__}: {error}"[:_SHOWN]),
+                title="A bug in fluxstate-tui: please report it",
+                severity="error",
+                timeout=_SECONDS,
+                markup=False,
+            )
 
     node.run_worker(run, group=group, exclusive=True)  # type: ignore[arg-type]
