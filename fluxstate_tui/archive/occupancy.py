@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from fluxstate_tui.archive.timeline import Interval, NodeRow
 from fluxstate_tui.model.job import JobResult
-from fluxstate_tui.model.steps import in_order
+from fluxstate_tui.model.steps import in_order, running_sums
 
 _BAD = (JobResult.FAILED, JobResult.TIMEOUT)
 
@@ -29,8 +29,8 @@ class Spans:
     def __init__(self, begins: Iterable[float], ends: Iterable[float]) -> None:
         self._begins: array[float] = array("d", in_order(begins))
         self._ends: array[float] = array("d", in_order(ends))
-        self._begun = array("d", accumulate(self._begins, initial=0.0))
-        self._ended = array("d", accumulate(self._ends, initial=0.0))
+        self._begun = running_sums(self._begins)
+        self._ended = running_sums(self._ends)
 
     def __len__(self) -> int:
         return len(self._begins)

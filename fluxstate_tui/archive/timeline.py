@@ -9,6 +9,7 @@ from fluxstate_tui.model import hostlist
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.job import Job, JobState
 from fluxstate_tui.model.replay import JobDraft
+from fluxstate_tui.model.steps import in_order, let_go
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,9 @@ def gantt(jobs: Iterable[Job], hosts: str = "") -> tuple[NodeRow, ...]:
 def _lanes(intervals: list[Interval]) -> tuple[tuple[Interval, ...], ...]:
     """The fewest lanes without overlaps: each interval takes the first lane that is free."""
     lanes: list[list[Interval]] = []
-    for interval in sorted(intervals, key=lambda one: (one.begin, one.job.id)):
+    order = in_order((one.begin, one.job.id, at) for at, one in enumerate(intervals))
+    for _, _, at in order:
+        interval = intervals[at]
         for lane in lanes:
             last = lane[-1].end
             if last is not None and last <= interval.begin:
@@ -95,6 +98,7 @@ def _lanes(intervals: list[Interval]) -> tuple[tuple[Interval, ...], ...]:
                 break
         else:
             lanes.append([interval])
+    let_go(order)
     return tuple(tuple(lane) for lane in lanes)
 
 

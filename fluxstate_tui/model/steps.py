@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -33,3 +34,18 @@ def let_go(entries: list[Any]) -> None:
     """Empty a list; freeing a million things at once would be one long step."""
     while entries:
         del entries[-AT_ONCE:]
+
+
+def let_go_of_values(entries: dict[Any, Any]) -> None:
+    """Empty a dict of things that nobody else has."""
+    values = list(entries.values())
+    entries.clear()
+    let_go(values)
+
+
+def running_sums(numbers: Iterable[float]) -> array[float]:
+    """0, the first number, the first two added up, and so on."""
+    sums: array[float] = array("d")
+    for some in stretches(itertools.accumulate(numbers, initial=0.0)):
+        sums.extend(some)
+    return sums

@@ -42,6 +42,7 @@ class StillSelection(Selection[K, R]):
                 _go_on(wanted)
             new._values = {key: value for value, key in pairs}
             new._order = in_order(pairs)
+            let_go(pairs)
         _go_on(wanted)
         return new
 

@@ -62,12 +62,17 @@ def _compare() -> None:
 def _memory(jobs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "generated.tar.gz"
-        size = _write(path, _pieces(jobs))
+        size = generate(path, jobs)
         seconds, found, entries, memory = _reader(path)
         listing = _cpu(["tar", "-tzf", str(path)])
     print(f"generated: {found} jobs, {entries} entries, {size} bytes")
     print(f"  reader {seconds:.1f} s CPU ({seconds / listing:.2f} x tar -tzf)")
     print(f"  peak memory +{memory / 2**20:.0f} MiB: {memory / jobs:.0f} bytes per job")
+
+
+def generate(path: Path, jobs: int) -> int:
+    """Write an archive of so many jobs; its size."""
+    return _write(path, _pieces(jobs))
 
 
 def _pieces(jobs: int) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from textual.widget import Widget
 from fluxstate_tui.archive.collecting import without_collector
 from fluxstate_tui.archive.preview import Fate, JobFate, RestorePreview, preview
 from fluxstate_tui.archive.reading import Reading
+from fluxstate_tui.model.steps import let_go_of_values
 from fluxstate_tui.screens.archives.archived_job import push_job
 from fluxstate_tui.screens.archives.opened import Opened
 from fluxstate_tui.screens.archives.preview_rows import (
@@ -60,6 +62,7 @@ class PreviewScreen(LiveScreen):
         self.room = Room(size or (resources.nnodes if resources is not None else 1))
         self.found: RestorePreview | None = None
         self.counts: dict[Fate, int] = {}
+        self._rows: dict[int, JobFate] = {}
         self._only: Fate | None = None
         self.table: Table[int, JobFate] = Table(
             FATE_COLUMNS, FATE_FIELDS, natural=fate_order, still=True
@@ -142,6 +145,9 @@ class PreviewScreen(LiveScreen):
         warnings.say([[(f"▲ {text}", "$state-bad")] for text in found.warnings[:4]])
         warnings.display = bool(found.warnings)
         self._show_counts()
+        old, self._rows = self._rows, rows
+        if self.table.grid.selection.rows is rows:  # else the old ones are still shown
+            await asyncio.to_thread(let_go_of_values, old)
 
     def _show_counts(self) -> None:
         if self.found is not None:

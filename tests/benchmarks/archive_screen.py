@@ -1,0 +1,115 @@
+"""Does the screen go on while a huge archive is read, sorted, filtered and drawn?
+
+Prints the longest times that the event loop stood still, next to what it stands still for alone
+(the time slices of a busy machine). `FLUXSTATE_BENCH_JOBS=1000000` makes the archive larger;
+`FLUXSTATE_BENCH_ARCHIVE=FILE` takes that file instead of a generated one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from fluxstate_tui.model.job import Job
+from fluxstate_tui.screens.archive import ArchiveScreen
+from fluxstate_tui.screens.archives.gantt import GanttScreen
+from fluxstate_tui.screens.archives.preview import PreviewScreen
+from fluxstate_tui.widgets.grid import MANY
+from fluxstate_tui.widgets.table import Table
+from tests.benchmarks.archive import generate
+from tests.unit.screens.stage import make_app
+
+_TICK = 0.005
+_SIZE = (140, 40)
+
+
+class Watch:
+    """How long the loop stood still since the last report."""
+
+    def __init__(self) -> None:
+        self._stalls: list[float] = []
+
+    async def run(self) -> None:
+        """Look at the clock again and again."""
+        last = time.perf_counter()
+        while True:
+            await asyncio.sleep(_TICK)
+            now = time.perf_counter()
+            self._stalls.append(now - last - _TICK)
+            last = now
+
+    def report(self, name: str, seconds: float = 0.0) -> None:
+        """Print the four longest, and the memory at its peak."""
+        longest = sorted(self._stalls, reverse=True)[:4]
+        self._stalls.clear()
+        stalls = " ".join(f"{1000 * one:4.0f}" for one in longest)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"  {name:<24} {seconds:6.1f} s  longest stalls {stalls} ms  {memory:5.0f} MiB")
+
+
+def main() -> None:
+    """Print the figures."""
+    given = os.environ.get("FLUXSTATE_BENCH_ARCHIVE")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(given) if given else Path(folder) / "generated.tar.gz"
+        if not given:
+            generate(path, int(os.environ.get("FLUXSTATE_BENCH_JOBS", "100000")))
+        print(f"{path.name}: {path.stat().st_size} bytes")
+        asyncio.run(_use(path))
+
+
+async def _use(path: Path) -> None:
+    app, watch = make_app([]), Watch()
+    async with app.run_test(size=_SIZE) as pilot:
+        watching = asyncio.create_task(watch.run())
+        await asyncio.sleep(3.0)
+        watch.report("nothing (the machine)", 3.0)
+        screen = ArchiveScreen.of_file(app.services, path)
+        await app.push_screen(screen)
+        await _until(lambda: screen.opened is not None, watch, "read and show")
+        await _keys(pilot, screen.table, watch)
+        await pilot.press("g")
+        await _until(lambda: isinstance(app.screen, GanttScreen), watch, "open the chart")
+        chart = app.screen
+        assert isinstance(chart, GanttScreen)
+        await _until(lambda: bool(chart.chart.nodes), watch, "nodes over time")
+        await pilot.press("plus", "plus", "right", "n", "shift+right", "f", "0")
+        await _until(lambda: True, watch, "zoom, pan, fold")
+        await pilot.press("escape", "v")
+        await _until(lambda: isinstance(app.screen, PreviewScreen), watch, "open the preview")
+        preview = app.screen
+        assert isinstance(preview, PreviewScreen)
+        await _until(lambda: len(preview.table.grid.selection) > 0, watch, "restore preview")
+        watching.cancel()
+
+
+async def _keys(pilot: Pilot[int], table: Table[int, Job], watch: Watch) -> None:
+    grid = table.grid
+    await pilot.press("pagedown", "end", "home")
+    await _until(lambda: True, watch, "move")
+    before = grid.selection
+    await pilot.press("o")
+    small = len(before.rows) <= MANY  # these are sorted at once, in place
+    await _until(lambda: small or grid.selection is not before, watch, "sort")
+    before = grid.selection
+    await pilot.press("slash", *"step-77")
+    total = len(before.rows)
+    await _until(lambda: 0 < len(grid.selection) < total, watch, "filter, typed quickly")
+    await pilot.press("escape", "ctrl+l")
+    await _until(lambda: len(grid.selection) == total, watch, "no filter")
+
+
+async def _until(condition: Callable[[], bool], watch: Watch, name: str) -> None:
+    begin = time.perf_counter()
+    while not condition():  # noqa: ASYNC110 - nothing tells when a screen is painted
+        await asyncio.sleep(0.02)
+    seconds = time.perf_counter() - begin
+    await asyncio.sleep(0.5)  # what follows at once, such as painting and freeing
+    watch.report(name, seconds)
