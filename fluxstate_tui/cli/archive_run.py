@@ -1,4 +1,8 @@
-"""What the `archive` commands do: read, and print what archive/render.py makes of it."""
+"""What the `archive` commands do: read, and print what archive/render.py makes of it.
+
+Most is imported where it is used: the JSON of a whole archive takes a third of a second, and
+imports would be a good part of that.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,18 @@ import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fluxstate_tui.archive import render
-from fluxstate_tui.archive.beside import expected_part
-from fluxstate_tui.archive.diff import diff as compare
 from fluxstate_tui.archive.findings import Kind
-from fluxstate_tui.archive.manifest import ManifestError, Part
-from fluxstate_tui.archive.preview import preview as look_ahead
+from fluxstate_tui.archive.jobs_json import jobs_json
 from fluxstate_tui.archive.reader import Archive, ArchivedJob, read_archive
-from fluxstate_tui.archive.verify import verify as check
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import parse_job_id
+
+if TYPE_CHECKING:
+    from fluxstate_tui.archive.manifest import Part
 
 
 def show(args: argparse.Namespace) -> int:
@@ -27,8 +30,12 @@ def show(args: argparse.Namespace) -> int:
     archive = read_archive(Path(args.file))
     chosen = archive.jobs if args.job is None else (_find(archive, args.job),)
     if args.json:
-        sys.stdout.writelines(render.jobs_json(archive, chosen, output=args.output))
-    elif args.output:
+        sys.stdout.writelines(jobs_json(archive, chosen, output=args.output))
+        return _end(archive)
+
+    from fluxstate_tui.archive import render
+
+    if args.output:
         for one in chosen:
             sys.stdout.writelines(render.output_text(one))
     elif args.job is not None:
@@ -42,6 +49,9 @@ def show(args: argparse.Namespace) -> int:
 
 def verify(args: argparse.Namespace) -> int:
     """Print the verdict; its exit code says the same."""
+    from fluxstate_tui.archive import render
+    from fluxstate_tui.archive.verify import verify as check
+
     path = Path(args.file)
     flux = None if args.no_flux else shutil.which("flux")
     verdict = check(path, flux=flux, expected=_expected(path))
@@ -51,6 +61,9 @@ def verify(args: argparse.Namespace) -> int:
 
 def preview(args: argparse.Namespace) -> int:
     """Print what a restore would do."""
+    from fluxstate_tui.archive import render
+    from fluxstate_tui.archive.preview import preview as look_ahead
+
     archive = read_archive(Path(args.file))
     found = look_ahead(archive, size=args.size, cores=args.cores, uid=args.uid, queues=args.queue)
     _print((render.preview_json(found),) if args.json else render.preview_text(found))
@@ -59,6 +72,9 @@ def preview(args: argparse.Namespace) -> int:
 
 def diff(args: argparse.Namespace) -> int:
     """Print the differences of two archives, or of an archive and a live queue."""
+    from fluxstate_tui.archive import render
+    from fluxstate_tui.archive.diff import diff as compare
+
     if (args.other is None) == (args.live is None):
         raise FluxstateError(
             "Compare with a second archive or with a live queue.",
@@ -81,10 +97,13 @@ def _print(lines: Iterable[str]) -> None:
 
 def _end(archive: Archive) -> int:
     """Say on stderr what is wrong with it; the exit code says it, too."""
-    for line in render.problems(archive):
-        print(line, file=sys.stderr)
     if archive.complete:
         return int(ExitCode.OK)
+
+    from fluxstate_tui.archive import render
+
+    for line in render.problems(archive):
+        print(line, file=sys.stderr)
     foreign = any(finding.kind is Kind.NOT_AN_ARCHIVE for finding in archive.findings)
     return int(ExitCode.FAILURE if foreign else ExitCode.VERIFICATION)
 
@@ -108,6 +127,9 @@ def _find(archive: Archive, text: str) -> ArchivedJob:
 
 
 def _expected(path: Path) -> Part | None:
+    from fluxstate_tui.archive.beside import expected_part
+    from fluxstate_tui.archive.manifest import ManifestError
+
     try:
         return expected_part(path)
     except (OSError, ManifestError) as error:

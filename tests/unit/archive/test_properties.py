@@ -12,6 +12,7 @@ from fluxstate_tui.archive import render
 from fluxstate_tui.archive.container import iter_entries
 from fluxstate_tui.archive.entries import Entry
 from fluxstate_tui.archive.findings import BrokenArchiveError
+from fluxstate_tui.archive.jobs_json import jobs_json
 from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.archive.reader import read_archive
 from fluxstate_tui.archive.verify import verify
@@ -132,7 +133,7 @@ def _use_everything(data: bytes) -> None:
         lines += render.job_text(archive, one)
         lines += "".join(render.output_text(one)).replace("\t", " ").split("\n")
     assert all(line.isprintable() for line in lines)
-    "".join(render.jobs_json(archive, archive.jobs, output=True)).encode("ascii")
+    "".join(jobs_json(archive, archive.jobs, output=True)).encode("ascii")
     try:
         list(iter_entries(data))
     except BrokenArchiveError as error:
