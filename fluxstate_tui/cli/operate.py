@@ -23,13 +23,18 @@ _HELP = {
     "disarm": "take the archive away from spec.archive.path into the catalogue",
 }
 
+BULK = ("save", "delete")
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add one command per operation."""
     for name, words in _HELP.items():
         parser = subparsers.add_parser(name, help=words, description=words.capitalize() + ".")
         add_cluster_options(parser)
-        parser.add_argument("name", nargs="?", default="", help="the MiniCluster (if several)")
+        if name in BULK:
+            _add_names(parser)
+        else:
+            parser.add_argument("name", nargs="?", default="", help="the MiniCluster (if several)")
         parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
         parser.add_argument("--json", action="store_true", help="stdout is one JSON document")
         parser.add_argument("--dry-run", action="store_true", help="show the plan, do nothing")
@@ -37,6 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
             _add_running(parser)
         if name == "save":
             parser.add_argument("--keep-paused", action="store_true", help="do not resume after")
+            parser.add_argument("--all", action="store_true", help="all MiniClusters (with -A too)")
         if name == "delete":
             parser.add_argument("--save", action="store_true", help="save first")
             parser.add_argument(
@@ -45,6 +51,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         if name == "restore":
             _add_restore(parser)
         parser.set_defaults(run=run, operation=name)
+
+
+def _add_names(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="name", help="the MiniClusters (if several)")
+    parser.add_argument(
+        "--parallel", type=int, default=1, metavar="N", help="that many side by side (default 1)"
+    )
 
 
 def _add_running(parser: argparse.ArgumentParser) -> None:
@@ -74,8 +87,16 @@ def run(args: argparse.Namespace) -> int:
     """Carry one operation out; returns its exit code."""
     import asyncio
 
+    given = vars(args)
+    if len(given.get("names", ())) > 1 or given.get("all"):
+        from fluxstate_tui.cli.bulk_run import operate_all
+
+        return asyncio.run(operate_all(args, choices_of(args)))
+
     from fluxstate_tui.cli.operate_run import operate
 
+    if args.operation in BULK:
+        args.name = args.names[0] if args.names else ""
     return asyncio.run(operate(args, choices_of(args)))
 
 

@@ -29,7 +29,7 @@ from fluxstate_tui.operations.plan import (
 from fluxstate_tui.operations.prepare import prepare
 from fluxstate_tui.operations.runner import Operation
 
-_MARKS = {
+MARKS = {
     StepState.DONE: "ok  ",
     StepState.FAILED: "FAIL",
     StepState.UNKNOWN: "?   ",
@@ -74,7 +74,7 @@ async def with_consent(args: argparse.Namespace, operation: Operation, out: Text
     _show(plan, out)
     if args.dry_run:
         if args.json:
-            print(json.dumps({"plan": _plan_json(plan)}, indent=2))
+            print(json.dumps({"plan": plan_json(plan)}, indent=2))
         return ExitCode.OK
     typed = _consent(args, plan)
     if typed is None:
@@ -84,7 +84,7 @@ async def with_consent(args: argparse.Namespace, operation: Operation, out: Text
         else:
             print("   do: --yes", file=sys.stderr)
         if args.json:
-            print(json.dumps({"plan": _plan_json(plan), "outcome": None}, indent=2))
+            print(json.dumps({"plan": plan_json(plan), "outcome": None}, indent=2))
         return ExitCode.REFUSED
     steps = _Steps(plan, out)
     outcome = await _interruptible(operation, steps, typed)
@@ -127,7 +127,7 @@ class _Steps:
             return
         self.last[event.step] = event
         clear = "\r\x1b[K" if self._live else ""
-        mark = _MARKS.get(event.state, event.state.value)
+        mark = MARKS.get(event.state, event.state.value)
         print(f"{clear}{mark}  {title}  {text}".rstrip(), file=self._out, flush=True)
 
 
@@ -145,22 +145,24 @@ def _consent(args: argparse.Namespace, plan: Plan) -> str | None:
         given: str = getattr(args, "i_know_what_is_lost", "")
         if given:
             return given if given == word else None
-        if not _asks(args):
+        if not asks():
             return None
-        answer = _ask(f"{plan.consent.question} Type the name '{word}' to go on: ")
+        answer = ask(f"{plan.consent.question} Type the name '{word}' to go on: ")
         return answer if answer == word else None
     if args.yes:
         return ""
-    if not _asks(args):
+    if not asks():
         return None
-    return "" if _ask(f"{plan.consent.question} [y/N] ").lower() in ("y", "yes") else None
+    return "" if ask(f"{plan.consent.question} [y/N] ").lower() in ("y", "yes") else None
 
 
-def _asks(args: argparse.Namespace) -> bool:
+def asks() -> bool:
+    """Whether somebody sits there who can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _ask(question: str) -> str:
+def ask(question: str) -> str:
+    """What was typed; the question goes to stderr."""
     print(plain(question), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()
 
@@ -177,17 +179,15 @@ def _finish(
             print(f"   do: {plain(outcome.advice)}", file=sys.stderr)
     if args.json:
         document = {
-            "plan": _plan_json(plan),
-            "steps": [
-                {"id": step, "state": event.state.value, "readBack": event.read_back}
-                for step, event in steps.last.items()
-            ],
-            "outcome": {**asdict(outcome), "kind": outcome.kind.value},
+            "plan": plan_json(plan),
+            "steps": steps_json(steps.last),
+            "outcome": outcome_json(outcome),
         }
         print(json.dumps(document, indent=2))
 
 
-def _plan_json(plan: Plan) -> dict[str, Any]:
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """A plan as --json shows it."""
     return {
         "operation": plan.operation,
         "namespace": plan.target.namespace,
@@ -197,3 +197,16 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
         "preview": list(plan.preview),
         "consent": {**asdict(plan.consent), "kind": plan.consent.kind.value},
     }
+
+
+def steps_json(last: dict[str, StepEvent]) -> list[dict[str, Any]]:
+    """How each step ended, as --json shows it."""
+    return [
+        {"id": step, "state": event.state.value, "readBack": event.read_back}
+        for step, event in last.items()
+    ]
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as --json shows it."""
+    return {**asdict(outcome), "kind": outcome.kind.value}
