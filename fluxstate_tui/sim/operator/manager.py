@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -12,6 +13,8 @@ from fluxstate_tui.sim.api.store import Change, ObjectStore
 
 Reconcile = Callable[[str, str], Awaitable[None]]
 WorkItem = tuple[Reconcile, str, str]
+_KEPT = 20
+_log = logging.getLogger(__name__)
 
 
 class Manager:
@@ -53,6 +56,12 @@ class Manager:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(error)
+
+    def _failed(self, error: BaseException) -> None:
+        """Say it at once and go on: others may work with this cluster for hours yet."""
+        _log.error("a part of the simulated cluster failed", exc_info=error)
+        if len(self.failures) < _KEPT:
             self.failures.append(error)
 
     def start(self) -> None:
@@ -71,9 +80,9 @@ class Manager:
                 if error.code == 409:
                     self.enqueue(reconcile, namespace, name, 0.1)
                 elif error.code != 404:
-                    self.failures.append(error)
+                    self._failed(error)
             except Exception as error:
-                self.failures.append(error)
+                self._failed(error)
 
     async def stop(self) -> None:
         """Cancel everything and wait for it. Raises the first failure of a controller."""
