@@ -20,6 +20,7 @@ from fluxstate_tui.store import Notices, Store
 from fluxstate_tui.store.freshness import Freshness
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.plain import visible
+from fluxstate_tui.widgets.remembered import Memory
 from fluxstate_tui.widgets.theme import (
     DEFAULT_THEME,
     VARIABLES,
@@ -80,6 +81,7 @@ class FluxstateApp(App[int]):
         archive: Path | None = None,
         theme: str = DEFAULT_THEME,
         notes: Sequence[str] = (),
+        memory: Memory | None = None,
     ) -> None:
         super().__init__()
         self.services = Services(
@@ -91,6 +93,7 @@ class FluxstateApp(App[int]):
             read_only=read_only,
             all_namespaces=all_namespaces,
             tell=self.tell,
+            memory=memory or Memory(),
         )
         self._start = start
         self._stop = stop

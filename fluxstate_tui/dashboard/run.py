@@ -9,6 +9,7 @@ from fluxstate_tui.app import FluxstateApp
 from fluxstate_tui.clock import SystemClock
 from fluxstate_tui.config import Config
 from fluxstate_tui.store import Store
+from fluxstate_tui.widgets.remembered import Memory
 from fluxstate_tui.widgets.theme import DEFAULT_THEME
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def build(
         archive=archive,
         theme=theme or config.theme or DEFAULT_THEME,
         notes=config.problems,
+        memory=Memory(_state_dir),
     )
     return app
 
@@ -77,6 +79,12 @@ def run(
 def exit_code(app: App[int]) -> int:
     """What it chose to return; else 1 if it crashed (Textual then returns no value)."""
     return app.return_value if app.return_value is not None else app.return_code or 0
+
+
+def _state_dir() -> Path:
+    from fluxstate_tui.operations.context import default_state_dir
+
+    return default_state_dir()
 
 
 def _place(options: KubeOptions, demo: bool) -> str:

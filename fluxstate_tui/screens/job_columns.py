@@ -12,7 +12,7 @@ from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.store.filters import FilterField
 from fluxstate_tui.widgets.columns import Column
 from fluxstate_tui.widgets.job_words import job_word
-from fluxstate_tui.widgets.words import duration
+from fluxstate_tui.widgets.words import duration, moment
 
 
 class Activity:
@@ -193,3 +193,72 @@ JOB_FIELDS: dict[str, FilterField[Job]] = {
         FilterField[Job]("limit", number=lambda j: j.duration),
     )
 }
+
+
+def _moment(timestamp: float | None) -> str:
+    return "-" if timestamp is None else moment(timestamp)
+
+
+MORE_JOB_COLUMNS: tuple[Column[Job], ...] = (
+    Column("queue", "QUEUE", 8, lambda j, _: j.queue, sort=lambda j: j.queue, rank=7, extra=True),
+    Column(
+        "cores",
+        "NCORES",
+        6,
+        lambda j, _: _number(j.ncores),
+        "right",
+        sort=lambda j: j.ncores or 0,
+        rank=7,
+        extra=True,
+    ),
+    Column(
+        "urgency",
+        "URG",
+        3,
+        lambda j, _: str(j.urgency),
+        "right",
+        None,
+        lambda j: j.urgency,
+        rank=7,
+        extra=True,
+    ),
+    Column(
+        "limit",
+        "LIMIT",
+        6,
+        lambda j, _: duration(j.duration) if j.duration else "-",
+        "right",
+        sort=lambda j: j.duration,
+        rank=7,
+        extra=True,
+    ),
+    Column("cwd", "CWD", 12, lambda j, _: j.cwd, sort=lambda j: j.cwd, rank=8, extra=True),
+    Column(
+        "submitted",
+        "SUBMITTED",
+        19,
+        lambda j, _: _moment(j.t_submit),
+        sort=lambda j: j.t_submit or 0.0,
+        rank=8,
+        extra=True,
+    ),
+    Column(
+        "started",
+        "STARTED",
+        19,
+        lambda j, _: _moment(j.t_run),
+        sort=lambda j: j.t_run or 0.0,
+        rank=8,
+        extra=True,
+    ),
+    Column(
+        "ended",
+        "ENDED",
+        19,
+        lambda j, _: _moment(j.t_cleanup),
+        sort=lambda j: j.t_cleanup or 0.0,
+        rank=8,
+        extra=True,
+    ),
+    Column("ranks", "RANKS", 8, lambda j, _: j.ranks, sort=lambda j: j.ranks, rank=8, extra=True),
+)

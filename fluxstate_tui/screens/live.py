@@ -13,6 +13,7 @@ from fluxstate_tui.store import Changes, Source
 from fluxstate_tui.store.freshness import Freshness
 from fluxstate_tui.widgets.footer import KeyFooter
 from fluxstate_tui.widgets.line import Line, Part
+from fluxstate_tui.widgets.table import Table
 from fluxstate_tui.widgets.words import FRESHNESS, age
 
 KUBE_SOURCES = ("miniclusters", "pods", "jobs", "events")
@@ -103,6 +104,25 @@ class LiveScreen(Screen[None]):
         for crumb in self.crumbs():
             left += [(" › ", "$muted"), (crumb, "$foreground bold")]
         self.query_one("#header", Line).say(left, self.freshness_parts())
+
+    def on_table_asked(self, event: Table.Asked) -> None:
+        """Choose the columns of a table, or read one row of it in full."""
+        from fluxstate_tui.screens.table_dialogs import ColumnsDialog, RowDialog
+
+        event.stop()
+        table, grid = event.table, event.table.grid
+        if event.what == "row":
+            if cells := grid.cells_in_full():
+                self.app.push_screen(RowDialog(cells))
+            return
+
+        def chosen(keys: tuple[str, ...] | None) -> None:
+            if keys is not None:
+                table.choose_columns(keys)
+
+        first = [column.key for column in grid.every if not column.extra]
+        shown = [column.key for column in grid.columns]
+        self.app.push_screen(ColumnsDialog(grid.every, shown, first), chosen)
 
     def _noticed(self, changes: Changes) -> None:
         if not (self.ready and self.seen):

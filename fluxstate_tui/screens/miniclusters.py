@@ -54,6 +54,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
             CLUSTER_FIELDS,
             now=services.clock.now,
             order="name",
+            remembered=services.memory.table("miniclusters"),
             id="miniclusters",
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.widgets.remembered import Memory
 
 if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock
@@ -27,7 +28,8 @@ class Services:
     """`place` is context and namespace in words; `trouble` is why there is no cluster, if so.
 
     `tell` shows a notice (text, title, severity) over any screen. `runs` are operations by the uid
-    of their MiniCluster: they go on when their screen is left.
+    of their MiniCluster: they go on when their screen is left. `memory` is what the user chose for
+    tables.
     """
 
     store: Store
@@ -39,6 +41,7 @@ class Services:
     all_namespaces: bool = False
     trouble: FluxstateError | None = None
     tell: Tell = _to_nobody
+    memory: Memory = field(default_factory=Memory)
     runs: dict[str, OperationRun] = field(default_factory=dict)
 
     def server_now(self) -> float:

@@ -19,7 +19,8 @@ class Column(Generic[R]):
 
     `width` is in cells and the least it takes; `flex` is its share of what is left over.
     `rank` 0 is never dropped, the highest rank goes first when the terminal is narrow.
-    `ticks` says whether a row's text changes by time alone.
+    `ticks` says whether a row's text changes by time alone. `extra` ones are shown only to those
+    who choose them.
     """
 
     key: str
@@ -32,6 +33,7 @@ class Column(Generic[R]):
     flex: int = 0
     rank: int = 0
     ticks: Callable[[R], bool] = _never
+    extra: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from fluxstate_tui.widgets.grid_painter import GridPainter
 K = TypeVar("K", bound="int | str")
 R = TypeVar("R")
 
-MANY = 20_000
+MANY = 5_000
 
 
 class Grid(ScrollView, Generic[K, R], can_focus=True):
@@ -78,7 +78,8 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
-        self.columns = tuple(columns)
+        self.every = tuple(columns)
+        self.columns = tuple(column for column in columns if not column.extra)
         self.marked: set[K] = set()
         self.selection: StillSelection[K, R] = StillSelection({})
         self.sorted_by: str | None = None
@@ -96,6 +97,9 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
 
     class Reselected(Message):
         """Rows of a `still` grid were put in order or filtered just now."""
+
+    class Ordered(Message):
+        """The user chose another order with the mouse."""
 
     # What the owner calls ------------------------------------------------------------------
 
@@ -158,11 +162,27 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
 
     def order_by(self, column_key: str | None, reverse: bool) -> None:
         """Sort by that column; None is the natural order, that of the keys unless told."""
-        column = next((c for c in self.columns if c.key == column_key), None)
+        column = next((c for c in self.every if c.key == column_key), None)
         self.sorted_by = column.key if column is not None and column.sort is not None else None
         self.selection.sort = column.sort if column is not None else self._natural
         self.selection.reverse = reverse
         self._reselect()
+
+    def choose_columns(self, keys: Sequence[str] | None) -> None:
+        """Show these columns in this order; None or none that there is: as it was at first."""
+        known = {column.key: column for column in self.every}
+        chosen = tuple(known[key] for key in keys or () if key in known)
+        self.columns = chosen or tuple(column for column in self.every if not column.extra)
+        self._known_painter = None
+        self._strips.clear()
+        self.refresh()
+
+    def cells_in_full(self) -> list[tuple[str, str]]:
+        """Title and whole text of every cell of the row under the cursor, shown or not."""
+        if self._cursor is None:
+            return []
+        row, now = self.selection.rows[self._cursor], self._now()
+        return [(column.title, column.value(row, now)) for column in self.every]
 
     def filter_by(self, where: Callable[[R], bool] | None) -> None:
         """Show only rows that pass."""
@@ -231,6 +251,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         if column is not None:
             same = self.sorted_by == column.key
             self.order_by(column.key, not self.selection.reverse if same else False)
+            self.post_message(self.Ordered())
 
     # Cursor and scrolling ------------------------------------------------------------------
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.message import Message
 from textual.widget import AwaitMount
 
 from fluxstate_tui.store.filters import FilterError, FilterField, parse_filter
 from fluxstate_tui.widgets.columns import Column
 from fluxstate_tui.widgets.grid import Grid
+from fluxstate_tui.widgets.remembered import Remembered, TableChoice
 
 if TYPE_CHECKING:
     from fluxstate_tui.widgets.filter_bar import FilterBar
@@ -26,7 +30,10 @@ FILTER_BAR_AFTER = 0.5
 
 
 class Table(Vertical, Generic[K, R]):
-    """`/` filters, `o` sorts by the next column, `O` turns the order round."""
+    """`/` filters, `o` sorts by the next column, `O` turns the order round.
+
+    What the user chooses is `remembered`.
+    """
 
     DEFAULT_CSS = """
     Table { height: 1fr; }
@@ -35,6 +42,8 @@ class Table(Vertical, Generic[K, R]):
         Binding("slash", "filter", "filter", id="table.filter", key_display="/"),
         Binding("o", "sort", "sort", id="table.sort"),
         Binding("O", "reverse", "reverse", show=False, id="table.reverse"),
+        Binding("C", "ask('columns')", "Choose columns", show=False, id="table.columns"),
+        Binding("z", "ask('row')", "Show the row in full", show=False, id="table.row"),
         Binding("ctrl+l", "clear", "Clear filter and marks", show=False, id="table.clear"),
     ]
 
@@ -48,6 +57,7 @@ class Table(Vertical, Generic[K, R]):
         reverse: bool = False,
         natural: Callable[[R], Any] | None = None,
         still: bool = False,
+        remembered: Remembered | None = None,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
@@ -56,9 +66,25 @@ class Table(Vertical, Generic[K, R]):
         self._order = (order, reverse)
         self._empty = "Nothing here."
         self._total: Mapping[K, R] = {}
+        self._mistaken = False
         self._filter_bar: FilterBar | None = None
         self._bar_mount: AwaitMount | None = None
-        self.grid.order_by(order, reverse)
+        self._remembered = remembered
+        self._choice = remembered.load() if remembered is not None else TableChoice()
+        wanted = self._choice.order or self._order
+        known = wanted[0] is None or any(column.key == wanted[0] for column in columns)
+        self.grid.order_by(*(wanted if known else self._order))
+        self.grid.choose_columns(self._choice.columns)
+        with contextlib.suppress(FilterError):
+            self.grid.selection.where = parse_filter(self._choice.filter, fields)
+
+    class Asked(Message):
+        """The user wants to choose columns (`columns`), or to read the whole row (`row`)."""
+
+        def __init__(self, table: Table[Any, Any], what: str) -> None:
+            super().__init__()
+            self.table = table
+            self.what = what
 
     def compose(self) -> ComposeResult:
         """The grid; the filter line comes below it when it is asked for."""
@@ -68,7 +94,7 @@ class Table(Vertical, Generic[K, R]):
         """Show these rows with the filter and order that the user chose."""
         self._total = rows
         self.grid.show(rows)
-        self._say_empty()
+        self._say_how_many()
 
     async def show_in_thread(self, rows: Mapping[K, R]) -> None:
         """As `show`, for very many rows that never change (`still`)."""
@@ -79,7 +105,7 @@ class Table(Vertical, Generic[K, R]):
     def patch(self, changed: Iterable[K]) -> None:
         """These rows are new, changed or gone."""
         self.grid.patch(changed)
-        self._say_empty()
+        self._say_how_many()
 
     def say_when_empty(self, text: str) -> None:
         """What to read when there are no rows at all."""
@@ -91,8 +117,11 @@ class Table(Vertical, Generic[K, R]):
         self._bar().write(line)
 
     def on_mount(self) -> None:
-        """Make the filter line when nobody waits any more."""
-        self.set_timer(FILTER_BAR_AFTER, self._bar)
+        """Make the filter line when nobody waits any more, unless there is a filter to show."""
+        if self._choice.filter:
+            self.filter(self._choice.filter)
+        else:
+            self.set_timer(FILTER_BAR_AFTER, self._bar)
 
     async def action_filter(self) -> None:
         """Write a filter. What is typed next goes there: the line has the focus on return."""
@@ -111,6 +140,17 @@ class Table(Vertical, Generic[K, R]):
         if self._filter_bar is not None:
             self._filter_bar.write("")
         self.grid.unmark()
+        self._remember(filter="")
+
+    def action_ask(self, what: str) -> None:
+        """A dialog is for the screen to show."""
+        self.post_message(self.Asked(self, what))
+
+    def choose_columns(self, keys: tuple[str, ...] | None) -> None:
+        """Show these columns in this order from now on; None as it was at first."""
+        self.grid.choose_columns(keys)
+        first = tuple(column.key for column in self.grid.every if not column.extra)
+        self._remember(columns=None if keys == first else keys)
 
     def action_sort(self) -> None:
         """Sort by the next column that can be sorted by; after the last as it was at first."""
@@ -118,10 +158,17 @@ class Table(Vertical, Generic[K, R]):
         following = keys[(keys.index(self.grid.sorted_by) + 1) % len(keys)]
         first = following == self._order[0]
         self.grid.order_by(following, self._order[1] if first else self.grid.selection.reverse)
+        self._remember_order()
 
     def action_reverse(self) -> None:
         """Turn the order round."""
         self.grid.order_by(self.grid.sorted_by, not self.grid.selection.reverse)
+        self._remember_order()
+
+    def on_grid_ordered(self, event: Grid.Ordered) -> None:
+        """A click on a header."""
+        event.stop()
+        self._remember_order()
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
         """Filter at once; a mistake keeps the last good filter and is explained."""
@@ -130,20 +177,25 @@ class Table(Vertical, Generic[K, R]):
         try:
             where = parse_filter(event.line, self._fields)
         except FilterError as mistake:
+            self._mistaken = True
             bar.explain(str(mistake))
             return
+        self._mistaken = False
         self.grid.filter_by(where)
         self._say_how_many()
 
     def on_grid_reselected(self, event: Grid.Reselected) -> None:
         """Rows that were filtered in a thread can be counted now."""
         event.stop()
-        if self._filter_bar is not None:
-            self._say_how_many()
+        self._say_how_many()
 
     def on_filter_bar_left(self, event: FilterBar.Left) -> None:
-        """Back to the rows."""
+        """Back to the rows; a filter that works is remembered."""
         event.stop()
+        line = self._bar().line
+        with contextlib.suppress(FilterError):
+            parse_filter(line, self._fields)
+            self._remember(filter=line)
         self.grid.focus()
 
     def _bar(self) -> FilterBar:
@@ -155,10 +207,20 @@ class Table(Vertical, Generic[K, R]):
             self._bar_mount = self.mount(self._filter_bar)
         return self._filter_bar
 
+    def _remember_order(self) -> None:
+        order = (self.grid.sorted_by, self.grid.selection.reverse)
+        self._remember(order=None if order == self._order else order)
+
+    def _remember(self, **chosen: Any) -> None:
+        self._choice = replace(self._choice, **chosen)
+        if self._remembered is not None:
+            self._remembered.save(self._choice)
+
     def _say_how_many(self) -> None:
-        shown, total = len(self.grid.selection), len(self._total)
-        filtered = self.grid.selection.where is not None
-        self._bar().count(f"{shown} of {total}" if filtered else "")
+        if self._filter_bar is not None and not self._mistaken:
+            shown, total = len(self.grid.selection), len(self._total)
+            filtered = self.grid.selection.where is not None
+            self._filter_bar.count(f"{shown} of {total}" if filtered else "")
         self._say_empty()
 
     def _say_empty(self) -> None:

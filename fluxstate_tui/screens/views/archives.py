@@ -115,7 +115,12 @@ class ArchivesView(View):
     def __init__(self, services: Services, ref: ClusterRef) -> None:
         super().__init__(services, ref)
         self.table: Table[str, CatalogueEntry] = Table(
-            ARCHIVE_COLUMNS, ARCHIVE_FIELDS, now=services.clock.now, order="age", reverse=True
+            ARCHIVE_COLUMNS,
+            ARCHIVE_FIELDS,
+            now=services.clock.now,
+            order="age",
+            reverse=True,
+            remembered=services.memory.table("archives"),
         )
 
     def compose(self) -> ComposeResult:

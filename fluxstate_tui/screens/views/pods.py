@@ -125,7 +125,11 @@ class PodsView(View):
     def __init__(self, services: Services, ref: ClusterRef) -> None:
         super().__init__(services, ref)
         self.table: Table[str, Pod] = Table(
-            POD_COLUMNS, POD_FIELDS, now=services.server_now, order="index"
+            POD_COLUMNS,
+            POD_FIELDS,
+            now=services.server_now,
+            order="index",
+            remembered=services.memory.table("pods"),
         )
 
     def compose(self) -> ComposeResult:

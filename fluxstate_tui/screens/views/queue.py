@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.screens.group_columns import GROUP_COLUMNS, GROUP_FIELDS, GROUPINGS
-from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS, activity
+from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS, MORE_JOB_COLUMNS, activity
 from fluxstate_tui.screens.job_keys import JobKeys
 from fluxstate_tui.screens.queue_parts import history_parts, queue_parts
 from fluxstate_tui.screens.services import Services
@@ -38,9 +38,13 @@ class QueueView(JobKeys, View):
     def __init__(self, services: Services, ref: ClusterRef) -> None:
         super().__init__(services, ref)
         self.table: Table[int, Job] = Table(
-            JOB_COLUMNS, JOB_FIELDS, now=self._cluster_now, reverse=True, natural=activity
+            JOB_COLUMNS + MORE_JOB_COLUMNS,
+            JOB_FIELDS,
+            now=self._cluster_now,
+            reverse=True,
+            natural=activity,
+            remembered=services.memory.table("queue"),
         )
-
         self.groups: Table[str, Group] = Table(
             GROUP_COLUMNS, GROUP_FIELDS, order="jobs", reverse=True
         )

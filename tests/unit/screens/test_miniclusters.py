@@ -162,7 +162,7 @@ async def test_sorting_goes_through_the_columns() -> None:
 async def test_keys_that_cannot_work_are_grey_and_do_nothing() -> None:
     app = make_app()
     async with app.run_test(size=SMALL) as pilot:
-        await see(pilot, "done-last-week")
+        await see(pilot, "done-last-we")
         await pilot.press("s", "p", "n")
         await pilot.pause()
         assert len(app.screen_stack) == 1
