@@ -3,8 +3,8 @@
 Most jobs of an archive went the same way and differ in their timestamps only. The fold
 (model/replay.py) never computes with times, it only keeps them. So it is run on an eventlog with
 line numbers in the place of its times, and the result, the course, is remembered under the
-eventlog's text without times; each job then puts its own times in. That is 5 times as fast as a
-fold for every job (tests/benchmarks/archive.py).
+eventlog's text without times; each job then puts its own times in. That takes a half of the time
+of a fold for every job, and an eighth off the reader's (tests/benchmarks/archive.py).
 """
 
 from __future__ import annotations

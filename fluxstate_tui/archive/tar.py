@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from fluxstate_tui.archive.findings import BrokenArchiveError, Kind
-from fluxstate_tui.archive.tar_parts import Parts, octal
+from fluxstate_tui.archive.tar_parts import Parts, byte_sum, octal
 
 BLOCK = 512
 
@@ -131,7 +131,9 @@ class TarStream:
         extra: dict[str, str] = {}
         first = self.position
         while (header := self._header()) is not None:
-            tail = self._tail = _Tail(header[156:])
+            if header[156:] != self._tail.raw:
+                self._tail = _Tail(header[156:])
+            tail = self._tail
             if not tail.fits(header):
                 raise self._damaged("a member's header is damaged")
             size, mtime = self._number(header[124:136]), self._number(header[136:148])
@@ -282,7 +284,7 @@ class _Tail:
             stored = int(header[148:156].strip(b"\x00 ") or b"0", 8)
         except ValueError:
             return False
-        return sum(header[:148]) + self.remainder == stored
+        return byte_sum(header[:148]) + self.remainder == stored
 
 
 def _pax_records(data: bytes) -> Iterator[tuple[str, str]]:
