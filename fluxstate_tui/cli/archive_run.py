@@ -32,6 +32,7 @@ def show(args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.writelines(jobs_json(archive, chosen, output=args.output))
         return _end(archive)
+    _refuse_foreign(archive, args.file)
 
     from fluxstate_tui.archive import render
 
@@ -65,6 +66,7 @@ def preview(args: argparse.Namespace) -> int:
     from fluxstate_tui.archive.preview import preview as look_ahead
 
     archive = read_archive(Path(args.file))
+    _refuse_foreign(archive, args.file)
     found = look_ahead(archive, size=args.size, cores=args.cores, uid=args.uid, queues=args.queue)
     _print((render.preview_json(found),) if args.json else render.preview_text(found))
     return _end(archive)
@@ -82,6 +84,7 @@ def diff(args: argparse.Namespace) -> int:
             exit_code=ExitCode.USAGE,
         )
     archive = read_archive(Path(args.file))
+    _refuse_foreign(archive, args.file)
     second = read_archive(Path(args.other)) if args.other is not None else None
     jobs = _live_jobs(args) if second is None else [one.job for one in second.jobs]
     found = compare([one.job for one in archive.jobs], jobs)
@@ -93,6 +96,17 @@ def diff(args: argparse.Namespace) -> int:
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         print(line)
+
+
+def _refuse_foreign(archive: Archive, name: str) -> None:
+    """A file that is no archive at all is not shown as one in which nothing is left."""
+    for finding in archive.findings:
+        if finding.kind is Kind.NOT_AN_ARCHIVE:
+            raise FluxstateError(
+                f"{name} is no archive of flux dump: {finding.message}.",
+                safe="Nothing was changed.",
+                advice="Name a file that `flux dump` wrote (.tar, .tar.gz, .tar.xz, .zip ...).",
+            )
 
 
 def _end(archive: Archive) -> int:

@@ -190,3 +190,5 @@ class ServerError(KubeError):
 
 class BadAnswer(KubeError):
     """An answer that is not what the Kubernetes API sends (a login page, a cut body)."""
+
+    exit_code = ExitCode.NO_CONNECTION

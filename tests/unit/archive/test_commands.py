@@ -147,3 +147,16 @@ def test_terminal_escapes_of_a_job_are_shown_not_obeyed(
         out = _printed(capsys, "show", str(file), *more)[1]
         assert "owned" in out
         assert all(character.isprintable() or character == "\n" for character in out)
+
+
+@pytest.mark.parametrize("words", [["show"], ["preview", "--size", "2"], ["diff", "--with", "x"]])
+def test_a_file_that_is_no_archive_is_not_shown_as_an_empty_one(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "notes.md"
+    path.write_text("# Notes\n" * 100)
+    assert main(["archive", words[0], str(path), *words[1:]]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "is no archive of flux dump" in told.err
+    assert "do: Name a file" in told.err

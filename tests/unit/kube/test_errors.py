@@ -154,6 +154,7 @@ async def test_a_body_that_is_no_json_is_shown_short(tmp_path: Path) -> None:
         return web.json_response([1])
 
     error, _ = await failing(tmp_path, login, errors.BadAnswer)
+    assert error.exit_code == 3
     assert len(error.message) < 400
     other, _ = await failing(tmp_path, gateway, errors.ServerError)
     assert len(other.message) < 400
