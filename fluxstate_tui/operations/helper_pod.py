@@ -38,7 +38,7 @@ class HelperPod:
         """Create it and wait until its container runs. Raises FluxstateError with the reason."""
         namespace = manifest["metadata"]["namespace"]
         body = pod_for(manifest, secrets.token_hex(3))
-        created = await context.cluster.request("POST", PODS.path(namespace), body=body)
+        created = await _create(context, namespace, body)
         helper = cls(context, namespace, created["metadata"]["name"], created["metadata"]["uid"])
         try:
             await helper._wait()
@@ -75,6 +75,22 @@ class HelperPod:
             safe="Nothing was changed on the volume.",
             advice="The volume of spec.archive.path must exist and be free to be mounted.",
         )
+
+
+async def _create(
+    context: OperationContext, namespace: str, body: dict[str, Any]
+) -> dict[str, Any]:
+    """Create it, also over trouble: a pod that has its name already is ours, for nobody else knows
+    the name, and only the answer was lost."""
+
+    async def once() -> dict[str, Any]:
+        try:
+            return await context.cluster.request("POST", PODS.path(namespace), body=body)
+        except Conflict:
+            path = PODS.path(namespace, body["metadata"]["name"])
+            return await context.cluster.request("GET", path)
+
+    return await patiently(context.clock, once)
 
 
 def pod_for(manifest: dict[str, Any], token: str) -> dict[str, Any]:

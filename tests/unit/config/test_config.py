@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.cli.options import configuration, kube_options
 from fluxstate_tui.config import Config, GuardSettings, RetentionSettings, load_config, span
+from fluxstate_tui.kube.kubeconfig import current_context
 from fluxstate_tui.kube.options import KubeOptions
 
 KUBECONFIG = "apiVersion: v1\nkind: Config\ncurrent-context: prod-1\n"
@@ -138,3 +139,16 @@ def test_the_example_says_nothing_that_is_not_understood() -> None:
     assert config.problems == ()
     assert config.guard == GuardSettings()
     assert config.retention == RetentionSettings(10, 30 * 86400.0)
+
+
+def test_the_current_context_is_that_of_the_first_file_that_has_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in {"a": "users: []", "b": "{", "c": KUBECONFIG, "d": "x: 1"}.items():
+        (home / name).write_text(text)
+    listed = ":".join(str(home / name) for name in ("missing", "a", "b", "c", "d"))
+    monkeypatch.setenv("KUBECONFIG", listed)
+    assert current_context(KubeOptions()) == "prod-1"
+    assert current_context(KubeOptions(kubeconfig=str(home / "a"))) == ""
+    written(home, "protected: ['*']")
+    assert options("--kubeconfig", str(home / "a")).read_only  # no context at all is protected too

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.operations.helper_pod import DEADLINE_SECONDS, pod_for, why_not_running
+from fluxstate_tui.kube.resources import PODS
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.helper_pod import (
+    DEADLINE_SECONDS,
+    HelperPod,
+    pod_for,
+    why_not_running,
+)
+from fluxstate_tui.sim.server import SimulatedCluster
 from tests.unit.operations.builders import manifest
 
 
@@ -66,3 +74,17 @@ def test_why_it_does_not_run_yet_is_said(status: dict[str, Any], words: str) -> 
 def test_one_that_ended_is_not_waited_for() -> None:
     with pytest.raises(FluxstateError, match="Evicted"):
         why_not_running({"status": {"phase": "Failed", "message": "Evicted"}})
+
+
+@pytest.mark.parametrize("kind", ["drop", "lost-answer"])
+async def test_a_broken_connection_leaves_neither_none_nor_two(
+    sim: SimulatedCluster, context: OperationContext, kind: str
+) -> None:
+    sim.put_file("/data", "archive.tar.gz", b"x")
+    sim.faults.add(kind, method="POST", path="/pods")
+    helper = await HelperPod.start(context, manifest())
+    assert sim.faults.active == []
+    pods = await context.cluster.list(PODS, "default")
+    assert [pod["metadata"]["name"] for pod in pods] == [helper.name]
+    await helper.remove()
+    assert await context.cluster.list(PODS, "default") == []
