@@ -11,7 +11,7 @@ from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.model.queue import Node
 from fluxstate_tui.widgets.line import Part
-from fluxstate_tui.widgets.words import Word, age, plural
+from fluxstate_tui.widgets.words import Word
 
 HUES = ("$state-busy", "$state-ok", "$state-wait", "$state-warn", "$accent", "$state-bad")
 UP = Word("●", "up", "ok")
@@ -81,19 +81,6 @@ def compact_cell(load: Load) -> Part:
     if share == 0:
         return ("□", "$muted")
     return ("■", "$state-busy") if share > 0.99 else ("◧", "$state-busy")
-
-
-def until_idle(running: Iterable[Job], now: float) -> str:
-    """How long until nothing runs, by the time limits; jobs without one make it open."""
-    left, open_ended = 0.0, 0
-    for job in running:
-        if job.duration > 0 and job.t_run is not None:
-            left = max(left, job.t_run + job.duration - now)
-        else:
-            open_ended += 1
-    if open_ended:
-        return f"idle: {plural(open_ended, 'job')} without time limit"
-    return f"idle in at most {age(left)}" if left > 0 else ""
 
 
 def _cells(load: Load, hues: Mapping[int, str], width: int) -> list[Part]:

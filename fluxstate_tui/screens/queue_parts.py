@@ -1,4 +1,4 @@
-"""The queue in one line: is it started, how many jobs, and how that was in the last minutes."""
+"""The queue in one line: is it started, and how many jobs there are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from fluxstate_tui.screens.cluster_columns import QUEUES
 from fluxstate_tui.store import Summary
 from fluxstate_tui.store.picture import ClusterPicture
 from fluxstate_tui.widgets.line import Part
-from fluxstate_tui.widgets.spark import sparkline
 from fluxstate_tui.widgets.tones import color
 from fluxstate_tui.widgets.words import age
 
@@ -33,18 +32,3 @@ def queue_parts(picture: ClusterPicture, summary: Summary, now: float) -> list[P
         if not queue.started and queue.stop_reason:
             parts.append((f"“{queue.stop_reason}”", "$muted"))
     return parts
-
-
-def history_parts(picture: ClusterPicture, width: int) -> list[Part]:
-    """Pending and running over the last minutes as two small graphs."""
-    if not width or len(picture.history) < 2:
-        return []
-    half = width // 2
-    pending = [sample.pending for sample in picture.history][-half:]
-    running = [sample.running for sample in picture.history][-half:]
-    return [
-        (sparkline(pending), "$state-wait"),
-        (" pend  ", "$muted"),
-        (sparkline(running), "$state-busy"),
-        (" run", "$muted"),
-    ]

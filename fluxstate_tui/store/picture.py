@@ -98,6 +98,15 @@ class ClusterPicture:
     guard: GuardSeen | None = None
     warnings: tuple[str, ...] = ()
     history: deque[Sample] = field(default_factory=lambda: deque(maxlen=HISTORY_LENGTH))
+    _active: dict[int, Job] | None = None
+
+    @property
+    def active(self) -> dict[int, Job]:
+        """Jobs that are not over. Looked for once when first wanted, then kept with each change."""
+        if self._active is None:
+            over = JobState.INACTIVE
+            self._active = {key: job for key, job in self.jobs.items() if job.state is not over}
+        return self._active
 
     def sample(self, now: float) -> bool:
         """Remember the counts every few seconds for the graphs. True if it did."""
@@ -119,6 +128,7 @@ class ClusterPicture:
         """Take a complete set of jobs. A queue that went back in time is said aloud."""
         before, newest_before = len(self.jobs), max(self.jobs, default=0)
         self.jobs = {job.id: job for job in jobs}
+        self._active = None
         self.counts.recount(self.jobs.values())
         self.jobs_at = at
         if len(jobs) < before and max(self.jobs, default=0) < newest_before:
@@ -132,4 +142,10 @@ class ClusterPicture:
                 self.counts.add(known, -1)
             self.counts.add(job)
             self.jobs[job.id] = job
+            if self._active is None:
+                continue
+            if job.state is JobState.INACTIVE:
+                self._active.pop(job.id, None)
+            else:
+                self._active[job.id] = job
         self.jobs_at = at

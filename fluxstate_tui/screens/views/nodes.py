@@ -5,23 +5,32 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from fluxstate_tui.model.job import Job
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.screens.glance import (
+    broken_rows,
+    graph_parts,
+    outlook_parts,
+    throughput_parts,
+)
 from fluxstate_tui.screens.node_map import (
     HUES,
     Load,
     compact_cell,
     loads,
     node_row,
-    node_word,
-    until_idle,
 )
+from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.view import View
 from fluxstate_tui.store import Changes
+from fluxstate_tui.store.outlook import run_times, throughput, until_idle
+from fluxstate_tui.store.picture import ClusterPicture
 from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.panel import Panel
 from fluxstate_tui.widgets.spark import bar
 from fluxstate_tui.widgets.words import plural
 
+TIMES_EVERY = 10.0
+MEDIUM = 14
 LEGEND = "■ full   ◧ partly   □ free   ▽ drained   ✗ lost"
 
 
@@ -30,9 +39,15 @@ class NodesView(View):
 
     label = "Nodes"
 
+    def __init__(self, services: Services, ref: ClusterRef) -> None:
+        super().__init__(services, ref)
+        self._times: dict[str, float] = {}
+        self._times_at = float("-inf")
+
     def compose(self) -> ComposeResult:
-        """A line of totals above the map."""
+        """Totals and the outlook above the map."""
         yield Line(id="nodes-line", classes="summary")
+        yield Panel(id="nodes-glance")
         with VerticalScroll(id="nodes-scroll"):
             yield Panel(id="nodes-map")
 
@@ -45,13 +60,15 @@ class NodesView(View):
         if not picture.nodes:
             summary = self.services.store.summaries.get(self.ref.uid)
             self.query_one("#nodes-line", Line).say([])
+            self.query_one("#nodes-glance", Panel).say([])
             why = summary.reason if summary else ""
             panel.say([[("The nodes are not known yet.", "$muted")], [(why, "$muted")]])
             return
-        running = [job for job in picture.jobs.values() if job.state.running]
+        running = [job for job in picture.active.values() if job.state.running]
         found = loads(picture.nodes, running)
         hues = {job.id: HUES[n % len(HUES)] for n, job in enumerate(running)}
-        self._say_totals(found, running)
+        self._say_totals(found)
+        self._say_glance(picture, found)
         panel.say(self._rows(found, hues))
 
     def show_changes(self, changes: Changes) -> None:
@@ -59,6 +76,11 @@ class NodesView(View):
         uid = self.ref.uid
         if uid in changes.jobs or uid in changes.queues or uid in changes.summaries:
             self.show_all()
+
+    def tick(self) -> None:
+        """Time passed: what is left is less."""
+        if self.picture is not None and self.picture.nodes:
+            self._say_glance(self.picture, loads(self.picture.nodes, ()))
 
     def on_resize(self) -> None:
         """Another width, another map."""
@@ -81,35 +103,36 @@ class NodesView(View):
             for load in found[start : start + per_row]:
                 row += [compact_cell(load), (" ", "")]
             rows.append(row)
-        return rows + _bad_nodes(found)
+        return rows
 
-    def _say_totals(self, found: list[Load], running: list[Job]) -> None:
+    def _say_totals(self, found: list[Load]) -> None:
         cores = sum(load.node.cores for load in found)
         busy = sum(load.busy for load in found)
         up = sum(load.node.up for load in found)
         share = busy / cores if cores else 0.0
-        now = self.services.clock.now()
-        picture = self.picture
-        idle = until_idle(running, picture.cluster_now(now) if picture else now)
         self.query_one("#nodes-line", Line).say(
             [
                 (f"{up} of {plural(len(found), 'node')} up  ", ""),
                 (bar(share, 8 if self.size.width < 100 else 16), "$state-busy"),
                 (f"  {busy} of {cores} cores busy", ""),
-            ],
-            [(idle, "$muted")],
+            ]
         )
 
-
-def _bad_nodes(found: list[Load]) -> list[list[Part]]:
-    rows: list[list[Part]] = []
-    for load in found:
-        word = node_word(load.node)
-        if word.tone != "ok":
-            rows.append(
-                [
-                    (f"{word} ", f"$state-{word.tone}"),
-                    (f"rank {load.node.rank} {load.node.host} {load.node.reason}", ""),
-                ]
-            )
-    return [[("", "")], *rows] if rows else []
+    def _say_glance(self, picture: ClusterPicture, found: list[Load]) -> None:
+        """Throughput, outlook, and what is broken."""
+        now = self.services.clock.now()
+        if now >= self._times_at + TIMES_EVERY:
+            self._times, self._times_at = run_times(picture.jobs.values()), now
+        started = not picture.queues or any(queue.started for queue in picture.queues)
+        cores = sum(load.node.cores for load in found if load.node.up and not load.node.drained)
+        jobs = [job for job in picture.active.values() if started or job.state.running]
+        outlook = until_idle(jobs, self._times, cores, picture.cluster_now(now))
+        graphs = graph_parts(picture, self.size.width - 24)
+        self.query_one("#nodes-glance", Panel).say(
+            [
+                *([graphs] if graphs and self.size.height >= MEDIUM else []),
+                throughput_parts(throughput(picture)),
+                outlook_parts(outlook, started),
+                *broken_rows(picture.nodes),
+            ]
+        )

@@ -9,10 +9,11 @@ from textual.binding import Binding, BindingType
 
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.screens.glance import graph_parts
 from fluxstate_tui.screens.group_columns import GROUP_COLUMNS, GROUP_FIELDS, GROUPINGS
 from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS, MORE_JOB_COLUMNS, activity
 from fluxstate_tui.screens.job_keys import JobKeys
-from fluxstate_tui.screens.queue_parts import history_parts, queue_parts
+from fluxstate_tui.screens.queue_parts import queue_parts
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.view import View
 from fluxstate_tui.store import Changes, Summary
@@ -156,10 +157,10 @@ class QueueView(JobKeys, View):
         if picture is None or summary is None:
             return
         now = self.services.clock.now()
-        width = 24 if self.size.width >= 100 else 0
+        width = 30 if self.size.width >= 100 else 0
         by: list[Part] = [(f"  by {self.grouped_by}", "$accent")] if self.grouped_by else []
         self.query_one("#queue-line", Line).say(
-            queue_parts(picture, summary, now) + by, history_parts(picture, width)
+            queue_parts(picture, summary, now) + by, graph_parts(picture, width)
         )
         self.table.say_when_empty(self._why_empty(picture, summary))
 

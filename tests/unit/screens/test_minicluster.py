@@ -270,3 +270,24 @@ async def test_a_terminal_of_40x10_still_works() -> None:
         await see(pilot, "Save first")
         await pilot.press("enter")
         await see(pilot, "flux-sample to go ahead")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_cluster_at_a_glance(size: tuple[int, int]) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("down", "enter", "3")
+        await see(pilot, "Throughput is known after a few seconds.")
+        await see(pilot, "Idle in about")
+        await see(pilot, "by time limit")
+        await see(pilot, "by history of the same name")
+        store = app.services.store
+        store.tick(NOW + 60)
+        ended = tuple(feed.job(n, JobState.INACTIVE) for n in (65, 66))
+        store.take(e.JobsChanged(SAMPLE, ended, NOW + 60))
+        store.tick(NOW + 120)
+        await see(pilot, "1.0 jobs ended per minute over the last 2m")
+        await see(pilot, " done")
+        lost = tuple(Node(rank, f"n{rank}", 8, up=rank not in (1, 2)) for rank in range(4))
+        store.take(e.QueuesSeen(SAMPLE, (), lost, NOW))
+        await see(pilot, "Ranks 1-2 are lost: no broker answers there")

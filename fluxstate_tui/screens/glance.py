@@ -1,0 +1,104 @@
+"""The cluster at a glance, in plain words: throughput, when it will be idle, what is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.model import idset
+from fluxstate_tui.model.queue import Node
+from fluxstate_tui.store.outlook import Outlook, Throughput, ended_between
+from fluxstate_tui.widgets.line import Part
+from fluxstate_tui.widgets.spark import sparkline
+from fluxstate_tui.widgets.words import age, plural
+
+if TYPE_CHECKING:
+    from fluxstate_tui.store.picture import ClusterPicture
+
+
+def graph_parts(picture: ClusterPicture, width: int) -> list[Part]:
+    """Pending, running and ended jobs over the last minutes as three small graphs."""
+    if not width or len(picture.history) < 2:
+        return []
+    each = max(4, width // 3)
+    samples = list(picture.history)[-each:]
+    return [
+        (sparkline([sample.pending for sample in samples]), "$state-wait"),
+        (" pend  ", "$muted"),
+        (sparkline([sample.running for sample in samples]), "$state-busy"),
+        (" run  ", "$muted"),
+        (sparkline(ended_between(picture)[-each:]), "$state-ok"),
+        (" done", "$muted"),
+    ]
+
+
+def throughput_parts(found: Throughput | None) -> list[Part]:
+    """`12.4 jobs ended per minute over the last 5m`."""
+    if found is None:
+        return [("Throughput is known after a few seconds.", "$muted")]
+    rate = f"{found.per_minute:.1f}" if found.per_minute < 10 else f"{found.per_minute:.0f}"
+    return [
+        (f"{rate} jobs", "$foreground bold"),
+        (f" ended per minute over the last {age(found.seconds)}", "$muted"),
+    ]
+
+
+def outlook_parts(found: Outlook, started: bool) -> list[Part]:
+    """When it will be idle, and by what that is known: `Idle in about 12m: 3 jobs by ...`."""
+    known = found.limited + found.guessed
+    if not known and not found.unknown:
+        return [("Idle now.", "$state-ok"), *_notes(found, started)]
+    reasons: list[str] = []
+    if found.limited:
+        reasons.append(f"{plural(found.limited, 'job')} by time limit")
+    if found.guessed:
+        reasons.append(f"{plural(found.guessed, 'job')} by history of the same name")
+    if found.unknown:
+        reasons.append(f"{plural(found.unknown, 'job')} of unknown length")
+    if not known:
+        head = "When it will be idle is not known"
+    elif found.unknown:
+        head = f"Idle in {age(found.seconds)} or more"
+    elif not found.guessed:
+        head = f"Idle in at most about {age(found.seconds)}"
+    else:
+        head = f"Idle in about {age(found.seconds)}"
+    said: list[Part] = [(head, "$foreground bold"), (f": {', '.join(reasons)}", "$muted")]
+    return said + _notes(found, started)
+
+
+def _notes(found: Outlook, started: bool) -> list[Part]:
+    notes: list[Part] = []
+    if found.held:
+        notes.append((f"  {plural(found.held, 'job')} held", "$state-warn"))
+    if not started:
+        notes.append(("  the queue is stopped: what waits does not start", "$state-warn"))
+    return notes
+
+
+def broken_rows(nodes: Iterable[Node]) -> list[list[Part]]:
+    """Lost and drained ranks in sentences, those with the same fate in one."""
+    lost: list[Node] = []
+    drained: dict[str, list[Node]] = {}
+    for node in nodes:
+        if not node.up:
+            lost.append(node)
+        elif node.drained:
+            drained.setdefault(node.reason, []).append(node)
+    rows: list[list[Part]] = []
+    if lost:
+        verb = "is" if len(lost) == 1 else "are"
+        said = f" {verb} lost: no broker answers there, and jobs on it fail."
+        rows.append([("✗ ", "$state-bad"), (_ranks(lost), ""), (said, "$state-bad")])
+    for reason, some in drained.items():
+        verb = "is" if len(some) == 1 else "are"
+        why = f" ({reason})" if reason else ""
+        said = f" {verb} drained{why}: no new job starts there."
+        rows.append([("▽ ", "$state-warn"), (_ranks(some), ""), (said, "$state-warn")])
+    return rows
+
+
+def _ranks(nodes: list[Node]) -> str:
+    if len(nodes) == 1:
+        return f"Rank {nodes[0].rank}, {nodes[0].host},"
+    return f"Ranks {idset.encode(node.rank for node in nodes)}"
