@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -183,10 +184,11 @@ async def judge(stage: Stage, jobs: set[int], outcome: Outcome | None, where: ob
     return new is not None
 
 
-STEPS = ("dump", "close", "reach", "arm", "create", "start", "account", "agree", "delete", "open")
+FEW = ["create", "start", "delete", "open"]
+STEPS = ["dump", "close", "reach", "arm", "account", "agree", *FEW]
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", STEPS if os.environ.get("FLUXSTATE_ALL_FAULTS") else FEW)
 async def test_cancelled_at_any_step_every_job_is_on_one_side_that_goes_on(
     stage: Stage, step: str
 ) -> None:
