@@ -12,8 +12,9 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.feeds.catalogues import read_catalogue
 from fluxstate_tui.flux.files import RemoteFiles
-from fluxstate_tui.kube.errors import CrdMissing, NotFound
+from fluxstate_tui.kube.errors import CrdMissing, Forbidden, NotFound
 from fluxstate_tui.kube.manifest import for_create
+from fluxstate_tui.model.job import JobState
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import last_seen
 from fluxstate_tui.operations import restore_plan as steps
@@ -21,6 +22,7 @@ from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.fetch import fetch
 from fluxstate_tui.operations.helper_pod import HelperPod
+from fluxstate_tui.operations.neighbours import dangers
 from fluxstate_tui.operations.restore_plan import Source
 from fluxstate_tui.operations.restoring import Restoring
 from fluxstate_tui.operations.runner import Operation
@@ -48,7 +50,9 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
                 manifest = _as_saved(source, manifest, choices)
                 steps.require_valid(manifest, served)
             size = int(manifest["spec"].get("size", 1))
-            planned = steps.plan(source, manifest, preview(archive, size=size).lines())
+            beside = await _dangers(context, source, manifest)
+            lines = (*preview(archive, size=size).lines(), *beside)
+            planned = steps.plan(source, manifest, lines)
     except BaseException:
         await helper.remove()
         raise
@@ -76,6 +80,20 @@ async def _require_free_name(context: OperationContext, ref: ClusterRef) -> None
         advice=f"Delete it first (fluxstate-tui delete {ref.name} --save): a restore needs the "
         "name, as an archive is only read when a lead container starts.",
     )
+
+
+async def _dangers(
+    context: OperationContext, source: Source, manifest: dict[str, Any]
+) -> tuple[str, ...]:
+    """What it could do to MiniClusters that live; nothing without the right to list them."""
+    resource = await context.cluster.minicluster_resource()
+    try:
+        living = await context.cluster.list(resource, manifest["metadata"]["namespace"])
+    except Forbidden:
+        return ()
+    saved_from = source.entry.manifest.minicluster if source.entry.manifest else ""
+    waiting = sum(job.state is not JobState.INACTIVE for job in source.jobs)
+    return dangers(manifest, saved_from, waiting, living)
 
 
 def _template(context: OperationContext, ref: ClusterRef, choices: Choices) -> dict[str, Any]:
