@@ -32,8 +32,8 @@ _NO_JOB = (
     "says why)."
 )
 _DEAD = (
-    "The lead broker has ended, but {workers} still wait for it: Flux is gone, and nothing starts "
-    "it again. The lead's log says why."
+    "The lead broker has ended, but {workers} for it: Flux is gone, and nothing starts it again. "
+    "The lead's log says why."
 )
 
 
@@ -161,8 +161,12 @@ def _dead(facts: _Facts) -> tuple[Phase, str] | None:
     if lead.pod.phase == "Failed":
         return Phase.DEAD, f"The lead's pod {lead.trouble}; Flux is gone."
     if waiting:
-        return Phase.DEAD, _DEAD.format(workers=_count(len(waiting), "worker"))
+        return Phase.DEAD, _DEAD.format(workers=_waiters(len(waiting)))
     return Phase.FINISHED, "All its pods have ended."
+
+
+def _waiters(number: int) -> str:
+    return "1 worker still waits" if number == 1 else f"{number} workers still wait"
 
 
 def _not_running(facts: _Facts) -> tuple[Phase, str] | None:

@@ -15,8 +15,9 @@ def dangers(
     """One line for each danger.
 
     `manifest` is what a restore creates; `saved_from` the name of the MiniCluster that the
-    archive was saved from (it may have been restored under it meanwhile); `waiting` how many of its jobs are not over; `living` are the MiniClusters of
-    the namespace as the API server has them.
+    archive was saved from (it may have been restored under it meanwhile); `waiting` how many of
+    its jobs are not over; `living` are the MiniClusters of the namespace as the API server has
+    them.
     """
     place = _file(manifest["spec"])
     lines = []

@@ -124,7 +124,7 @@ def plan(source: Source, manifest: dict[str, Any], fates: tuple[str, ...]) -> Pl
         steps.append(QUEUE)
     size = manifest["spec"].get("size", 1)
     lines = [
-        f"Create {ref} with {size} pods from {source.entry.id}: {describe(source.jobs)}.",
+        f"Create {ref} with {size} {'pod' if size == 1 else 'pods'} from {source.entry.id}: {describe(source.jobs)}.",
         *fates,
         f"It is armed at {manifest['spec']['archive']['path']} until every job is accounted for.",
     ]
