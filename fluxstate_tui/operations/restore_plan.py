@@ -123,8 +123,9 @@ def plan(source: Source, manifest: dict[str, Any], fates: tuple[str, ...]) -> Pl
     if source.queues_to_start:
         steps.append(QUEUE)
     size = manifest["spec"].get("size", 1)
+    pods = f"{size} pod" if size == 1 else f"{size} pods"
     lines = [
-        f"Create {ref} with {size} {'pod' if size == 1 else 'pods'} from {source.entry.id}: {describe(source.jobs)}.",
+        f"Create {ref} with {pods} from {source.entry.id}: {describe(source.jobs)}.",
         *fates,
         f"It is armed at {manifest['spec']['archive']['path']} until every job is accounted for.",
     ]
