@@ -65,7 +65,11 @@ class EventsView(View):
     def __init__(self, services: Services, ref: ClusterRef) -> None:
         super().__init__(services, ref)
         self.table: Table[str, KubeEvent] = Table(
-            EVENT_COLUMNS, EVENT_FIELDS, now=services.server_now, order="age", reverse=True,
+            EVENT_COLUMNS,
+            EVENT_FIELDS,
+            now=services.server_now,
+            order="age",
+            reverse=True,
             remembered=services.memory.table("events"),
         )
 

@@ -282,6 +282,7 @@ async def test_the_cluster_at_a_glance(size: tuple[int, int]) -> None:
         await see(pilot, "by time limit")
         await see(pilot, "by history of the same name")
         store = app.services.store
+        store.tick(NOW)
         store.tick(NOW + 60)
         ended = tuple(feed.job(n, JobState.INACTIVE) for n in (65, 66))
         store.take(e.JobsChanged(SAMPLE, ended, NOW + 60))
