@@ -207,11 +207,13 @@ class Files:
         return bytes(node.data)
 
     def listdir(self, path: str) -> list[str]:
-        """Sorted names, without `.` and `..`. ENOTDIR for a file."""
+        """Sorted names, without `.` and `..`, mount points included. ENOTDIR for a file."""
         node = self._find(path)
         if not node.is_dir:
             raise _error(errno.ENOTDIR, path)
-        return sorted(node.children)
+        folder = posixpath.normpath(path)
+        mounted = (point for point in self.mounts if posixpath.dirname(point) == folder != point)
+        return sorted({*node.children, *map(posixpath.basename, mounted)})
 
     def truncate(self, path: str) -> None:
         """Open for writing as `>` does: make it empty, or create it."""
