@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -40,11 +41,21 @@ class StillSelection(Selection[K, R]):
             for some in stretches(new._order):
                 pairs += [(sort(rows[key]), key) for key in some]
                 _go_on(wanted)
-            new._values = {key: value for value, key in pairs}
             new._order = in_order(pairs)
             let_go(pairs)
         _go_on(wanted)
         return new
+
+    def index_of(self, key: K) -> int | None:
+        """Where that key is, found by its row: a table of a million values is not kept."""
+        row = self.rows.get(key)
+        if row is None:
+            return None
+        entry = key if self.sort is None else (self.sort(row), key)
+        at = bisect_left(self._order, entry)
+        if at == len(self._order) or self._order[at] != entry:
+            return None
+        return len(self._order) - 1 - at if self.reverse else at
 
     def let_go(self) -> None:
         """Nobody uses it any more."""

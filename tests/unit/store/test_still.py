@@ -31,7 +31,10 @@ def test_a_selection_made_in_steps_is_the_one_made_at_once() -> None:
             wanted.key_at(n) for n in range(0, len(wanted), 97)
         ]
         some = made.key_at(1234)
+        hidden = next((key for key, row in rows.items() if where and not where(row)), -1)
+        assert made.index_of(hidden) is None
         assert made.index_of(some) == 1234
+        assert made.index_of(-1) is None
 
 
 def test_what_is_not_wanted_any_more_is_not_finished() -> None:
