@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -22,7 +23,11 @@ def test_sorting_in_short_steps_gives_the_same_order() -> None:
 def test_a_selection_made_in_steps_is_the_one_made_at_once() -> None:
     chance = random.Random(2)
     rows = {number: chance.randrange(50) for number in range(45_000)}
-    for sort, where in ((None, None), (lambda row: row % 7, lambda row: row > 10)):
+    choices: tuple[tuple[Callable[[int], int] | None, Callable[[int], bool] | None], ...] = (
+        (None, None),
+        (lambda row: row % 7, lambda row: row > 10),
+    )
+    for sort, where in choices:
         wanted = Selection(rows, sort=sort, where=where, reverse=True)
         empty: StillSelection[int, int] = StillSelection({}, sort=sort, where=where, reverse=True)
         made = empty.of(rows)
