@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound="int | str")
 R = TypeVar("R")
+
+
+_value, _key = itemgetter(0), itemgetter(1)
 
 
 class Selection(Generic[K, R]):
@@ -33,7 +37,8 @@ class Selection(Generic[K, R]):
         # Keys, or with `sort` pairs of value and key: both compare in C, so that finding one of a
         # hundred thousand takes a microsecond.
         self._order: list[Any] = []
-        self._values: dict[K, Any] = {}
+        # Made with the first change: not needed to show rows, and it costs as much as that.
+        self._values: dict[K, Any] | None = None
         self.rebuild()
 
     def __len__(self) -> int:
@@ -43,20 +48,20 @@ class Selection(Generic[K, R]):
         """Look at every row again."""
         rows: Mapping[K, R] = self.rows
         where, sort = self.where, self.sort
-        keys: list[Any] = list(rows)
+        unsorted: list[Any] = list(rows)
         if where is not None:
-            keys = [key for key, row in rows.items() if where(row)]
-        keys.sort()
-        self._order = keys
-        self._values = {}
+            unsorted = [key for key, row in rows.items() if where(row)]
+        self._order = keys = sorted(unsorted)
+        self._values = None
         if sort is not None:
-            # map and zip keep the loop over a hundred thousand rows in C.
-            every = map(rows.__getitem__, keys)
+            # map and zip keep the loop over a hundred thousand rows in C. Rows that came in the
+            # order of their keys, as a snapshot does, need not be looked up again.
+            together = keys == unsorted and where is None
+            every = rows.values() if together else map(rows.__getitem__, keys)
             many = getattr(sort, "many", None)
             found = map(sort, every) if many is None else many(every)
-            values = self._values = dict(zip(keys, found, strict=True))
-            keys.sort(key=values.__getitem__)  # stable: equal values stay in the order of the keys
-            self._order = list(zip(map(values.__getitem__, keys), keys, strict=True))
+            self._order = list(zip(found, keys, strict=True))
+            self._order.sort(key=_value)  # stable: equal values stay in the order of the keys
 
     def patch(self, changed: Iterable[K]) -> bool:
         """Look at the changed rows again. True if any row came, went or moved."""
@@ -86,26 +91,35 @@ class Selection(Generic[K, R]):
             if at is None:
                 return False
             del self._order[at]
-            self._values.pop(key, None)
+            self._known_values().pop(key, None)
             return True
         if self.sort is None:
             if at is None:
                 insort(self._order, key)
             return at is None
         value = self.sort(row)
+        values = self._known_values()
         if at is not None:
-            if self._values[key] == value:
+            if values[key] == value:
                 return False
             del self._order[at]
-        self._values[key] = value
+        values[key] = value
         insort(self._order, (value, key))
         return True
+
+    def _known_values(self) -> dict[K, Any]:
+        """The value that each row in the view was sorted by."""
+        if self._values is None:
+            keys = map(_key, self._order) if self.sort is not None else iter(())
+            self._values = dict(zip(keys, map(_value, self._order), strict=False))
+        return self._values
 
     def _find(self, key: K) -> int | None:
         entry: Any = key
         if self.sort is not None:
-            if key not in self._values:
+            values = self._known_values()
+            if key not in values:
                 return None
-            entry = (self._values[key], key)
+            entry = (values[key], key)
         at = bisect_left(self._order, entry)
         return at if at < len(self._order) and self._order[at] == entry else None
