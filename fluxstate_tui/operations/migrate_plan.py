@@ -94,7 +94,7 @@ def plan(seen: Observation, target: Target, choices: Choices) -> Plan:
     """The steps of a migration. Raises FluxstateError when it cannot be done, and why."""
     ref = seen.minicluster.ref
     _require(seen, target, choices)
-    before = [*save_plan.plan(seen, saving_choices(seen, target, choices)).steps]
+    before = [*save_plan.plan(seen, saving_choices(choices)).steps]
     before += [delete_plan.CLOSE, delete_plan.COMPARE, REACH]
     arrive = [
         restore_plan.CHECK,
@@ -113,10 +113,9 @@ def plan(seen: Observation, target: Target, choices: Choices) -> Plan:
     return Plan("migrate", ref, tuple(steps), lines, _consent(seen, target, choices))
 
 
-def saving_choices(seen: Observation, target: Target, choices: Choices) -> Choices:
-    """How the queue is saved: beside a living one the new queue must not run until that is gone."""
-    paused = target.beside or not seen.started
-    return Choices(choices.running, choices.wait_seconds, keep_paused=True, restore_paused=paused)
+def saving_choices(choices: Choices) -> Choices:
+    """How the queue is saved: nothing may run in the new one before every job is accounted for."""
+    return Choices(choices.running, choices.wait_seconds, keep_paused=True, restore_paused=True)
 
 
 def _require(seen: Observation, target: Target, choices: Choices) -> None:
@@ -157,7 +156,7 @@ def _preview(seen: Observation, target: Target, choices: Choices) -> tuple[str, 
     ref, old = seen.minicluster.ref, seen.minicluster.size
     lines = [
         f"Migrate {ref} ({old} pods) to {target} ({target.size} pods).",
-        *save_plan.preview(seen, saving_choices(seen, target, choices))[:1],
+        *save_plan.preview(seen, saving_choices(choices))[:1],
     ]
     if choices.image:
         lines.append(f"The new one runs the image {choices.image}.")
@@ -177,7 +176,8 @@ def _preview(seen: Observation, target: Target, choices: Choices) -> tuple[str, 
     else:
         lines += [
             "The name is needed, so the old one is deleted before the new one is created.",
-            "Until that one runs, the verified archive holds every job and can be restored.",
+            "Until that one runs, the verified archive holds every job.",
+            "Stopped before that, the old one is restored from it as it was.",
         ]
     if seen.started:
         lines.append(f"At the end {queue_words(seen.started)} is started there.")

@@ -3,7 +3,8 @@
 Beside a living one: save, close the old queue, create the new one with its queue stopped, account,
 delete the old one, start the new queue. So no job can run on both sides, and until the delete
 everything can be put back. Under the same name the old one has to go first; the verified archive
-then holds every job, and the new one's volume was seen to have it before.
+then holds every job, was seen from the new one's volume before, and brings the old one back when
+the new one does not get as far as the account.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.operations import delete_plan, migrate_plan, restore_plan
+from fluxstate_tui.operations.bring_back import bring_back
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete import Deleting
@@ -51,14 +53,16 @@ class Migrating:
         self._source, self._destination = source, destination
         self._world, self._seen, self._target = world, seen, target
         self._timeout = choices.start_timeout
-        saving = migrate_plan.saving_choices(seen, target, choices)
+        saving = migrate_plan.saving_choices(choices)
         self._saving = Saving(source, world, saving, settle_pause=False)
         nothing = Cover(None, Loss())
         self._deleting = Deleting(source, seen, world, nothing, (), self._saving)
         self._lease = ClusterLease(destination, target.ref, "migrate")
         self._agreed = frozenset(job.id for job in migrate_plan.too_wide(seen, target))
         self._restoring: Restoring | None = None
+        self._found: Source | None = None
         self._open: Undo | None = None
+        self._back: Undo | None = None
         self.script = Script(
             [],
             self.success,
@@ -125,7 +129,7 @@ class Migrating:
             entry = await bring(self._world.files, helper.files, saved, folder, run.tell)
             state_dir = self._destination.state_dir
             async with fetch(helper.files, entry.path, state_dir, run.tell) as archive:
-                found = Source(entry, archive)
+                self._found = found = Source(entry, archive)
                 require_sound(found)
                 before = preview(archive, size=self._seen.minicluster.size)
                 after = preview(archive, size=self._target.size)
@@ -174,8 +178,6 @@ class Migrating:
                 advice="This flux-core does not restore stopped queues: migrate under the same "
                 "name instead.",
             )
-        if not self._target.beside:
-            self._promise_to_open(run)
         return text
 
     async def account(self, run: Run) -> str:
@@ -185,6 +187,9 @@ class Migrating:
             before = {job.id for job in self._saving.saved.jobs if job.result is not None}
             refused = frozenset(one.job.id for one in self._arriving.refused)
             self._require_agreed(refused - before)
+        elif self._back is not None:
+            run.settled(self._back)
+            self._promise_to_open(run)
         return text
 
     async def agree(self, run: Run) -> str:
@@ -217,11 +222,28 @@ class Migrating:
             self._promise_to_open(run)
         else:
             ref = self._target.ref
-            self.script.safe = (
-                f"The archive {saved} has every job. Should the new one not run: "
-                f"fluxstate-tui restore {ref.name} -n {ref.namespace} --archive {saved}"
+            by_hand = f"fluxstate-tui restore {ref.name} -n {ref.namespace} --archive {saved}"
+            self.script.safe = f"The archive {saved} has every job."
+            self._back = run.undo(
+                f"{ref} is restored as it was",
+                lambda: self._bring_back(run),
+                f"Run: {by_hand}; then resume it.",
             )
         return text
+
+    async def _bring_back(self, run: Run) -> str:
+        if self._found is None:
+            raise FluxstateError("the archive was not reached")
+        await self._arriving.close()  # its helper pod may hold the volume
+        await remove_target(self._destination, self._target)
+        return await bring_back(
+            self._source,
+            self._seen.minicluster,
+            self._found,
+            self._saving.started,
+            run,
+            self._timeout,
+        )
 
     async def open(self, run: Run) -> str:
         """Start the queues that were started; those that were stopped stay so."""

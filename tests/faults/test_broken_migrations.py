@@ -127,3 +127,33 @@ async def test_killed_after_the_delete_the_new_queue_is_found_stopped_and_resume
     await program(stage, tmp_path, "resume", NEW.name)
     assert runs(await queue_of(stage, NEW))
     assert jobs <= (await jobs_of(stage, NEW)).keys()
+
+
+AT = ["reach", "gone", "create", "start", "account", "open"]
+
+
+@pytest.mark.parametrize("step", AT if ALL else AT[1:4:2])
+async def test_under_the_same_name_a_cancel_brings_the_old_one_back(
+    stage: Stage, step: str
+) -> None:
+    jobs = await some_jobs(stage)
+    operation = await prepare("migrate", stage.context, await stage.ref(), Choices(size=3))
+
+    def stop(event: StepEvent) -> None:
+        if event.step == step:
+            operation.cancel()
+
+    outcome = await operation.run(stop)
+    assert outcome.kind is OutcomeKind.CANCELLED, outcome
+    assert not await judge(stage, jobs, outcome, step)
+    living = await found(stage, ANY)
+    assert living is not None
+    assert living.size == (3 if step == "open" else 2)
+
+
+async def test_an_image_that_cannot_be_pulled_costs_no_job(stage: Stage) -> None:
+    jobs = await some_jobs(stage)
+    broken = Choices(image="nosuch.invalid/flux:1", start_timeout=60)
+    outcome = await stage.do("migrate", broken)
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    await judge(stage, jobs, outcome, "image")
