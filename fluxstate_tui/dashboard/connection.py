@@ -87,7 +87,7 @@ class Connection:
         async with await Cluster.open(self._options, self._clock) as cluster:
             self._cluster = cluster
             self._opened(f"{cluster.context} / {cluster.scope or 'all namespaces'}")
-            _calm_the_collector()
+            calm_the_collector()
             self.rights.forget()
             try:
                 await ClusterFeed(cluster, self._take, self._clock).run()
@@ -226,7 +226,7 @@ class Connection:
                 watched.wake()
 
 
-def _calm_the_collector() -> None:
+def calm_the_collector() -> None:
     """What was imported stays: with it frozen, a list of 100,000 jobs stops the screen 21 ms, not
     100 ms, at the longest (tests/benchmarks/live_queue.py)."""
     gc.collect()

@@ -18,6 +18,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from fluxstate_tui.app import FluxstateApp
+from fluxstate_tui.dashboard.connection import calm_the_collector
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.screens.job_columns import JOB_COLUMNS
 from fluxstate_tui.screens.minicluster import MiniClusterScreen
@@ -122,6 +123,7 @@ async def ours(count: int, seconds: float) -> list[str]:
     async with app.run_test(headless=False, size=SIZE) as pilot:
         await pilot.press("down", "enter")
         await pilot.pause(0.3)
+        calm_the_collector()  # as the dashboard does once it is connected
         store, screen = app.services.store, app.screen
         assert isinstance(screen, MiniClusterScreen)
         view = screen.views[0]
