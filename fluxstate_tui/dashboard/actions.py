@@ -42,8 +42,9 @@ class LiveActions:
         self._read_only = read_only
 
     def close(self) -> None:
-        """Remove the private copies of archives that were looked into."""
-        self._copies.close()
+        """Remove the private copies of archives that were looked into, if any was."""
+        if "_copies" in vars(self):
+            self._copies.close()
 
     @cached_property
     def _copies(self) -> ArchiveCopies:
