@@ -80,7 +80,8 @@ async def with_consent(args: argparse.Namespace, operation: Operation, out: Text
     if typed is None:
         print("refused: consent is needed (nothing was done)", file=sys.stderr)
         if plan.consent.kind is ConsentKind.TYPE_NAME:
-            print(f"   do: --i-know-what-is-lost {plan.consent.word}", file=sys.stderr)
+            first = "--save, or " if vars(args).get("save") is False else ""
+            print(f"   do: {first}--i-know-what-is-lost {plan.consent.word}", file=sys.stderr)
         else:
             print("   do: --yes", file=sys.stderr)
         if args.json:

@@ -39,7 +39,7 @@ async def test_what_is_refused_or_missing_has_its_own_exit_code(
     unsaved = await program("delete", "flux-sample", "--yes")
     assert unsaved.code == ExitCode.REFUSED
     assert "LOST" in unsaved.out or "No verified archive" in unsaved.out
-    assert "--i-know-what-is-lost flux-sample" in unsaved.err
+    assert "do: --save, or --i-know-what-is-lost flux-sample" in unsaved.err
     wrong = await program("delete", "flux-sample", "--yes", "--i-know-what-is-lost", "flux")
     assert wrong.code == ExitCode.REFUSED
     assert (await program("restore", "nosuch", "--yes")).code == ExitCode.NOT_FOUND
