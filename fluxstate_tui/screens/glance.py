@@ -76,13 +76,17 @@ def _notes(found: Outlook, started: bool) -> list[Part]:
     return notes
 
 
-def broken_rows(nodes: Iterable[Node]) -> list[list[Part]]:
-    """Lost and drained ranks in sentences, those with the same fate in one."""
+def broken_rows(nodes: Iterable[Node], size: int) -> list[list[Part]]:
+    """Lost and drained ranks in sentences, those with the same fate in one.
+
+    Ranks from `size` on are those that the MiniCluster may grow to.
+    """
     lost: list[Node] = []
+    spare: list[Node] = []
     drained: dict[str, list[Node]] = {}
     for node in nodes:
         if not node.up:
-            lost.append(node)
+            (lost if node.rank < size else spare).append(node)
         elif node.drained:
             drained.setdefault(node.reason, []).append(node)
     rows: list[list[Part]] = []
@@ -95,6 +99,10 @@ def broken_rows(nodes: Iterable[Node]) -> list[list[Part]]:
         why = f" ({reason})" if reason else ""
         said = f" {verb} drained{why}: no new job starts there."
         rows.append([("▽ ", "$state-warn"), (_ranks(some), ""), (said, "$state-warn")])
+    if spare:
+        verb = "has" if len(spare) == 1 else "have"
+        said = f" {verb} no pod: its size is {size}, and it may grow."
+        rows.append([("○ ", "$muted"), (_ranks(spare), "$muted"), (said, "$muted")])
     return rows
 
 

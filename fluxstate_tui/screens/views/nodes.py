@@ -31,7 +31,7 @@ from fluxstate_tui.widgets.words import plural
 
 TIMES_EVERY = 10.0
 MEDIUM = 14
-LEGEND = "■ full   ◧ partly   □ free   ▽ drained   ✗ lost"
+LEGEND = "■ full   ◧ partly   □ free   ▽ drained   ✗ lost   ○ no pod"
 
 
 class NodesView(View):
@@ -65,7 +65,7 @@ class NodesView(View):
             panel.say([[("The nodes are not known yet.", "$muted")], [(why, "$muted")]])
             return
         running = [job for job in picture.active.values() if job.state.running]
-        found = loads(picture.nodes, running)
+        found = loads(picture.nodes, running, picture.minicluster.size)
         hues = {job.id: HUES[n % len(HUES)] for n, job in enumerate(running)}
         self._say_totals(found)
         self._say_glance(picture, found)
@@ -79,8 +79,9 @@ class NodesView(View):
 
     def tick(self) -> None:
         """Time passed: what is left is less."""
-        if self.picture is not None and self.picture.nodes:
-            self._say_glance(self.picture, loads(self.picture.nodes, ()))
+        picture = self.picture
+        if picture is not None and picture.nodes:
+            self._say_glance(picture, loads(picture.nodes, (), picture.minicluster.size))
 
     def on_resize(self) -> None:
         """Another width, another map."""
@@ -106,13 +107,14 @@ class NodesView(View):
         return rows
 
     def _say_totals(self, found: list[Load]) -> None:
-        cores = sum(load.node.cores for load in found)
+        cores = sum(load.node.cores for load in found if load.wanted or load.node.up)
         busy = sum(load.busy for load in found)
         up = sum(load.node.up for load in found)
+        wanted = sum(load.wanted or load.node.up for load in found)
         share = busy / cores if cores else 0.0
         self.query_one("#nodes-line", Line).say(
             [
-                (f"{up} of {plural(len(found), 'node')} up  ", ""),
+                (f"{up} of {plural(wanted, 'node')} up  ", ""),
                 (bar(share, 8 if self.size.width < 100 else 16), "$state-busy"),
                 (f"  {busy} of {cores} cores busy", ""),
             ]
@@ -133,6 +135,6 @@ class NodesView(View):
                 *([graphs] if graphs and self.size.height >= MEDIUM else []),
                 throughput_parts(throughput(picture)),
                 outlook_parts(outlook, started),
-                *broken_rows(picture.nodes),
+                *broken_rows(picture.nodes, picture.minicluster.size),
             ]
         )

@@ -292,3 +292,15 @@ async def test_the_cluster_at_a_glance(size: tuple[int, int]) -> None:
         lost = tuple(Node(rank, f"n{rank}", 8, up=rank not in (1, 2)) for rank in range(4))
         store.take(e.QueuesSeen(SAMPLE, (), lost, NOW))
         await see(pilot, "Ranks 1-2 are lost: no broker answers there")
+
+
+async def test_ranks_that_it_may_grow_to_are_not_called_lost() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter", "3")
+        nodes = tuple(Node(rank, f"n{rank}", 8, up=rank < 4) for rank in range(6))
+        app.services.store.take(e.QueuesSeen(SAMPLE, (), nodes, NOW))
+        await see(pilot, "Ranks 4-5 have no pod: its size is 4, and it may grow.")
+        await see(pilot, "4 of 4 nodes up")
+        await see(pilot, "17 of 32 cores busy")
+        assert "lost" not in screen_text(app)
