@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 from textual.widget import Widget
 
+from fluxstate_tui.archive.findings import Kind
 from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.job import Job
@@ -216,13 +217,18 @@ class ArchiveScreen(LiveScreen):
         findings = self.query_one("#findings", Panel)
         findings.say(finding_rows(verdict))
         findings.display = bool(verdict.findings)
-        good = verdict.kind.good
-        self.table.say_when_empty(
-            "The archive holds no job." if good else "No job could be read from it."
-        )
+        self.table.say_when_empty(_why_no_jobs(verdict.kind))
         self.show_header()
 
     def _archive_now(self) -> float:
         if self.opened is not None and self.opened.verdict.archive.dumped_at:
             return self.opened.verdict.archive.dumped_at
         return self.services.clock.now()
+
+
+def _why_no_jobs(kind: Kind) -> str:
+    if kind.good:
+        return "The archive holds no job."
+    if kind is Kind.NOT_AN_ARCHIVE:
+        return "This is no archive of flux dump.\nOpen a file that `flux dump` wrote."
+    return "No job could be read from it.\nA restore would fail, or start an empty queue."

@@ -122,6 +122,13 @@ async def test_an_unknown_theme_is_told_and_another_is_used() -> None:
         assert "● Up" in screen_text(app)
 
 
+async def test_a_file_that_is_no_archive_says_what_to_open_instead(tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_text("# Notes")
+    async with make_app([], archive=path).run_test(size=SMALL) as pilot:
+        await see(pilot, "Open a file that `flux dump` wrote.")
+
+
 async def test_an_archive_opens_without_a_cluster_and_shows_its_jobs(tmp_path: Path) -> None:
     path = tmp_path / "mine.tar.gz"
     path.write_bytes(b"")
