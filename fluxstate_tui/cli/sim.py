@@ -10,6 +10,8 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 
 if TYPE_CHECKING:
+    import asyncio
+
     from fluxstate_tui.sim.server import SimulatedCluster
 
 DEFAULT_KUBECONFIG = "fluxstate-sim.kubeconfig"
@@ -46,6 +48,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="FILE=PATH",
         help="place a local file on the node, e.g. my.tar.gz=/data/archive.tar.gz",
     )
+    # For a parent that may be killed: its end of the pipe closes with it.
+    serve.add_argument("--until-stdin-ends", action="store_true", help=argparse.SUPPRESS)
     serve.set_defaults(run=run_serve)
 
 
@@ -87,6 +91,8 @@ async def _serve(args: argparse.Namespace, files: list[tuple[Path, str]]) -> int
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
+    if args.until_stdin_ends:
+        loop.add_reader(0, _end_of_stdin, ended)
     cluster = SimulatedCluster(
         speed=args.speed, seed=args.seed, world=args.world, flavour=args.flavour, port=args.port
     )
@@ -106,6 +112,13 @@ async def _serve(args: argparse.Namespace, files: list[tuple[Path, str]]) -> int
         ) from None
     args.sim_kubeconfig.unlink(missing_ok=True)
     return int(ExitCode.OK)
+
+
+def _end_of_stdin(ended: asyncio.Event) -> None:
+    import os
+
+    if not os.read(0, 4096):
+        ended.set()
 
 
 def _announce(cluster: SimulatedCluster, args: argparse.Namespace) -> None:

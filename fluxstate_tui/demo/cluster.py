@@ -29,7 +29,8 @@ def simulated_cluster(world: str, speed: float, seed: int = 0) -> Iterator[Path]
         with errors.open("wb") as stderr:
             process = subprocess.Popen(
                 _command(world, speed, seed, kubeconfig),
-                stdin=subprocess.DEVNULL,
+                # Nothing is written: it closes when we die, however we die, and the cluster ends.
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 # A Ctrl-C in the terminal is for the dashboard; it ends the cluster itself.
@@ -44,7 +45,8 @@ def simulated_cluster(world: str, speed: float, seed: int = 0) -> Iterator[Path]
 
 def _command(world: str, speed: float, seed: int, kubeconfig: Path) -> list[str]:
     serve = ["sim", "serve", "--world", world, "--speed", str(speed), "--seed", str(seed)]
-    return [sys.executable, "-m", "fluxstate_tui", *serve, "--kubeconfig", str(kubeconfig)]
+    serve += ["--kubeconfig", str(kubeconfig), "--until-stdin-ends"]
+    return [sys.executable, "-m", "fluxstate_tui", *serve]
 
 
 def _wait_until_served(process: subprocess.Popen[bytes], kubeconfig: Path, errors: Path) -> None:
@@ -62,6 +64,8 @@ def _wait_until_served(process: subprocess.Popen[bytes], kubeconfig: Path, error
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
     process.terminate()
     try:
         process.wait(STOP_TIMEOUT)
