@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 FILE = "config.yaml"
 EVERYTHING = "*"
@@ -24,24 +26,21 @@ SHORTEST_CHECKPOINT = 5.0
 SHORTEST_SAVE = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class GuardSettings:
+class GuardSettings(Struct, frozen=True):
     """Seconds between checkpoints, and between automatic saves; None is off."""
 
     checkpoint: float | None = 60.0
     save: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionSettings:
+class RetentionSettings(Struct, frozen=True):
     """What `archives prune` keeps unless told otherwise: the newest, and seconds of age."""
 
     keep_last: int | None = None
     keep_within: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """Everything that can be configured. `problems` are sentences about what was not understood.
 
     `protected` are names of kubeconfig contexts, with `*` and `?`: they are read-only by default.

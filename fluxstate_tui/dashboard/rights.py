@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.kube.resources import PODS
 
 if TYPE_CHECKING:
     from fluxstate_tui.kube.session import Cluster
@@ -43,6 +42,8 @@ class Rights:
 
     async def learn(self, cluster: Cluster, namespace: str) -> None:
         """Ask for every right that a key needs (SelfSubjectAccessReview)."""
+        from fluxstate_tui.kube.resources import PODS
+
         self._missing[namespace] = frozenset()
         try:
             resource = await cluster.minicluster_resource()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fluxstate_tui.flux.session import FluxSession
 
+
 @dataclass(frozen=True, slots=True)
 class SubmitOptions:
     """What `flux submit` takes. `duration` is the time limit in seconds, 0 = none.

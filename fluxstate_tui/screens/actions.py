@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -42,8 +43,7 @@ class Operation(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class OutputLine:
+class OutputLine(Struct, frozen=True):
     """A piece of a job's output: stream (stdout or stderr), task rank, and text."""
 
     stream: str
@@ -51,8 +51,7 @@ class OutputLine:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobDetail:
+class JobDetail(Struct, frozen=True):
     """Everything of one job that the table does not show. `jobspec` is None if it is unreadable.
 
     `trouble` says in one sentence what could not be read, '' if all was.
@@ -64,8 +63,7 @@ class JobDetail:
     trouble: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Interrupted:
+class Interrupted(Struct, frozen=True):
     """An operation whose program was killed, compared with the world.
 
     `next` is the operation that would put right what it left, None when there is nothing.
@@ -83,8 +81,7 @@ def as_kind(word: str) -> Kind | None:
     return next((kind for kind in get_args(Kind) if kind == word), None)
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitRequest:
+class SubmitRequest(Struct, frozen=True):
     """A job to submit. `nodes` None leaves the choice to Flux; `copies` submits it many times.
 
     `command` is a list of words, never a shell line. `cores` is per task, `limit` in seconds (0 =

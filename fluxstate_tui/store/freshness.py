@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 
 class Freshness(Enum):
@@ -16,8 +17,7 @@ class Freshness(Enum):
     ABSENT = "absent"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """One source of data. `since` is when it got this freshness, in seconds by our clock."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from fluxstate_tui.store.freshness import Freshness
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.store.picture import ClusterPicture
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """A MiniCluster in one row. None means not known yet; times are seconds by our clock.
 
     `deleted` says that the object and all of its pods are gone: only its last picture is left.

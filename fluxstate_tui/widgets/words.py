@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from fluxstate_tui.model.minicluster import Phase
 from fluxstate_tui.store.freshness import Freshness
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """A state as people see it: glyph, word, and the tone that gives the colour."""
 
     glyph: str
