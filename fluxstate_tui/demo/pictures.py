@@ -52,6 +52,15 @@ async def take(kubeconfig: Path, folder: Path) -> None:
         await pilot.press("enter")
         await see("Completed")
         save("save")
+        await pilot.press("escape", "enter")
+        await see("1 Queue")
+        await pilot.press("4")
+        await see("catalogue beside")
+        await pilot.press("enter")
+        await see("complete")
+        await pilot.press("g")
+        await see("one cell is")
+        save("archive")
 
 
 def _text(pilot: Pilot[Any]) -> str:

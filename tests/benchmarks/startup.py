@@ -48,8 +48,38 @@ def seconds(code: str) -> tuple[float, str]:
     return float(used), heavy
 
 
+COMMAND = """
+import sys, time
+from fluxstate_tui.cli.main import build_parser
+build_parser().format_help()
+heavy = sorted({"textual", "kubernetes", "aiohttp"} & set(sys.modules))
+print(time.process_time(), ",".join(heavy) or "-")
+"""
+NOTHING = """
+import time
+print(time.process_time(), "-")
+"""
+
+
+def command_line() -> None:
+    """What `--help` costs above a Python that does nothing."""
+    done = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for code in [NOTHING, COMMAND] * REPEATS
+    ]
+    nothing, helped = (
+        statistics.median(float(one.stdout.split()[0]) for one in done[start::2])
+        for start in (0, 1)
+    )
+    print(f"CPU of --help, median of {REPEATS} fresh processes, alternating with an empty Python")
+    print(f"  empty Python      {nothing * 1000:7.0f} ms")
+    print(f"  --help            {helped * 1000:7.0f} ms")
+    print(f"  heavy modules loaded: {done[-1].stdout.split()[1]}")
+
+
 def main() -> None:
     """Print medians of alternating runs."""
+    command_line()
     empty, ours, heavy = [], [], ""
     for _ in range(REPEATS):
         empty.append(seconds(EMPTY)[0])
