@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from fluxstate_tui.model.age import human_duration
 from fluxstate_tui.model.text import plain
 
 _WIDEST = 64
@@ -30,22 +31,8 @@ def _cells(row: Sequence[object]) -> list[str]:
 
 
 def age(seconds: float) -> str:
-    """`45s`, `12m`, `3h20m`, `2d4h`: as kubectl shortens it."""
-    whole = max(0, int(seconds))
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    if whole < 120:
-        return f"{whole}s"
-    if minutes < 10:
-        return f"{minutes}m{whole % 60}s" if whole % 60 else f"{minutes}m"
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
-    return f"{days}d"
+    """As kubectl shortens it; a clock that is ahead of ours makes no negative age."""
+    return human_duration(max(0.0, seconds))
 
 
 def size(count: int) -> str:

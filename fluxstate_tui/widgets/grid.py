@@ -203,12 +203,6 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         self.marked.clear()
         self.refresh()
 
-    def move_to(self, key: K) -> None:
-        """Put the cursor on that row, if it is shown."""
-        line = self.selection.index_of(key)
-        if line is not None:
-            self._go(line)
-
     # Keys and mouse ------------------------------------------------------------------------
 
     def action_move(self, lines: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fluxstate_tui.model.age import human_duration
 from fluxstate_tui.sim.api.json_types import JsonObject
 from fluxstate_tui.sim.api.kinds import (
     CONFIGMAPS,
@@ -26,28 +27,6 @@ from fluxstate_tui.sim.api.store import from_rfc3339
 # name, type, priority (0 = always, 1 = -o wide)
 Column = tuple[str, str, int]
 Cells = Callable[[JsonObject, float], list[Any]]
-
-
-def human_duration(seconds: float) -> str:
-    """`5s`, `2m3s`, `4h5m`, `3d` as k8s.io/apimachinery/pkg/util/duration prints ages."""
-    whole = int(seconds)
-    if whole < -1:
-        return "<invalid>"
-    whole = max(whole, 0)
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    if whole < 120:
-        return f"{whole}s"
-    if minutes < 10:
-        return f"{minutes}m{whole % 60}s" if whole % 60 else f"{minutes}m"
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
-    return f"{days}d" if days < 730 else f"{days // 365}y"
 
 
 def age(obj: JsonObject, now: float) -> str:

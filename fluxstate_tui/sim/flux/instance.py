@@ -97,7 +97,6 @@ class FluxInstance:
         self.services = Services(self)
         self._state_changed = asyncio.Event()
         self._end_listeners: list[Callable[[], None]] = []
-        self._cleanups: list[Callable[[], Any]] = []
 
     @property
     def size(self) -> int:
@@ -200,17 +199,11 @@ class FluxInstance:
             listener()
         self._end_listeners.clear()
 
-    def add_cleanup(self, close: Callable[[], Any]) -> None:
-        """An async function to be awaited by `close`."""
-        self._cleanups.append(close)
-
     async def close(self) -> None:
         """Free everything. Also after `kill`; a second time does no harm."""
         self.kill()
         await self.agenda.close()
         await self.jobs.executor.close()
-        while self._cleanups:
-            await self._cleanups.pop()()
 
     def append_event(self, key: str, name: str, context: dict[str, Any]) -> None:
         """Add to one of the instance's own eventlogs in the KVS."""
