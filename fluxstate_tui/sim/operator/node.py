@@ -37,44 +37,42 @@ def pull_error(image: str) -> str:
 
 def add_node(store: ObjectStore) -> None:
     """Register the node."""
-    now = store.timestamp()
-
-    def condition(name: str, status: str, reason: str, message: str) -> JsonObject:
-        return {"type": name, "status": status, "lastHeartbeatTime": now,
-                "lastTransitionTime": now, "reason": reason, "message": message}  # fmt: skip
-
     resources = {"cpu": str(CORES), "memory": _MEMORY, "pods": "200",
                  "ephemeral-storage": "264212084Ki"}  # fmt: skip
-    info = {
+    labels = {"kubernetes.io/hostname": NODE_NAME, "kubernetes.io/os": "linux",
+              "kubernetes.io/arch": "amd64"}  # fmt: skip
+    status = {
+        "capacity": resources,
+        "allocatable": resources,
+        "conditions": _conditions(store.timestamp()),
+        "addresses": [{"type": "InternalIP", "address": NODE_IP},
+                      {"type": "Hostname", "address": NODE_NAME}],
+        "nodeInfo": _node_info(store),
+    }  # fmt: skip
+    metadata = {"name": NODE_NAME, "labels": labels}
+    store.create(NODES, {"metadata": metadata, "spec": {}, "status": status})
+
+
+def _conditions(now: str) -> list[JsonObject]:
+    """A healthy kubelet's conditions (core/v1 NodeCondition)."""
+    rows = (
+        ("MemoryPressure", "False", "KubeletHasSufficientMemory",
+         "kubelet has sufficient memory available"),
+        ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+    )  # fmt: skip
+    return [
+        {"type": name, "status": status, "lastHeartbeatTime": now, "lastTransitionTime": now,
+         "reason": reason, "message": message}
+        for name, status, reason, message in rows
+    ]  # fmt: skip
+
+
+def _node_info(store: ObjectStore) -> JsonObject:
+    return {
         "machineID": store.new_uid().replace("-", ""), "systemUUID": store.new_uid(),
         "bootID": store.new_uid(), "kernelVersion": "6.18.0-sim",
         "osImage": "Simulated GNU/Linux", "containerRuntimeVersion": "containerd://1.6.20",
         "kubeletVersion": "v1.33.13", "kubeProxyVersion": "", "operatingSystem": "linux",
         "architecture": "amd64",
     }  # fmt: skip
-    store.create(
-        NODES,
-        {
-            "metadata": {
-                "name": NODE_NAME,
-                "labels": {"kubernetes.io/hostname": NODE_NAME, "kubernetes.io/os": "linux",
-                           "kubernetes.io/arch": "amd64"},
-            },
-            "spec": {},
-            "status": {
-                "capacity": resources,
-                "allocatable": resources,
-                "conditions": [
-                    condition("MemoryPressure", "False", "KubeletHasSufficientMemory",
-                              "kubelet has sufficient memory available"),
-                    condition("DiskPressure", "False", "KubeletHasNoDiskPressure",
-                              "kubelet has no disk pressure"),
-                    condition("Ready", "True", "KubeletReady",
-                              "kubelet is posting ready status"),
-                ],
-                "addresses": [{"type": "InternalIP", "address": NODE_IP},
-                              {"type": "Hostname", "address": NODE_NAME}],
-                "nodeInfo": info,
-            },
-        },
-    )  # fmt: skip

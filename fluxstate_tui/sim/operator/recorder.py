@@ -67,20 +67,22 @@ class Recorder:
             "type": typ,
             "reportingComponent": self._component,
         }
+        return body | self._source(reason)
+
+    def _source(self, reason: str) -> JsonObject:
+        """Who reports and when: the scheduler speaks events.k8s.io, everybody else core/v1."""
         now = self._store.timestamp()
         if self._component == "default-scheduler":
-            body |= {
+            return {
                 "source": {}, "firstTimestamp": None, "lastTimestamp": None,
                 "eventTime": rfc3339_micro(self._store.now()),
                 "action": "Binding" if reason == "Scheduled" else "Scheduling",
                 "reportingInstance": "default-scheduler-sim",
             }  # fmt: skip
-            return body
         source = {"component": self._component}
         if self._host:
             source["host"] = self._host
-        body |= {
+        return {
             "source": source, "firstTimestamp": now, "lastTimestamp": now, "count": 1,
             "eventTime": None, "reportingInstance": self._host,
         }  # fmt: skip
-        return body
