@@ -87,12 +87,15 @@ class RestorePreview:
         found = Counter(one.fate.value for one in self.jobs)  # an enum's own hash is slow
         return {fate: found[fate.value] for fate in Fate if found[fate.value]}
 
-    def lines(self) -> tuple[str, ...]:
-        """The preview for people, one fact per line, without markup."""
+    def lines(self, started_again: Collection[str] = ()) -> tuple[str, ...]:
+        """The preview for people, one fact per line, without markup.
+
+        `started_again` are queues that come up stopped and are started when all is accounted for.
+        """
         found = [_count_line(number, fate) for fate, number in self.counts.items()]
         if not found:
             found = ["no jobs: the queue comes up empty"]
-        found += [_queue_line(queue) for queue in self.queues]
+        found += [_queue_line(queue, queue.name in started_again) for queue in self.queues]
         if self.size_needed > self.room.size:
             found.append(f"size {self.size_needed} would do for the jobs that need more nodes")
         return (*self.warnings, *found, *_reasons(self.jobs))
@@ -247,8 +250,10 @@ def _name(queue: Queue) -> str:
     return f"queue {queue.name}" if queue.name else "the queue"
 
 
-def _queue_line(queue: Queue) -> str:
+def _queue_line(queue: Queue, started_again: bool) -> str:
     started = "started" if queue.started else "STOPPED"
+    if started_again and not queue.started:
+        started = "stopped and is started by the last step"
     enabled = "" if queue.enabled else ", submission DISABLED"
     reasons = [text for text in (queue.stop_reason, queue.disable_reason) if text]
     why = f" ({'; '.join(reasons)})" if reasons else ""

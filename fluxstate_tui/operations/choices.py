@@ -28,7 +28,7 @@ class Choices:
     on the volume; `size` is the number of pods to restore to; `manifest` is a whole MiniCluster
     object to create (a file, or the last seen one); `start_timeout` is how long a restored
     MiniCluster may take until its broker runs, in seconds; `to_name`, `to_namespace` and `image`
-    are what a migration changes ('' = as it is).
+    are what a migration changes ('' = as it is); `to_context` is a context of the kubeconfig.
     """
 
     running: Running = Running.WAIT
@@ -42,4 +42,5 @@ class Choices:
     start_timeout: float = 600.0
     to_name: str = ""
     to_namespace: str = ""
+    to_context: str = ""
     image: str = ""

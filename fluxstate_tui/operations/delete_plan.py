@@ -105,21 +105,23 @@ def _consent(seen: Observation, cover: Cover, choices: Choices) -> Consent:
     ref = seen.minicluster.ref
     if _volume_dies(seen):
         what = f"Deleting {ref} removes the volume with its archives."
-        return Consent(ConsentKind.TYPE_NAME, what, ref.name)
+        return Consent(ConsentKind.TYPE_NAME, what, ref.name, None)
     if choices.save_first:
         if seen.running and choices.running in (Running.CANCEL, Running.LEAVE):
             return Consent(
                 ConsentKind.TYPE_NAME,
                 f"{len(seen.running)} running jobs would be lost with {ref}.",
                 ref.name,
+                len(seen.running),
             )
         return Consent(ConsentKind.CONFIRM, f"Save {ref} and then delete it?")
     if cover.complete:
         return Consent(ConsentKind.CONFIRM, f"Delete {ref}? Every job is in a verified archive.")
-    if seen.jobs is None:
-        what = "an unknown number of jobs"
-    else:
-        what = f"{len(cover.loss.ids)} jobs" if cover.loss.ids else "its unsaved state"
+    lost = None if seen.jobs is None else len(cover.loss.ids)
+    what = "an unknown number of jobs" if lost is None else f"{lost} jobs"
     return Consent(
-        ConsentKind.TYPE_NAME, f"Deleting {ref} loses {what} that no archive has.", ref.name
+        ConsentKind.TYPE_NAME,
+        f"Deleting {ref} loses {what if lost != 0 else 'its unsaved state'} that no archive has.",
+        ref.name,
+        lost,
     )

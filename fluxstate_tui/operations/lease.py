@@ -44,6 +44,7 @@ class ClusterLease:
         self._folder = f"/apis/coordination.k8s.io/v1/namespaces/{target.namespace}/leases"
         self._name = f"fluxstate-{target.name}"
         self._renewing: asyncio.Task[None] | None = None
+        self._since = ""
         self.held = False
         self.note = ""
 
@@ -136,6 +137,7 @@ class ClusterLease:
     def _object(self, resource_version: str = "") -> dict[str, Any]:
         moment = datetime.fromtimestamp(self._context.clock.now(), UTC)
         now = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        self._since = self._since or now
         metadata: dict[str, Any] = {
             "name": self._name,
             "labels": {"app.kubernetes.io/managed-by": "fluxstate-tui"},
@@ -150,7 +152,7 @@ class ClusterLease:
             "spec": {
                 "holderIdentity": self.identity,
                 "leaseDurationSeconds": DURATION,
-                "acquireTime": now,
+                "acquireTime": self._since,
                 "renewTime": now,
             },
         }

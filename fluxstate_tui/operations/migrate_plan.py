@@ -10,11 +10,11 @@ from fluxstate_tui.archive.preview import Fate, RestorePreview
 from fluxstate_tui.kube.manifest import for_create
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations import delete_plan, restore_plan, save_plan
+from fluxstate_tui.operations import delete_plan, migrate_preview, restore_plan, save_plan
 from fluxstate_tui.operations.archive_place import container_of, dies_with_it
 from fluxstate_tui.operations.choices import Choices, Running
-from fluxstate_tui.operations.observation import Observation, queue_words
-from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.observation import Observation
+from fluxstate_tui.operations.plan import Arrival, Consent, ConsentKind, Plan, Step
 from fluxstate_tui.operations.script import RefusedError
 
 REACH = Step("reach", "Read the archive from the new one's volume", "sha256sum FOLDER/ID.tar.gz")
@@ -53,7 +53,7 @@ class Target:
         return str(self.manifest["spec"]["archive"]["path"])
 
     def __str__(self) -> str:
-        return f"{self.ref}" + (f" in {self.place}" if self.place else "")
+        return f"{self.ref}" + (f" in context {self.place}" if self.place else "")
 
 
 def target_of(seen: Observation, choices: Choices, place: str, token: str) -> Target:
@@ -109,8 +109,10 @@ def plan(seen: Observation, target: Target, choices: Choices) -> Plan:
         steps = [*before, *arrive, AGREE, delete_plan.DELETE, OPEN, delete_plan.GONE]
     else:
         steps = [*before, delete_plan.DELETE, delete_plan.GONE, *arrive, OPEN]
-    lines = _preview(seen, target, choices)
-    return Plan("migrate", ref, tuple(steps), lines, _consent(seen, target, choices))
+    lines = migrate_preview.preview(seen, target, choices, too_wide(seen, target))
+    arrival = Arrival(target.ref, target.size, target.beside, choices.image, target.place)
+    consent = _consent(seen, target, choices)
+    return Plan("migrate", ref, tuple(steps), lines, consent, arrival)
 
 
 def saving_choices(choices: Choices) -> Choices:
@@ -152,53 +154,17 @@ def newly_refused(before: RestorePreview, after: RestorePreview) -> frozenset[in
     return ids(after) - ids(before)
 
 
-def _preview(seen: Observation, target: Target, choices: Choices) -> tuple[str, ...]:
-    ref, old = seen.minicluster.ref, seen.minicluster.size
-    lines = [
-        f"Migrate {ref} ({old} pods) to {target} ({target.size} pods).",
-        *save_plan.preview(seen, saving_choices(choices))[:1],
-    ]
-    if choices.image:
-        lines.append(f"The new one runs the image {choices.image}.")
-    if seen.running:
-        word = "CANCEL" if choices.running is Running.CANCEL else "Wait for"
-        lines.append(f"{word} {len(seen.running)} running jobs first.")
-    lines.append("From then on the old queue is stopped and refuses new jobs.")
-    wide = too_wide(seen, target)
-    if wide:
-        lines.append(f"LOST: {len(wide)} jobs need more nodes and come back FAILED.")
-    if target.beside:
-        lines += [
-            f"The new one is created beside it, its queue stopped; armed at {target.archive_path}.",
-            f"{ref} is deleted only when every job is accounted for there.",
-            "Stopped before that, the new one is removed and the old one goes on as it was.",
-        ]
-    else:
-        lines += [
-            "The name is needed, so the old one is deleted before the new one is created.",
-            "Until that one runs, the verified archive holds every job.",
-            "Stopped before that, the old one is restored from it as it was.",
-        ]
-    if seen.started:
-        lines.append(f"At the end {queue_words(seen.started)} is started there.")
-    else:
-        lines.append("The queue stays stopped there, as it is here.")
-    return tuple(lines)
-
-
 def _consent(seen: Observation, target: Target, choices: Choices) -> Consent:
     ref = seen.minicluster.ref
-    lost = _losses(seen, target, choices)
-    if lost:
-        return Consent(ConsentKind.TYPE_NAME, f"Migrating {ref}: {'; '.join(lost)}.", ref.name)
-    return Consent(ConsentKind.CONFIRM, f"Migrate {ref} to {target} with {target.size} pods?")
-
-
-def _losses(seen: Observation, target: Target, choices: Choices) -> list[str]:
     lost = []
-    if seen.running and choices.running is Running.CANCEL:
-        lost.append(f"{len(seen.running)} running jobs are cancelled")
-    wide = too_wide(seen, target)
+    cancelled = len(seen.running) if choices.running is Running.CANCEL else 0
+    if cancelled:
+        lost.append(f"{cancelled} running jobs are cancelled")
+    wide = len(too_wide(seen, target))
     if wide:
-        lost.append(f"{len(wide)} waiting jobs never fit and come back FAILED")
-    return lost
+        lost.append(f"{wide} waiting jobs never fit and come back FAILED")
+    if lost:
+        question = f"Migrating {ref}: {'; '.join(lost)}."
+        return Consent(ConsentKind.TYPE_NAME, question, ref.name, cancelled + wide)
+    size = migrate_preview.pods(target.size)
+    return Consent(ConsentKind.CONFIRM, f"Migrate {ref} to {target} with {size}?")

@@ -26,6 +26,7 @@ from fluxstate_tui.operations.helper_pod import HelperPod
 from fluxstate_tui.operations.lease import ClusterLease
 from fluxstate_tui.operations.loss import Loss
 from fluxstate_tui.operations.migrate_plan import Target
+from fluxstate_tui.operations.migrate_preview import pods
 from fluxstate_tui.operations.observation import Observation, queue_words
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.remove_target import is_alive, remove_target
@@ -103,7 +104,7 @@ class Migrating:
         """The sentence of the completed outcome."""
         state = "started" if self._saving.started else "stopped, as it was"
         return (
-            f"{self._seen.minicluster.ref} is now {self._target} with {self._target.size} pods: "
+            f"{self._seen.minicluster.ref} is now {self._target} with {pods(self._target.size)}: "
             f"{self._saving.saved.words}; its queue is {state}"
         )
 

@@ -39,11 +39,15 @@ class OutcomeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What the user must do before anything happens. `word` is what to type for TYPE_NAME."""
+    """What the user must do before anything happens. `word` is what to type for TYPE_NAME.
+
+    `loses` is how many jobs would be lost, None when that is not known.
+    """
 
     kind: ConsentKind
     question: str
     word: str = ""
+    loses: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +60,33 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """The MiniCluster that a migration creates: its `ref` has no uid yet.
+
+    `beside` says that it lives at the same time as the old one; `place` names another context, ''
+    for the same one.
+    """
+
+    ref: ClusterRef
+    size: int
+    beside: bool
+    image: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole operation. `preview` says in plain lines what will happen and what is lost."""
+    """A whole operation. `preview` says in plain lines what will happen and what is lost.
+
+    `arrival` is where a migration goes to.
+    """
 
     operation: str
     target: ClusterRef
     steps: tuple[Step, ...]
     preview: tuple[str, ...]
     consent: Consent
+    arrival: Arrival | None = None
 
 
 @dataclass(frozen=True, slots=True)

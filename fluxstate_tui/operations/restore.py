@@ -51,7 +51,7 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
                 steps.require_valid(manifest, served)
             size = int(manifest["spec"].get("size", 1))
             beside = await _dangers(context, source, manifest)
-            lines = (*preview(archive, size=size).lines(), *beside)
+            lines = (*preview(archive, size=size).lines(source.queues_to_start), *beside)
             planned = steps.plan(source, manifest, lines)
     except BaseException:
         await helper.remove()
