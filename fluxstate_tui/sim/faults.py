@@ -13,10 +13,13 @@ from typing import Any
 
 REQUEST_FAULTS = ("drop", "status", "slow", "hang", "lost-answer")
 STREAM_FAULTS = ("silent", "cut", "expire")
-EXEC_FAULTS = ("exec-cut", "exec-no-status", "exec-truncate")
+EXEC_FAULTS = ("exec-cut", "exec-no-status", "exec-truncate", "exec-killed")
+STDIN_FAULTS = ("stdin-cut", "stdin-lost", "stdin-killed")
 CLUSTER_FAULTS = (
-    "restart-api", "evict-pod", "kill-lead", "fail-dump", "fill-disk", "slow-flux", "compact",
+    "restart-api", "evict-pod", "kill-lead", "lose-node", "fail-dump", "fill-disk", "slow-flux",
+    "compact",
 )  # fmt: skip
+STDIN = "STDIN"
 
 
 @dataclass(slots=True)
@@ -27,8 +30,12 @@ class Fault:
     status: `code` with a Status (`seconds` = Retry-After, 0 = none). slow: `seconds` (real) late.
     hang: no answer until the client leaves. silent: a watch says nothing any more. cut: a watch
     dies after `amount` events. expire: a watch gets an ERROR event with code 410. exec-cut: the
-    connection of an exec dies after `amount` bytes of stdout; exec-no-status: it ends with close
-    1000 but no Status; exec-truncate: stdout ends after `amount` bytes, with Success.
+    connection of an exec dies after `amount` bytes of stdout, or at its end; exec-no-status: it
+    ends with close 1000 but no Status; exec-truncate: stdout ends after `amount` bytes, with
+    Success; exec-killed: its process dies of SIGKILL, before it did anything (`amount` 0) or when
+    it was done (1). stdin-cut: the connection of an exec dies with what the client just sent;
+    stdin-lost: that arrives, but the connection dies before any answer; stdin-killed: its process
+    dies of SIGKILL.
     """
 
     kind: str
@@ -47,19 +54,24 @@ class Fault:
 
 
 ClusterAction = Callable[[dict[str, Any]], Awaitable[None]]
+Gate = Callable[[str, str], Awaitable[None]]
 
 
 class Faults:
-    """The faults that are on, and those that are done to the cluster at once."""
+    """The faults that are on, and those that are done to the cluster at once.
+
+    `gate` sees every request (method and path), and every message of a client to an exec (STDIN,
+    path and what it says), before it has any effect; it may count them, or switch a fault on.
+    """
 
     def __init__(self) -> None:
         self.active: list[Fault] = []
-        self.seen: list[tuple[str, str]] = []
+        self.gate: Gate | None = None
         self._actions: dict[str, ClusterAction] = {}
 
     def add(self, kind: str, **options: Any) -> Fault:
         """Switch a fault on; options are the fields of Fault. Raises ValueError if unknown."""
-        if kind not in (*REQUEST_FAULTS, *STREAM_FAULTS, *EXEC_FAULTS):
+        if kind not in (*REQUEST_FAULTS, *STREAM_FAULTS, *EXEC_FAULTS, *STDIN_FAULTS):
             raise ValueError(f"unknown fault {kind!r}")
         known = {field.name for field in fields(Fault)}
         if unknown := set(options) - known:
@@ -88,6 +100,12 @@ class Faults:
             return fault
         return None
 
+    async def meet(self, method: str, path: str, kinds: tuple[str, ...]) -> Fault | None:
+        """Let the gate see a request; then as `take`."""
+        if self.gate is not None:
+            await self.gate(method, path)
+        return self.take(kinds, method, path)
+
     def on(self, kind: str, action: ClusterAction) -> None:
         """Let the cluster say how it does a fault of CLUSTER_FAULTS."""
         self._actions[kind] = action
@@ -96,6 +114,7 @@ class Faults:
         """Do something to the cluster now:
 
         restart-api(seconds) · evict-pod(namespace, pod) · kill-lead(namespace, minicluster) ·
+        lose-node(seconds: of the clock, until another node is there) ·
         fail-dump(namespace, minicluster, message; message "" ends it) · fill-disk(path, free) ·
         slow-flux(namespace, minicluster, seconds) · compact(). Raises ValueError if unknown.
         """

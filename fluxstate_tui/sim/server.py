@@ -244,6 +244,7 @@ class SimulatedCluster:
             "restart-api": lambda o: self.restart_api(float(o.get("seconds", 1.0))),
             "evict-pod": lambda o: self.evict_pod(o["namespace"], o["pod"]),
             "kill-lead": lambda o: self.kill_lead(o["namespace"], o["minicluster"]),
+            "lose-node": lambda o: self.lose_node(float(o.get("seconds", 10.0))),
             "fail-dump": lambda o: self.fail_dump(
                 o["namespace"], o["minicluster"], o.get("message", "")
             ),
@@ -283,6 +284,18 @@ class SimulatedCluster:
         """SIGKILL to PID 1 of the lead's Flux container."""
         pod = self.state.lead_pod(namespace, minicluster)
         self.state.kubelet.kill_container(namespace, pod, minicluster)
+
+    async def lose_node(self, seconds: float) -> None:
+        """The node is gone with all its pods; another one comes after `seconds` of the clock.
+
+        Its directories (hostPath) are on a shared file system; emptyDirs are gone.
+        """
+        self.state.kubelet.lose_node()
+        self.state.manager.spawn(self._another_node(seconds))
+
+    async def _another_node(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
+        add_node(self.state.store)
 
     async def fail_dump(self, namespace: str, minicluster: str, message: str) -> None:
         """Let `flux dump` fail with that text, its file cut; "" ends it."""

@@ -48,7 +48,8 @@ class ApiApplication:
         request = _without_prefix(request)
         fault = None
         if request.path != FAULTS_PATH:
-            fault = self._context.faults.take(REQUEST_FAULTS, request.method, request.path_qs)
+            faults = self._context.faults
+            fault = await faults.meet(request.method, request.path_qs, REQUEST_FAULTS)
         response = await self._answer(request, fault)
         if fault is not None and fault.kind == "lost-answer":
             return self._broken_connection(request)

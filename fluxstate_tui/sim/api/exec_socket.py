@@ -18,7 +18,8 @@ from fluxstate_tui.sim.api.json_types import JsonObject
 from fluxstate_tui.sim.api.kinds import PODS
 from fluxstate_tui.sim.api.request import Target, is_true
 from fluxstate_tui.sim.api.runtime import CommandMissingError, RunningContainer
-from fluxstate_tui.sim.faults import EXEC_FAULTS, Fault
+from fluxstate_tui.sim.faults import EXEC_FAULTS, STDIN_FAULTS, Fault, Faults
+from fluxstate_tui.sim.faults import STDIN as STDIN_METHOD
 
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
@@ -65,7 +66,7 @@ async def serve_exec(
     if offered and not known:
         return web.Response(status=403)
     fault = context.faults.take(EXEC_FAULTS, request.method, request.path_qs)
-    session = ExecSession(request, running, known[0] if known else "", fault)
+    session = ExecSession(request, running, known[0] if known else "", fault, context.faults)
     return await session.serve(context.failures)
 
 
@@ -78,7 +79,12 @@ class ExecSession:
     """One exec: frames in, a process, frames out."""
 
     def __init__(
-        self, request: web.Request, container: RunningContainer, protocol: str, fault: Fault | None
+        self,
+        request: web.Request,
+        container: RunningContainer,
+        protocol: str,
+        fault: Fault | None,
+        faults: Faults,
     ) -> None:
         query = request.query
         self._request = request
@@ -97,6 +103,8 @@ class ExecSession:
         self._input: asyncio.Queue[bytes] = asyncio.Queue()
         self._rest = b""
         self._fault = fault
+        self._faults = faults
+        self._killed = asyncio.Event()
         self._written = 0
         if not self._use[STDIN]:
             self._input.put_nowait(b"")
@@ -110,8 +118,9 @@ class ExecSession:
         await self._socket.send_bytes(bytes([STDOUT]))
         process = asyncio.ensure_future(self._process())
         died = asyncio.ensure_future(self._container.died.wait())
+        killed = asyncio.ensure_future(self._killed.wait())
         client = asyncio.ensure_future(self._receive())
-        tasks = (process, died, client)
+        tasks = (process, died, killed, client)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if process.done() and (error := process.exception()) is not None:
@@ -119,7 +128,7 @@ class ExecSession:
                     failures.append(error)
             elif process.done():
                 await self._finish(process.result())
-            elif died.done():
+            elif died.done() or killed.done():
                 await self._finish(self._exit_status(KILLED))
         except ConnectionError:
             pass  # The client is gone; nobody is left to tell.
@@ -133,15 +142,20 @@ class ExecSession:
         """Run the program; the Status that tells how it ended."""
         if not self._argv:
             return self._start_failure("args must not be empty")
+        killed = self._fault is not None and self._fault.kind == "exec-killed"
+        if killed and self._fault is not None and not self._fault.amount:
+            return self._exit_status(KILLED)
         try:
             code = await self._container.run(self._argv, self, tty=self._tty)
         except CommandMissingError as missing:
             return self._start_failure(_missing_text(str(missing.args[0])))
-        return self._exit_status(code)
+        return self._exit_status(KILLED if killed else code)
 
     async def _finish(self, status: JsonObject) -> None:
         if self._fault is not None and self._fault.kind == "exec-truncate":
             status = {"metadata": {}, "status": "Success"}
+        if self._fault is not None and self._fault.kind == "exec-cut":
+            self._abort()  # it had less to say than `amount`: its end is lost
         if self._fault is None or self._fault.kind != "exec-no-status":
             if self._protocol:
                 text = json.dumps(status, separators=(",", ":"), ensure_ascii=False)
@@ -188,9 +202,21 @@ class ExecSession:
                 continue
             channel, data = message.data[0], message.data[1:]
             if channel == STDIN and data and self._use[STDIN]:
-                self._input.put_nowait(data)
+                await self._take_in(data)
             elif channel == CLOSE and self._protocol == V5 and data[:1] == bytes([STDIN]):
                 self._input.put_nowait(b"")
+
+    async def _take_in(self, data: bytes) -> None:
+        said = f"{self._request.path_qs} {data[:200].decode(errors='replace')}"
+        fault = await self._faults.meet(STDIN_METHOD, said, STDIN_FAULTS)
+        if fault is not None and fault.kind == "stdin-cut":
+            self._abort()
+        if fault is not None and fault.kind == "stdin-killed":
+            self._killed.set()
+            return
+        if fault is not None:  # its answer will be lost
+            self._fault = Fault("exec-cut", amount=self._written)
+        self._input.put_nowait(data)
 
     async def read(self, n: int) -> bytes:
         """The process reads its stdin."""

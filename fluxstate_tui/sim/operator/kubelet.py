@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field
 
 from fluxstate_tui.sim.api.json_types import JsonObject
-from fluxstate_tui.sim.api.kinds import CONFIGMAPS, JOBS, PODS
+from fluxstate_tui.sim.api.kinds import CONFIGMAPS, JOBS, NODES, PODS
 from fluxstate_tui.sim.api.runtime import LogFile
 from fluxstate_tui.sim.api.store import Change
 from fluxstate_tui.sim.files import Files, Volume
@@ -134,6 +134,17 @@ class Kubelet:
         if state is None:
             raise ValueError(f"no pod {pod} on the node")
         state.worker.evict("The node was low on resource: memory.")
+
+    def lose_node(self) -> None:
+        """The node and its pods are gone at once, as when a virtual machine is taken away.
+
+        The pods are removed as the pod garbage collector does it: without any grace.
+        """
+        self.store.remove(NODES, "", NODE_NAME)
+        for pod in self.store.objects(PODS):
+            if pod["spec"].get("nodeName") == NODE_NAME:
+                metadata = pod["metadata"]
+                self.store.remove(PODS, metadata["namespace"], metadata["name"])
 
     def new_log(self, pod: JsonObject, container: str) -> LogFile:
         """The log of a container's next run."""

@@ -29,7 +29,7 @@ class Scheduler:
         metadata = change.object["metadata"]
         if change.kind == PODS and change.type == "ADDED":
             self._enqueue(metadata)
-        elif change.kind == PVCS or (change.kind == PODS and change.type == "DELETED"):
+        elif change.kind in (PVCS, NODES) or (change.kind == PODS and change.type == "DELETED"):
             for pod in self._store.objects(PODS):
                 if not pod["spec"].get("nodeName"):
                     self._enqueue(pod["metadata"])
