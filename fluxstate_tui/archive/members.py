@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Protocol
 
 from fluxstate_tui.archive import compression, tar
 from fluxstate_tui.archive.container import refuse_unreadable
-from fluxstate_tui.archive.findings import BrokenArchiveError, Findings, Kind
+from fluxstate_tui.archive.findings import Findings, Kind
 from fluxstate_tui.archive.source import Source
-from fluxstate_tui.archive.tar import FOLDER, Member, Wanted, member_named
+from fluxstate_tui.archive.tar import Member, Wanted
+from fluxstate_tui.archive.zip_members import ZipMembers
 
 # A point to go on from costs 40 KB and is set this often in the plain stream. Files that are
 # inflated again in 50 ms need none.
 _POINT_EVERY = 1 << 24
 _POINTS_FROM = 1 << 22
-_ZIP_LINK = 0o120000
 
 
 class Members(Protocol):
@@ -92,72 +89,6 @@ class TarMembers:
             if skip < len(chunk):
                 yield chunk[skip:] if skip else chunk
             skip = max(0, skip - len(chunk))
-
-
-class ZipMembers:
-    """A zip file. Offsets are positions in its directory."""
-
-    def __init__(self, source: Source) -> None:
-        self._data = b"".join(source.blocks())
-
-    def scan(self, wanted: Wanted, findings: Findings) -> Iterator[Member]:
-        """All members; every one is unpacked once, for its checksum."""
-        ratio = compression.MAX_RATIO[compression.Format.ZIP]
-        budget = max(compression.FREE_BYTES, ratio * len(self._data))
-        with self._open() as archive:
-            for index, info in enumerate(archive.infolist()):
-                budget -= info.file_size
-                if budget < 0:
-                    raise BrokenArchiveError(Kind.HOSTILE, "", "it is a decompression bomb")
-                try:
-                    yield _zip_member(archive, info, index, wanted)
-                except _ZIP_ERRORS as error:
-                    findings.add(Kind.DAMAGED, info.filename, f"it cannot be unpacked ({error})")
-
-    def again(self, offset: int, wanted: Wanted) -> Iterator[Member]:
-        """The members from a position on."""
-        with self._open() as archive:
-            for index, info in enumerate(archive.infolist()[offset:], start=offset):
-                yield _zip_member(archive, info, index, wanted)
-
-    def _open(self) -> zipfile.ZipFile:
-        try:
-            return zipfile.ZipFile(io.BytesIO(self._data))
-        except _ZIP_ERRORS as error:
-            raise BrokenArchiveError(
-                Kind.TRUNCATED, "the end of the file", f"the zip directory is not there ({error})"
-            ) from error
-
-
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    OverflowError,
-)
-
-
-def _zip_member(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, index: int, wanted: Wanted
-) -> Member:
-    keep = wanted(info.filename[FOLDER:] or info.filename) and info.file_size <= tar.MAX_VALUE
-    link = (info.external_attr >> 16) & 0o170000 == _ZIP_LINK
-    kept: list[bytes] = []
-    with archive.open(info) as file:
-        left = info.file_size + 1
-        while left > 0 and (piece := file.read(min(left, 1 << 20))):
-            left -= len(piece)
-            if keep or link:
-                kept.append(piece)
-    data = b"".join(kept)
-    if link:
-        target = data.decode("utf-8", "replace")
-        return member_named(info.filename, tar.SYMLINK, None, 0, index, target)
-    kind = tar.DIRECTORY if info.is_dir() else tar.FILE
-    return member_named(info.filename, kind, data if keep else None, 0, index)
 
 
 def _trailing(count: int, start: bytes) -> str:
