@@ -8,6 +8,7 @@ from fluxstate_tui.kube.manifest import for_create
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.helper_pod import HelperPod
+from fluxstate_tui.operations.moved_queue import open_queues
 from fluxstate_tui.operations.restore_plan import Source
 from fluxstate_tui.operations.restoring import Restoring
 from fluxstate_tui.operations.script import Run
@@ -34,9 +35,7 @@ async def bring_back(
             await action(mine)
         said = await again.account(mine)
         await again.disarm(mine)
-        if started:
-            await again.world.start_queues(list(started))
-            await again.world.read_back_queues(started, started_now=True)
+        await open_queues(again.world, started)
         await again.checkpoint(mine)
         return said
     except BaseException:

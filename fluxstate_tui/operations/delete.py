@@ -9,12 +9,12 @@ from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import delete_plan as steps
 from fluxstate_tui.operations.catalogue_access import view_catalogue
-from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete_plan import Cover
 from fluxstate_tui.operations.fetch import fetch
 from fluxstate_tui.operations.loss import Loss, loss
-from fluxstate_tui.operations.observation import Observation, describe
+from fluxstate_tui.operations.observation import PAUSED_BY_US, Observation, describe
 from fluxstate_tui.operations.observe import observe, unreachable
 from fluxstate_tui.operations.owned import Owned
 from fluxstate_tui.operations.patience import patiently
@@ -23,7 +23,7 @@ from fluxstate_tui.operations.read_cluster import read_minicluster
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.running_jobs import duration
 from fluxstate_tui.operations.save import Saving, paused
-from fluxstate_tui.operations.script import RefusedError, Run, Script, Task, Undo
+from fluxstate_tui.operations.script import Action, RefusedError, Run, Script, Task
 from fluxstate_tui.operations.world import World, WorldError
 
 GONE_SECONDS = 300.0
@@ -117,29 +117,38 @@ class Deleting:
         cover: Cover,
         saved: tuple[Job, ...],
         saving: Saving | None = None,
+        why: str = "",
     ) -> None:
         self._context = context
         self._world = world
         self._cover = cover
         self._saved = saved
+        self._running = seen.running
         self._ref = seen.minicluster.ref
         self._owned = Owned(context.cluster, self._ref)
         self._saving = saving
-        self._enable_again: Undo | None = None
+        self._agreed = cover.loss.ids
+        self._why = f"{PAUSED_BY_US} {why or f'deleted by {context.who}'}"
 
     def tasks(self, plan: Plan, choices: Choices) -> list[Task]:
         """One task per step of the plan, those of the save first."""
-        actions = {
+        actions = self.actions()
+        if choices.save_first and self._world is not None:
+            saving = Saving(self._context, self._world, paused(choices), settle_pause=False)
+            leaves = choices.running is Running.LEAVE
+            self._agreed = frozenset(job.id for job in self._running if leaves)
+            self._saving = saving
+            actions |= saving.actions()
+        return [Task(step, actions[step.id]) for step in plan.steps]
+
+    def actions(self) -> dict[str, Action]:
+        """What to do at which step."""
+        return {
             steps.CLOSE.id: self.shut,
             steps.COMPARE.id: self.compare,
             steps.DELETE.id: self.delete,
             steps.GONE.id: self.gone,
         }
-        tasks = []
-        if choices.save_first and self._world is not None:
-            self._saving = Saving(self._context, self._world, paused(choices), settle_pause=False)
-            tasks = self._saving.tasks(plan)
-        return tasks + [Task(step, actions[step.id]) for step in plan.steps if step.id in actions]
 
     def success(self) -> str:
         """The sentence of the completed outcome."""
@@ -172,11 +181,10 @@ class Deleting:
             return "submission is enabled"
 
         run.undo("the queue is started and accepts jobs again", put_back, by_hand)
-        reason = f"fluxstate: deleted by {self._context.who}"
         if started:
-            await world.stop_queues(started, reason)
+            await world.stop_queues(started, self._why)
         if enabled:
-            await world.disable_queues(enabled, reason)
+            await world.disable_queues(enabled, self._why)
         open_queues = [queue.name for queue in await world.queues() if queue.enabled]
         if open_queues:
             raise FluxstateError(f"submission is still enabled: {', '.join(open_queues)}")
@@ -188,8 +196,7 @@ class Deleting:
         saved = self._saving.saved.jobs if self._saving is not None else self._saved
         live = await self._world.jobs()
         now = loss(live, saved)
-        agreed = frozenset[int]() if self._saving is not None else self._cover.loss.ids
-        more = now.ids - agreed
+        more = now.ids - self._agreed
         if more:
             raise RefusedError(
                 f"{len(more)} jobs changed since: " + "; ".join(now.explain()),

@@ -60,11 +60,24 @@ def plan(seen: Observation, cover: Cover, choices: Choices) -> Plan:
         steps = [DELETE, GONE]
     if choices.save_first:
         # Raises when it cannot be saved: then there is nothing to offer.
-        saving = save_plan.plan(seen, choices)
-        steps = [step for step in saving.steps if step is not save_plan.RESUME] + steps
+        save_plan.require_saveable(seen)
+        steps = [*saving_steps(), COMPARE, DELETE, GONE]
     return Plan(
         "delete", ref, tuple(steps), preview(seen, cover, choices), _consent(seen, cover, choices)
     )
+
+
+def saving_steps() -> list[Step]:
+    """A save before a delete. No new job is accepted from before the dump on: none is missed."""
+    steps = [save_plan.PAUSE, save_plan.WAIT, CLOSE]
+    return [
+        *steps,
+        save_plan.COMMIT,
+        save_plan.DUMP,
+        save_plan.VERIFY,
+        save_plan.ENTER,
+        save_plan.MANIFEST,
+    ]
 
 
 def preview(seen: Observation, cover: Cover, choices: Choices) -> tuple[str, ...]:

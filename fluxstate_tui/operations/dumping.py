@@ -19,19 +19,22 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.feeds.catalogues import read_catalogue
 from fluxstate_tui.model.job import Job
-from fluxstate_tui.operations import save_plan
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.fetch import fetch
 from fluxstate_tui.operations.loss import loss
 from fluxstate_tui.operations.observation import Observation, counts, describe
 from fluxstate_tui.operations.patience import BROKEN
+from fluxstate_tui.operations.queue_checkpoint import (
+    CHECKPOINT_KEY,
+    comes_up_stopped,
+    paused_checkpoint,
+)
 from fluxstate_tui.operations.script import Run, Undo
 from fluxstate_tui.operations.world import World
 
 DUMP_TRIES = 3
 PART = ".part-"
 LEFTOVER_SECONDS = 6 * 3600.0
-CHECKPOINT_KEY = "checkpoint.job-manager"
 
 
 class NotVerifiedError(FluxstateError):
@@ -60,10 +63,14 @@ class Saved:
 class Saver:
     """Dumps one MiniCluster's queue. The steps must be called in the order of the file."""
 
-    def __init__(self, context: OperationContext, world: World, *, restore_paused: bool) -> None:
+    def __init__(
+        self, context: OperationContext, world: World, *, restore_paused: bool, closed: str = ""
+    ) -> None:
+        """A restore of it comes up as it is now; or paused; or also refusing jobs (`closed`)."""
         self._context = context
         self._world = world
         self._restore_paused = restore_paused
+        self._closed = closed
         self._folder = folder_of(world.minicluster.archive_path)
         self._temporary = ""
         self._undo_temporary: Undo | None = None
@@ -99,14 +106,14 @@ class Saver:
                 self._remove_checkpoint,
                 f"Run in the pod: flux kvs unlink {CHECKPOINT_KEY}",
             )
-            await world.kvs_put(CHECKPOINT_KEY, save_plan.paused_checkpoint(seen))
+            await world.kvs_put(CHECKPOINT_KEY, paused_checkpoint(seen, self._closed))
             text = "checkpoint: a restore comes up paused"
-        elif save_plan.comes_up_stopped(current):
+        elif comes_up_stopped(current):
             await world.kvs_unlink(CHECKPOINT_KEY)
             text = "an old checkpoint that says stopped was removed"
         await world.kvs_sync()
         wanted = await world.kvs_get(CHECKPOINT_KEY)
-        if save_plan.comes_up_stopped(wanted) is not self._restore_paused:
+        if comes_up_stopped(wanted) is not self._restore_paused:
             raise NotVerifiedError(f"{CHECKPOINT_KEY} reads back as {wanted!r}")
         return text
 

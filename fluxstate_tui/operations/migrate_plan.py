@@ -94,8 +94,7 @@ def plan(seen: Observation, target: Target, choices: Choices) -> Plan:
     """The steps of a migration. Raises FluxstateError when it cannot be done, and why."""
     ref = seen.minicluster.ref
     _require(seen, target, choices)
-    before = [*save_plan.plan(seen, saving_choices(choices)).steps]
-    before += [delete_plan.CLOSE, delete_plan.COMPARE, REACH]
+    before = [*delete_plan.saving_steps(), delete_plan.COMPARE, REACH]
     arrive = [
         restore_plan.CHECK,
         restore_plan.ARM,
@@ -159,12 +158,12 @@ def _consent(seen: Observation, target: Target, choices: Choices) -> Consent:
     lost = []
     cancelled = len(seen.running) if choices.running is Running.CANCEL else 0
     if cancelled:
-        lost.append(f"{cancelled} running jobs are cancelled")
+        lost.append(f"cancels {migrate_preview.counted(cancelled, 'running job')}")
     wide = len(too_wide(seen, target))
     if wide:
-        lost.append(f"{wide} waiting jobs never fit and come back FAILED")
+        lost.append(f"fails {migrate_preview.counted(wide, 'waiting job')} that never fit")
     if lost:
-        question = f"Migrating {ref}: {'; '.join(lost)}."
+        question = f"Migrating {ref} {' and '.join(lost)}."
         return Consent(ConsentKind.TYPE_NAME, question, ref.name, cancelled + wide)
     size = migrate_preview.pods(target.size)
     return Consent(ConsentKind.CONFIRM, f"Migrate {ref} to {target} with {size}?")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from fluxstate_tui.operations.running_jobs import expect
 if TYPE_CHECKING:
     from fluxstate_tui.operations.migrate_plan import Target
 
+# The first flux-core that restores whether a queue was started (its queue.c).
+RESTORES_STOPPED = [0, 46]
+
 
 def preview(
     seen: Observation, target: Target, choices: Choices, wide: Sequence[Job]
@@ -22,9 +26,9 @@ def preview(
     sizes = f"from {pods(seen.minicluster.size)} to {pods(target.size)}"
     lines = [
         f"{describe(seen.jobs or ())} move {sizes}.",
+        *_fit(seen, target, choices, wide),
         *_running(seen, choices),
         "From then on the old queue is stopped and refuses new jobs.",
-        *_fit(seen, target, choices, wide),
         f"The new one runs the image {choices.image}." if choices.image else "",
         _volume(seen, target),
         *_way(seen, target),
@@ -38,15 +42,15 @@ def _running(seen: Observation, choices: Choices) -> list[str]:
         return []
     count = len(seen.running)
     if choices.running is Running.CANCEL:
-        return [f"CANCEL {count} running jobs first."]
-    return [f"Wait for {count} running jobs first ({expect(seen.running, seen.now)})."]
+        return [f"CANCEL {counted(count, 'running job')} first."]
+    return [f"Wait for {counted(count, 'running job')} first ({expect(seen.running, seen.now)})."]
 
 
 def _fit(seen: Observation, target: Target, choices: Choices, wide: Sequence[Job]) -> list[str]:
     if wide:
-        return [f"LOST: {len(wide)} jobs need more nodes and come back FAILED."]
+        return [f"LOST: {counted(len(wide), 'job')} that need more nodes come back FAILED."]
     waiting = len(seen.pending)
-    lines = [f"All {waiting} waiting jobs go on waiting there."] if waiting else []
+    lines = [f"{counted(waiting, 'waiting job')} will wait there."] if waiting else []
     if not (seen.running and choices.running is Running.CANCEL):
         lines.append("Nothing is lost.")
     return lines
@@ -74,15 +78,26 @@ def _way(seen: Observation, target: Target) -> list[str]:
     if target.beside:
         return [
             f"The name {target.ref.name} is free: it is created beside {ref.name}, queue stopped.",
+            _unofficial(seen.core_version),
             f"It is armed at {target.archive_path} until every job is accounted for.",
-            f"{ref.name} is deleted only when every job is accounted for there.",
-            f"Stopped before that, {target.ref.name} is removed and {ref.name} goes on as it was.",
+            "The old one is deleted only when every job is accounted for in the new one.",
+            "Stopped before that, the new one is removed and the old one goes on as it was.",
         ]
     return [
         f"The name is needed, so the old {ref.name} is deleted before the new one is created.",
         "Until that one runs, the verified archive holds every job.",
         "Stopped before that, the old one is restored from it as it was.",
     ]
+
+
+def _unofficial(version: str) -> str:
+    numbers = [int(part) for part in re.findall(r"\d+", version)[:2]]
+    if not numbers or numbers >= RESTORES_STOPPED:
+        return "That is an unofficial interface of flux-core; should it fail, it is stopped then."
+    return (
+        f"flux-core {version} cannot do that: it is stopped as soon as it answers, and jobs that "
+        "begin there before run again here if you stop the migration."
+    )
 
 
 def _end(seen: Observation) -> str:
@@ -94,4 +109,9 @@ def _end(seen: Observation) -> str:
 
 def pods(count: int) -> str:
     """`1 pod`, `4 pods`."""
-    return f"{count} pod" if count == 1 else f"{count} pods"
+    return counted(count, "pod")
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 job`, `4 jobs`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -27,7 +27,12 @@ from fluxstate_tui.operations.lease import ClusterLease
 from fluxstate_tui.operations.loss import Loss
 from fluxstate_tui.operations.migrate_plan import Target
 from fluxstate_tui.operations.migrate_preview import pods
-from fluxstate_tui.operations.observation import Observation, queue_words
+from fluxstate_tui.operations.moved_queue import (
+    close_queues,
+    keep_what_is_new,
+    open_queues,
+)
+from fluxstate_tui.operations.observation import PAUSED_BY_US, Observation, queue_words
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.remove_target import is_alive, remove_target
 from fluxstate_tui.operations.restore_plan import Source, require_sound
@@ -55,15 +60,20 @@ class Migrating:
         self._world, self._seen, self._target = world, seen, target
         self._timeout = choices.start_timeout
         saving = migrate_plan.saving_choices(choices)
-        self._saving = Saving(source, world, saving, settle_pause=False)
+        why = f"migrating to {target} by {source.who}"
+        closed = f"{PAUSED_BY_US} {why}"
+        self._saving = Saving(source, world, saving, settle_pause=False, closed=closed)
         nothing = Cover(None, Loss())
-        self._deleting = Deleting(source, seen, world, nothing, (), self._saving)
+        self._deleting = Deleting(source, seen, world, nothing, (), self._saving, why)
         self._lease = ClusterLease(destination, target.ref, "migrate")
         self._agreed = frozenset(job.id for job in migrate_plan.too_wide(seen, target))
         self._restoring: Restoring | None = None
         self._found: Source | None = None
         self._open: Undo | None = None
         self._back: Undo | None = None
+        self._run: Run | None = None
+        self._was_open = False
+        self._why = closed
         self.script = Script(
             [],
             self.success,
@@ -73,10 +83,9 @@ class Migrating:
 
     def add_tasks(self, plan: Plan) -> None:
         """One task per step of the plan."""
-        self.script.tasks += self._saving.tasks(plan)
         actions: dict[str, Action] = {
-            delete_plan.CLOSE.id: self._deleting.shut,
-            delete_plan.COMPARE.id: self._deleting.compare,
+            **self._saving.actions(),
+            **self._deleting.actions(),
             migrate_plan.REACH.id: self.reach,
             restore_plan.CHECK.id: lambda run: self._arriving.check(run),
             restore_plan.ARM.id: lambda run: self._arriving.arm(run),
@@ -88,11 +97,8 @@ class Migrating:
             migrate_plan.AGREE.id: self.agree,
             delete_plan.DELETE.id: self.delete,
             migrate_plan.OPEN.id: self.open,
-            delete_plan.GONE.id: self._deleting.gone,
         }
-        self.script.tasks += [
-            Task(step, actions[step.id]) for step in plan.steps if step.id in actions
-        ]
+        self.script.tasks += [Task(step, actions[step.id]) for step in plan.steps]
 
     @property
     def _arriving(self) -> Restoring:
@@ -157,6 +163,7 @@ class Migrating:
 
     async def create(self, run: Run) -> str:
         """Create it; beside a living one it is removed again when this does not end well."""
+        self._run = run
         if self._target.beside:
             run.undo(
                 f"the new MiniCluster {self._target.ref} is removed",
@@ -171,15 +178,9 @@ class Migrating:
     async def start(self, run: Run) -> str:
         """Until its broker runs; beside a living one its queue must be stopped by then."""
         text = await self._arriving.start(run)
-        queues = await self._arriving.world.queues()
-        running = [queue.name for queue in queues if queue.started]
-        if self._target.beside and running:
-            raise FluxstateError(
-                f"{queue_words(running)} came up started: its jobs would run on both sides",
-                advice="This flux-core does not restore stopped queues: migrate under the same "
-                "name instead.",
-            )
-        return text
+        opened = await close_queues(self._arriving.world, self._why)
+        self._was_open = bool(opened)
+        return f"{text}; {opened}" if opened else text
 
     async def account(self, run: Run) -> str:
         """No job lost, and none refused beyond what was agreed to."""
@@ -265,20 +266,24 @@ class Migrating:
 
     async def _open_queue(self) -> str:
         world = self._arriving.world
-        enabled = [queue.name for queue in await world.queues()]
-        names = [name for name in self._saving.started if name in enabled]
-        missing = set(self._saving.started) - set(names)
+        missing = set(self._saving.started) - {queue.name for queue in await world.queues()}
         if missing:
             raise FluxstateError(f"it has no {queue_words(sorted(missing))}")
-        if not names:
-            return "was stopped before, stays stopped"
-        await world.start_queues(names)
-        text = await world.read_back_queues(names, started_now=True)
-        await world.kvs_sync()
-        return text
+        return await open_queues(world, self._saving.started)
 
     async def _take_back(self) -> str:
         """Remove the new one, but never when the old one is going or gone."""
         if not await is_alive(self._source, self._seen.minicluster.ref):
             return f"kept, as the old one is gone; {await self._open_queue()}"
-        return await remove_target(self._destination, self._target)
+        kept = await self._keep_what_is_new()
+        gone = await remove_target(self._destination, self._target)
+        return f"{kept}; {gone}" if kept else gone
+
+    async def _keep_what_is_new(self) -> str:
+        """Save what the new one has and the old one has not, before it goes."""
+        if self._restoring is None or self._run is None:
+            return ""
+        jobs = self._saving.saved.jobs
+        return await keep_what_is_new(
+            self._destination, self._target, jobs, self._run, was_open=self._was_open
+        )

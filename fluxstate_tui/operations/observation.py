@@ -63,6 +63,15 @@ class Observation:
             if not queue.started and queue.stop_reason.startswith(PAUSED_BY_US)
         )
 
+    @property
+    def closed_by_us(self) -> tuple[str, ...]:
+        """Names of the queues that refuse new jobs because of this program."""
+        return tuple(
+            queue.name
+            for queue in self.queues or ()
+            if not queue.enabled and queue.disable_reason.startswith(PAUSED_BY_US)
+        )
+
 
 def counts(jobs: Iterable[Job]) -> dict[str, int]:
     """Jobs by status, as manifests have them."""

@@ -10,9 +10,8 @@ from fluxstate_tui.feeds.catalogues import is_there, read_catalogue
 from fluxstate_tui.flux.files import RemoteFileMissing
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.operations.observation import Observation
+from fluxstate_tui.operations.queue_checkpoint import CHECKPOINT_KEY
 from fluxstate_tui.operations.world import World
-
-CHECKPOINT_KEY = "checkpoint.job-manager"
 
 
 async def observe(world: World, *, catalogue: bool = True) -> Observation:

@@ -27,13 +27,10 @@ async def is_alive(context: OperationContext, ref: ClusterRef) -> bool:
 
 
 async def remove_target(context: OperationContext, target: Target) -> str:
-    """Delete it if it is the one that carries this migration's token; wait until it is gone.
-
-    Its queue was stopped all the time, so that it holds nothing that the old one does not have.
-    """
+    """Delete it if it is the one that carries this migration's token; wait until it is gone."""
     clock = context.clock
     found = await patiently(clock, lambda: read_by_name(context, target.ref))
-    if found is None or not _is_ours(found, target):
+    if found is None or not is_ours(found, target):
         return "it is not there"
     owned = Owned(context.cluster, found.ref)
     await patiently(clock, owned.left)
@@ -52,7 +49,9 @@ async def remove_target(context: OperationContext, target: Target) -> str:
         await clock.sleep(1.0)
 
 
-def _is_ours(found: MiniCluster, target: Target) -> bool:
+def is_ours(found: MiniCluster, target: Target) -> bool:
+    """Whether this very migration created it."""
+
     def token(raw: dict[str, object]) -> object:
         metadata = raw["metadata"]
         annotations = metadata.get("annotations") if isinstance(metadata, dict) else None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.observation import PAUSED_BY_US, Observation, describe, queue_words
+from fluxstate_tui.operations.observation import Observation, describe, queue_words
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.queue_checkpoint import forget_pause
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.script import Run, Script, Task
 from fluxstate_tui.operations.world import World
@@ -22,18 +23,9 @@ def to_start(seen: Observation) -> tuple[str, ...]:
     )
 
 
-def to_enable(seen: Observation) -> tuple[str, ...]:
-    """The queues that an interrupted delete or migration of ours left closed to new jobs."""
-    return tuple(
-        queue.name
-        for queue in seen.queues or ()
-        if not queue.enabled and queue.disable_reason.startswith(PAUSED_BY_US)
-    )
-
-
 def plan(seen: Observation) -> Plan:
     """What a resume would do."""
-    names, closed = to_start(seen), to_enable(seen)
+    names, closed = to_start(seen), seen.closed_by_us
     if not names and not closed:
         preview = ["The queue is started already; nothing will change."]
     else:
@@ -66,15 +58,12 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
     except BaseException:
         await world.close()
         raise
-    names, closed = list(to_start(seen)), list(to_enable(seen))
+    names, closed = list(to_start(seen)), list(seen.closed_by_us)
 
     async def start(run: Run) -> str:
-        if closed:
-            await world.enable_queues(closed)
-        if not names:
-            return "new jobs are accepted again" if closed else "was started already"
-        await world.start_queues(names)
-        return await world.read_back_queues(names, started_now=True)
+        text = await _open(world, names, closed)
+        kept = await forget_pause(world)
+        return f"{text}; {kept}" if kept else text
 
     script = Script(
         [Task(START, start)],
@@ -83,3 +72,12 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
         close=world.close,
     )
     return Operation(context, plan(seen), script)
+
+
+async def _open(world: World, names: list[str], closed: list[str]) -> str:
+    if closed:
+        await world.enable_queues(closed)
+    if not names:
+        return "new jobs are accepted again" if closed else "was started already"
+    await world.start_queues(names)
+    return await world.read_back_queues(names, started_now=True)

@@ -41,7 +41,7 @@ class Operation:
         self.context = context
         self.plan = plan
         self.outcome: Outcome | None = None
-        self._script = script
+        self.script = script
         self._progress: Progress = lambda event: None
         self._work: asyncio.Task[None] | None = None
         self._ending = False
@@ -91,8 +91,8 @@ class Operation:
         """Give back what prepare() took. Harmless when repeated."""
         if not self._closed:
             self._closed = True
-            if self._script.close is not None:
-                await self._script.close()
+            if self.script.close is not None:
+                await self.script.close()
 
     async def _guarded(self) -> None:
         context, plan = self.context, self.plan
@@ -132,7 +132,7 @@ class Operation:
             await lease.acquire()
             lease.keep(run.problem)
         except FluxstateError as error:
-            outcome = _outcome_of(error, "", "Nothing was done.", self._script.advice)
+            outcome = _outcome_of(error, "", "Nothing was done.", self.script.advice)
             journal.end(outcome, self.context.clock.now())
             return outcome
         except asyncio.CancelledError:
@@ -143,7 +143,7 @@ class Operation:
 
     async def _steps(self, run: Run, note: str) -> Outcome:
         outcome: Outcome | None = None
-        for task in self._script.tasks:
+        for task in self.script.tasks:
             if outcome is not None:
                 self._emit(run, task.step, StepState.SKIPPED, "", journal=False)
                 continue
@@ -158,7 +158,7 @@ class Operation:
 
     async def _step(self, run: Run, task: Task) -> Outcome | None:
         """Run one step; an Outcome ends the operation."""
-        title, safe = task.step.title, self._script.safe
+        title, safe = task.step.title, self.script.safe
         try:
             self._emit(run, task.step, StepState.DONE, await task.action(run))
         except asyncio.CancelledError:
@@ -167,7 +167,7 @@ class Operation:
         except Exception as error:
             if not isinstance(error, (FluxstateError, OSError, TimeoutError)):
                 _log.exception("step %s of %s", task.step.id, self.plan.operation)
-            outcome = _outcome_of(error, title, safe, self._script.advice)
+            outcome = _outcome_of(error, title, safe, self.script.advice)
             unknown = outcome.kind is OutcomeKind.UNKNOWN
             self._emit(
                 run, task.step, StepState.UNKNOWN if unknown else StepState.FAILED, outcome.reason
@@ -182,9 +182,9 @@ class Operation:
         left = await self._undo(run, tell=outcome is not None)
         if outcome is None:
             kind = OutcomeKind.PARTIALLY_FAILED if run.problems else OutcomeKind.COMPLETED
-            reason = ". ".join([self._script.success(), *run.problems])
+            reason = ". ".join([self.script.success(), *run.problems])
             code = ExitCode.FAILURE if run.problems else ExitCode.OK
-            outcome = Outcome(kind, reason, self._script.safe, self._script.advice, code)
+            outcome = Outcome(kind, reason, self.script.safe, self.script.advice, code)
         if left:
             outcome = Outcome(
                 outcome.kind,

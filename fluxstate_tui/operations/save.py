@@ -15,7 +15,7 @@ from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.pause import stop_queues
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.script import Run, Script, Task, Undo
+from fluxstate_tui.operations.script import Action, Run, Script, Task, Undo
 from fluxstate_tui.operations.world import World
 
 SAFE = "No archive that was there is changed or removed by a save."
@@ -39,7 +39,8 @@ class Saving:
     """The steps of one save. `saved` is set once the archive was verified and has its name.
 
     With `settle_pause` False the promise to start the queue again outlives the save: the delete
-    that follows may still be refused.
+    that follows may still be refused. With `closed` a restore of it refuses new jobs for that
+    reason until it is resumed.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class Saving:
         choices: Choices,
         *,
         settle_pause: bool = True,
+        closed: str = "",
     ) -> None:
         self._settle_pause = settle_pause
         self._context = context
         self._world = world
         self._choices = choices
-        self._saver = Saver(context, world, restore_paused=choices.restore_paused)
+        paused = choices.restore_paused
+        self._saver = Saver(context, world, restore_paused=paused, closed=closed)
         self._started: list[str] = []
         self._wanted: list[str] = []
         self._undo: Undo | None = None
@@ -72,7 +75,14 @@ class Saving:
 
     def tasks(self, plan: Plan) -> list[Task]:
         """One task per step of the plan."""
-        actions = {
+        actions = self.actions()
+        return [
+            Task(step, actions[step.id], required=step.id != steps.RESUME.id) for step in plan.steps
+        ]
+
+    def actions(self) -> dict[str, Action]:
+        """What to do at which step."""
+        return {
             steps.PAUSE.id: self.pause,
             steps.WAIT.id: self.wait,
             steps.COMMIT.id: self._saver.commit,
@@ -82,11 +92,6 @@ class Saving:
             steps.MANIFEST.id: self.manifest,
             steps.RESUME.id: self.resume,
         }
-        return [
-            Task(step, actions[step.id], required=step.id != steps.RESUME.id)
-            for step in plan.steps
-            if step.id in actions
-        ]
 
     def success(self) -> str:
         """The sentence of the completed outcome."""

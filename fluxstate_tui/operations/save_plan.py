@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
-from typing import Any
 
 from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.errors import FluxstateError
@@ -12,6 +10,7 @@ from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.observation import Observation, describe, queue_words
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.queue_checkpoint import comes_up_stopped
 from fluxstate_tui.operations.running_jobs import duration, expect
 
 PAUSE = Step("pause", "Stop the queue", "flux queue stop --all -m REASON")
@@ -29,9 +28,6 @@ RESUME = Step("resume", "Put the queue back", "flux queue start --all")
 # with room for long command lines and for output, which is archived too.
 BYTES_PER_JOB = 4096
 FIXED_BYTES = 65536
-
-# What job-manager writes on a clean shutdown (flux-core 0.88; facts/flux.md h).
-PAUSED_REASON = "restored paused"
 
 
 def plan(seen: Observation, choices: Choices) -> Plan:
@@ -110,37 +106,6 @@ def room_needed(seen: Observation) -> int:
     newest = max(seen.catalogue, key=lambda entry: entry.modified, default=None)
     estimate = FIXED_BYTES + BYTES_PER_JOB * len(seen.jobs or ())
     return max(estimate, 2 * newest.size if newest else 0)
-
-
-def comes_up_stopped(checkpoint: str | None) -> bool:
-    """Whether a restore with that `checkpoint.job-manager` has a stopped or disabled queue."""
-    if not checkpoint:
-        return False
-    try:
-        queues = json.loads(checkpoint).get("queue", [])
-        return any(
-            not queue.get("start", True) or not queue.get("enable", True) for queue in queues
-        )
-    except (ValueError, AttributeError):
-        return True  # not understood: better replaced
-
-
-def paused_checkpoint(seen: Observation) -> dict[str, Any]:
-    """The `checkpoint.job-manager` that makes a restored instance come up paused."""
-    queues: list[dict[str, Any]] = []
-    for queue in seen.queues or ():
-        entry: dict[str, Any] = {
-            "enable": queue.enabled,
-            "start": False,
-            "stop_reason": PAUSED_REASON,
-        }
-        if queue.name:
-            entry["name"] = queue.name
-        if not queue.enabled:
-            entry["disable_reason"] = queue.disable_reason
-        queues.append(entry)
-    highest = max((job.id for job in seen.jobs or ()), default=0)
-    return {"version": 1, "max_jobid": highest, "queue": queues}
 
 
 def _running_line(seen: Observation, choices: Choices) -> str:

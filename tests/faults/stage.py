@@ -52,9 +52,9 @@ class Stage:
         await self.context.cluster.create(resource, body, NAMESPACE)
         await self.up()
 
-    async def up(self) -> None:
+    async def up(self, ref: ClusterRef = ANY) -> None:
         """Wait until its broker runs."""
-        world = await bring_up(self.context, ANY, 300.0, lambda text: None)
+        world = await bring_up(self.context, ref, 300.0, lambda text: None)
         await world.close()
 
     async def restarted(self) -> None:

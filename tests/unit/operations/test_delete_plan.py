@@ -73,7 +73,8 @@ def test_saving_first_makes_it_a_question_again() -> None:
     found = plan(observation(WAITING), Cover(None, Loss()), Choices(save_first=True))
     assert found.consent.kind is ConsentKind.CONFIRM
     ids = [step.id for step in found.steps]
-    assert ids.index("manifest") < ids.index(CLOSE.id) < ids.index("delete")
+    assert ids.index("wait") < ids.index(CLOSE.id) < ids.index("dump")  # none comes too late
+    assert ids.index("manifest") < ids.index(COMPARE.id) < ids.index("delete")
     assert "resume" not in ids
 
 

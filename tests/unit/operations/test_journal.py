@@ -89,7 +89,9 @@ def test_closing_an_unfinished_operation_is_final_even_after_a_torn_line(tmp_pat
     assert again.steps == {"pause": "done"}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(cut=st.integers(min_value=0, max_value=2000))
 def test_a_journal_cut_anywhere_is_read_up_to_the_cut(tmp_path: Path, cut: int) -> None:
     entry = begin(tmp_path)

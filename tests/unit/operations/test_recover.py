@@ -10,7 +10,6 @@ from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.observation import PAUSED_BY_US
 from fluxstate_tui.operations.recover import judge
-from fluxstate_tui.operations.resume import to_enable
 from tests.unit.operations.builders import NOW, REF, job, observation
 
 STOPPED_BY_US = (Queue("", enabled=True, started=False, stop_reason=f"{PAUSED_BY_US} me"),)
@@ -65,5 +64,5 @@ def test_a_migration_that_had_arrived_offers_to_start_the_new_queue() -> None:
 def test_a_resume_opens_what_an_interrupted_delete_closed_and_nothing_else() -> None:
     closed = (Queue("", enabled=False, started=True, disable_reason=f"{PAUSED_BY_US} deleted"),)
     others = (Queue("", enabled=False, started=True, disable_reason="maintenance"),)
-    assert to_enable(observation(queues=closed)) == ("",)
-    assert to_enable(observation(queues=others)) == ()
+    assert observation(queues=closed).closed_by_us == ("",)
+    assert observation(queues=others).closed_by_us == ()

@@ -10,7 +10,6 @@ from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.job import JobState
-from fluxstate_tui.model.queue import Queue
 from fluxstate_tui.operations import save_plan
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.plan import ConsentKind
@@ -48,33 +47,6 @@ def test_a_stale_checkpoint_that_says_stopped_is_named() -> None:
     stale = json.dumps({"version": 1, "queue": [{"enable": True, "start": False}]})
     plan = save_plan.plan(observation(checkpoint=stale), Choices())
     assert any("checkpoint" in line for line in plan.preview)
-
-
-@pytest.mark.parametrize(
-    ("checkpoint", "stopped"),
-    [
-        (None, False),
-        ('{"version":1,"queue":[{"enable":true,"start":true}]}', False),
-        ('{"version":1,"queue":[{"enable":true,"start":false}]}', True),
-        ('{"version":1,"queue":[{"enable":false,"start":true}]}', True),
-        ("rubbish", True),
-    ],
-)
-def test_how_a_restore_comes_up_is_read_from_the_checkpoint(
-    checkpoint: str | None, stopped: bool
-) -> None:
-    assert save_plan.comes_up_stopped(checkpoint) is stopped
-
-
-def test_a_paused_restore_keeps_every_named_queue_stopped() -> None:
-    queues = (Queue("batch", True, True), Queue("debug", False, False, "closed"))
-    seen = observation(job(5), queues=queues)
-    checkpoint = save_plan.paused_checkpoint(seen)
-    assert checkpoint["max_jobid"] == job(5).id
-    assert [queue["start"] for queue in checkpoint["queue"]] == [False, False]
-    assert [queue["name"] for queue in checkpoint["queue"]] == ["batch", "debug"]
-    assert checkpoint["queue"][1]["disable_reason"] == "closed"
-    assert save_plan.comes_up_stopped(json.dumps(checkpoint))
 
 
 def test_a_full_volume_is_refused_before_the_queue_is_touched() -> None:
