@@ -166,9 +166,10 @@ class QueueStory:
             self._listed(snapshot)
 
     def _listed(self, snapshot: Snapshot) -> None:
-        event = JobsListed if snapshot.complete else JobsChanged
-        if snapshot.complete or snapshot.jobs:
-            self._emit(event(self._ref, snapshot.jobs, self._clock.now()))
+        if snapshot.complete:
+            self._emit(JobsListed(self._ref, snapshot.by_id, self._clock.now()))
+        elif snapshot.by_id:
+            self._emit(JobsChanged(self._ref, snapshot.jobs, self._clock.now()))
         self.listed = self.listed or snapshot.complete
         self._list_again = self._clock.now() + LIST_PAUSE
         if snapshot.went_back:

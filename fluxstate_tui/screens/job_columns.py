@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Iterator
-from operator import attrgetter
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from fluxstate_tui.model.job import Job, JobState
@@ -30,11 +29,12 @@ class Activity:
 
     def __call__(self, job: Job) -> int:
         """2 for a running job, 1 for a waiting one, 0 for one that is over."""
-        return self.RANK[job.state._value_]
+        return self.RANK[job.state]
 
-    def many(self, jobs: Iterable[Job]) -> Iterator[int]:
+    def many(self, jobs: Iterable[Job]) -> list[int]:
         """The ranks of many jobs."""
-        return map(self.RANK.__getitem__, map(attrgetter("state._value_"), jobs))
+        rank, over = self.RANK, JobState.INACTIVE
+        return [0 if job.state is over else rank[job.state] for job in jobs]
 
 
 activity = Activity()

@@ -141,10 +141,10 @@ class QueuesSeen(Struct, frozen=True):
 
 
 class JobsListed(Struct, frozen=True):
-    """The complete set of jobs of one MiniCluster."""
+    """The complete set of jobs of one MiniCluster, by id."""
 
     cluster: ClusterRef
-    jobs: tuple[Job, ...]
+    jobs: dict[int, Job]
     at: float
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from fluxstate_tui.model.steps import in_order, let_go, stretches
+from fluxstate_tui.store.ordered import Ordered
 from fluxstate_tui.store.selection import Selection
 
 K = TypeVar("K", bound="int | str")
@@ -35,31 +35,27 @@ class StillSelection(Selection[K, R]):
         for some in stretches(rows.items()):
             keys += [key for key, row in some if where is None or where(row)]
             _go_on(wanted)
-        new.rows, new._order = rows, in_order(keys)
-        if sort is not None:
+        keys = in_order(keys)
+        if sort is None:
+            new._ordered = Ordered(([0] * len(some), some) for some in stretches(keys))
+        else:
             pairs: list[Any] = []
-            for some in stretches(new._order):
+            for some in stretches(keys):
                 pairs += [(sort(rows[key]), key) for key in some]
                 _go_on(wanted)
-            new._order = in_order(pairs)
+            pairs = in_order(pairs)
+            new._ordered = Ordered(_apart(pairs))
             let_go(pairs)
+        new.rows = rows
         _go_on(wanted)
         return new
 
-    def index_of(self, key: K) -> int | None:
-        """Where that key is, found by its row: a table of a million values is not kept."""
-        row = self.rows.get(key)
-        if row is None:
-            return None
-        entry = key if self.sort is None else (self.sort(row), key)
-        at = bisect_left(self._order, entry)
-        if at == len(self._order) or self._order[at] != entry:
-            return None
-        return len(self._order) - 1 - at if self.reverse else at
+    def _row(self, key: K) -> R | None:
+        return self.rows.get(key)  # a million of them are not copied
 
     def let_go(self) -> None:
         """Nobody uses it any more."""
-        let_go(self._order)
+        self._ordered.let_go()
 
     @property
     def chosen(self) -> tuple[Callable[[R], Any] | None, Callable[[R], bool] | None, bool]:
@@ -70,3 +66,8 @@ class StillSelection(Selection[K, R]):
 def _go_on(wanted: Callable[[], bool]) -> None:
     if not wanted():
         raise NotWantedError
+
+
+def _apart(pairs: list[tuple[Any, K]]) -> Iterator[tuple[list[Any], list[K]]]:
+    for some in stretches(pairs):
+        yield [value for value, _ in some], [key for _, key in some]

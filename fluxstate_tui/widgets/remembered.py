@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +35,13 @@ class Remembered:
 
     load: Callable[[], TableChoice]
     save: Callable[[TableChoice], None]
+
+    def without_filter(self) -> Remembered:
+        """The same place for rows that are others each time: a filter is not kept."""
+        return Remembered(
+            lambda: replace(self.load(), filter=""),
+            lambda choice: self.save(replace(choice, filter="")),
+        )
 
 
 class Memory:

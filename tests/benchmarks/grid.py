@@ -133,7 +133,10 @@ async def ours(count: int, seconds: float) -> list[str]:
         def change(changed: tuple[Job, ...]) -> None:
             store.take(e.JobsChanged(SAMPLE, changed, feed.NOW))
 
-        listed, changed = e.JobsListed(SAMPLE, tuple(jobs), feed.NOW), feed.churn(jobs, 1000, 1)
+        listed, changed = (
+            e.JobsListed(SAMPLE, feed.by_id(jobs), feed.NOW),
+            feed.churn(jobs, 1000, 1),
+        )
         figures = [
             await cpu(pilot, "show", lambda: store.take(listed)),
             await cpu(pilot, "patch 1000", lambda: change(changed)),
@@ -151,7 +154,7 @@ async def ours(count: int, seconds: float) -> list[str]:
 
 async def idle_and_latency(app: FluxstateApp, seconds: float) -> list[str]:
     """What an idle dashboard costs, and the way from an event to the terminal."""
-    app.services.store.take(e.JobsListed(SAMPLE, feed.jobs(100, 0, 900), feed.NOW))
+    app.services.store.take(e.JobsListed(SAMPLE, feed.by_id(feed.jobs(100, 0, 900)), feed.NOW))
     await asyncio.sleep(1.5)
     octets, used, began = CountingDriver.octets, time.process_time(), time.perf_counter()
     await asyncio.sleep(seconds)

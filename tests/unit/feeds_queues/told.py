@@ -27,7 +27,7 @@ class Told:
 
     def emit(self, event: StoreEvent) -> None:
         if isinstance(event, JobsListed):
-            self.jobs = {job.id: job for job in event.jobs}
+            self.jobs = dict(event.jobs)
         elif isinstance(event, JobsChanged):
             self.jobs.update({job.id: job for job in event.jobs})
         self.events.append(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -128,6 +129,11 @@ def jobs(pending: int, running: int, done: int) -> tuple[Job, ...]:
     return tuple(made)
 
 
+def by_id(listed: Iterable[Job]) -> dict[int, Job]:
+    """Jobs as a list of all of them is told."""
+    return {job.id: job for job in listed}
+
+
 def nodes(name: str, size: int = 4) -> tuple[Node, ...]:
     """Nodes of eight cores, all up."""
     return tuple(Node(rank, f"{name}-{rank}", 8) for rank in range(size))
@@ -192,7 +198,7 @@ def running_cluster(
         *(e.PodChanged(pod(name, index), NOW) for index in range(size)),
         e.BrokerSeen(who, "run", "0.88.0", 0.0, 1.0, NOW),
         e.QueuesSeen(who, (Queue("", True, started, stop_reason=reason),), nodes(name, size), NOW),
-        e.JobsListed(who, job_list, NOW),
+        e.JobsListed(who, by_id(job_list), NOW),
         e.SourceChanged(f"queue:{who.uid}", e.Freshness.LIVE, "", NOW),
     ]
 

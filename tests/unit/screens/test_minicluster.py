@@ -158,7 +158,7 @@ async def test_a_minicluster_made_again_is_shown_on_under_its_name() -> None:
             store.take(e.PodGone(f"pod-flux-sample-{index}", NOW))
         again = feed.minicluster("flux-sample", uid="uid-again")
         store.take(e.MiniClusterChanged(again, NOW))
-        store.take(e.JobsListed(again.ref, feed.jobs(7, 0, 0), NOW))
+        store.take(e.JobsListed(again.ref, feed.by_id(feed.jobs(7, 0, 0)), NOW))
         await see(pilot, "7 pending")
 
 

@@ -34,7 +34,7 @@ def test_throughput_is_what_ended_in_the_last_minutes() -> None:
 def test_a_queue_that_went_back_in_time_has_not_worked_backwards() -> None:
     store, picture = picture_of(feed.jobs(0, 0, 30))
     store.tick(NOW)
-    store.take(e.JobsListed(picture.ref, feed.jobs(0, 0, 10), NOW + 10))
+    store.take(e.JobsListed(picture.ref, feed.by_id(feed.jobs(0, 0, 10)), NOW + 10))
     store.tick(NOW + 10)
     assert ended_between(picture) == [0]
 
@@ -65,5 +65,5 @@ def test_active_jobs_are_kept_with_every_change() -> None:
     assert picture.active.keys() == {
         job.id for job in picture.jobs.values() if job.state is not JobState.INACTIVE
     }
-    store.take(e.JobsListed(picture.ref, feed.jobs(1, 0, 0), NOW))
+    store.take(e.JobsListed(picture.ref, feed.by_id(feed.jobs(1, 0, 0)), NOW))
     assert len(picture.active) == 1

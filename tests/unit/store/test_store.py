@@ -62,7 +62,7 @@ def test_a_change_names_only_what_changed() -> None:
 
 def test_events_about_a_minicluster_that_is_not_known_are_left_out() -> None:
     store = store_of([])
-    store.take(e.JobsListed(SAMPLE, feed.jobs(1, 1, 1), NOW))
+    store.take(e.JobsListed(SAMPLE, feed.by_id(feed.jobs(1, 1, 1)), NOW))
     assert store.clusters == {}
     assert not store.take_changes()
 
@@ -135,14 +135,14 @@ def test_a_stale_source_keeps_its_age_while_it_stays_stale() -> None:
 
 def test_a_queue_that_goes_back_in_time_is_said_aloud() -> None:
     store = store_of(feed.world())
-    store.take(e.JobsListed(SAMPLE, feed.jobs(0, 0, 20), NOW + 1))
+    store.take(e.JobsListed(SAMPLE, feed.by_id(feed.jobs(0, 0, 20)), NOW + 1))
     store.take_changes()
     assert "went back in time: 76 jobs before, 20 now" in store.summaries[SAMPLE.uid].evidence[0]
 
 
 def test_a_queue_that_grew_is_no_alarm() -> None:
     store = store_of(feed.world())
-    store.take(e.JobsListed(SAMPLE, feed.jobs(20, 6, 58), NOW + 1))
+    store.take(e.JobsListed(SAMPLE, feed.by_id(feed.jobs(20, 6, 58)), NOW + 1))
     store.take_changes()
     assert not any("back in time" in line for line in store.summaries[SAMPLE.uid].evidence)
 
@@ -192,7 +192,7 @@ def test_the_store_needs_less_than_a_kilobyte_per_job_beyond_the_job_itself() ->
     store = store_of(feed.world())
     jobs = tuple(feed.job(number) for number in range(10_000))
     tracemalloc.start()
-    store.take(e.JobsListed(SAMPLE, jobs, NOW))
+    store.take(e.JobsListed(SAMPLE, feed.by_id(jobs), NOW))
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert used / len(jobs) < 1000
