@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from fluxstate_tui.cli.operate import add_loss
 from fluxstate_tui.cli.options import add_cluster_options
 
 if TYPE_CHECKING:
     from fluxstate_tui.operations.choices import Choices
 
 _WORDS = "move a living MiniCluster to another size, image, name, namespace or context"
+
+_CONSENT = """\
+--yes answers what asks for a yes. Cancelling running jobs, or a size that waiting jobs never fit,
+loses work, and needs the name of the MiniCluster: --i-know-what-is-lost NAME.
+"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,6 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help=_WORDS,
         description=f"{_WORDS.capitalize()}. The old one is deleted when every job is accounted "
         "for in the new one; under the same name, when a verified archive has every job.",
+        epilog=_CONSENT,
     )
     add_cluster_options(parser)
     parser.add_argument("name", nargs="?", default="", help="the MiniCluster (if several)")
@@ -33,9 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--wait", type=float, metavar="SECONDS", help="wait at most that long for running jobs"
     )
     group.add_argument("--cancel-running", action="store_true", help="cancel running jobs")
-    parser.add_argument(
-        "--i-know-what-is-lost", metavar="NAME", default="", help="when jobs would be lost"
-    )
+    add_loss(parser)
     parser.add_argument(
         "--timeout", type=float, default=600.0, metavar="SECONDS", help="for the new broker to run"
     )

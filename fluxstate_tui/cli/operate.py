@@ -25,11 +25,22 @@ _HELP = {
 
 BULK = ("save", "delete")
 
+CONSENT = """\
+--yes answers what asks for a yes. What is lost for good is never lost by a --yes: cancelling
+running jobs (their work), deleting with jobs that no archive has, or that run and are left
+running, needs the name of the MiniCluster: --i-know-what-is-lost NAME. It says first what that is.
+"""
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add one command per operation."""
     for name, words in _HELP.items():
-        parser = subparsers.add_parser(name, help=words, description=words.capitalize() + ".")
+        parser = subparsers.add_parser(
+            name,
+            help=words,
+            description=words.capitalize() + ".",
+            epilog=CONSENT if name in BULK else None,
+        )
         add_cluster_options(parser)
         if name in BULK:
             _add_names(parser)
@@ -45,12 +56,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
             parser.add_argument("--all", action="store_true", help="all MiniClusters (with -A too)")
         if name == "delete":
             parser.add_argument("--save", action="store_true", help="save first")
-            parser.add_argument(
-                "--i-know-what-is-lost", metavar="NAME", default="", help="delete what is not saved"
-            )
+        if name in BULK:
+            add_loss(parser)
         if name == "restore":
             _add_restore(parser)
         parser.set_defaults(run=run, operation=name)
+
+
+def add_loss(parser: argparse.ArgumentParser) -> None:
+    """The one way to agree to a loss without a terminal."""
+    parser.add_argument(
+        "--i-know-what-is-lost",
+        metavar="NAME",
+        default="",
+        help="agree to lose what the plan says is lost (see below)",
+    )
 
 
 def _add_names(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +85,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--wait", type=float, metavar="SECONDS", help="wait at most that long for running jobs"
     )
-    group.add_argument("--cancel-running", action="store_true", help="cancel running jobs")
+    group.add_argument("--cancel-running", action="store_true", help="cancel running jobs (a loss)")
     group.add_argument(
         "--leave-running", action="store_true", help="go on; running jobs come back FAILED"
     )

@@ -128,6 +128,7 @@ class Deleting:
         self._owned = Owned(context.cluster, self._ref)
         self._saving = saving
         self._agreed = cover.loss.ids
+        self._lost: tuple[str, ...] = ()
         self._why = f"{PAUSED_BY_US} {why or f'deleted by {context.who}'}"
 
     def tasks(self, plan: Plan, choices: Choices) -> list[Task]:
@@ -151,9 +152,9 @@ class Deleting:
         }
 
     def success(self) -> str:
-        """The sentence of the completed outcome."""
-        kept = self._archive_words()
-        return f"{self._ref} is deleted" + (f"; {kept}" if kept else "")
+        """The sentence of the completed outcome: what is kept, and what was lost as agreed."""
+        lost = self._lost or (() if self._world else ("what no archive has of it is lost",))
+        return "; ".join(filter(None, (f"{self._ref} is deleted", self._archive_words(), *lost)))
 
     def _archive_words(self) -> str:
         if self._saving is not None:
@@ -203,7 +204,8 @@ class Deleting:
                 safe="The MiniCluster is not deleted.",
                 advice="Save again, then delete.",
             )
-        return f"{describe(live)}; " + ("; ".join(now.explain()) or "every job is in the archive")
+        self._lost = now.explain()
+        return f"{describe(live)}; " + ("; ".join(self._lost) or "every job is in the archive")
 
     async def delete(self, run: Run) -> str:
         """Delete exactly this object (uid and resourceVersion), in the background."""

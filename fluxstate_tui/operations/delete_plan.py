@@ -121,12 +121,10 @@ def _consent(seen: Observation, cover: Cover, choices: Choices) -> Consent:
         return Consent(ConsentKind.TYPE_NAME, what, ref.name, None)
     if choices.save_first:
         if seen.running and choices.running in (Running.CANCEL, Running.LEAVE):
-            return Consent(
-                ConsentKind.TYPE_NAME,
-                f"{len(seen.running)} running jobs would be lost with {ref}.",
-                ref.name,
-                len(seen.running),
-            )
+            loses = save_plan.cancelled(seen, choices)
+            loses = loses or f"leaves {len(seen.running)} running jobs, which come back FAILED"
+            question = f"Deleting {ref} {loses}."
+            return Consent(ConsentKind.TYPE_NAME, question, ref.name, len(seen.running))
         return Consent(ConsentKind.CONFIRM, f"Save {ref} and then delete it?")
     if cover.complete:
         return Consent(ConsentKind.CONFIRM, f"Delete {ref}? Every job is in a verified archive.")

@@ -83,8 +83,10 @@ def judge(record: Record, seen: Observation, first: str) -> Finding:
     arrived = _arrived(record, seen, first)
     if arrived is not None:
         return arrived
-    if record.operation != "pause" and seen.stopped_by_us:
-        says = f"Its queue is still stopped by us: {describe(seen.pending)} wait."
+    if record.operation != "pause" and (seen.stopped_by_us or seen.closed_by_us):
+        says = "Its queue still refuses new jobs because of us."
+        if seen.stopped_by_us:
+            says = f"Its queue is still stopped by us: {describe(seen.pending)} wait."
         new = arrival(record)
         if new is not None:
             says += f" The unfinished {new} may be there as well: delete it."

@@ -37,8 +37,12 @@ def plan(seen: Observation, choices: Choices) -> Plan:
     if not choices.keep_paused:
         steps.append(RESUME)
     consent = Consent(ConsentKind.NONE, "Save the queue?")
-    if seen.running and choices.running in (Running.CANCEL, Running.LEAVE):
+    if seen.running and choices.running is Running.LEAVE:
         consent = Consent(ConsentKind.CONFIRM, f"{_running_line(seen, choices)} Go on?")
+    elif cancelled(seen, choices):
+        question = f"Saving {seen.minicluster.ref} {cancelled(seen, choices)}."
+        word = seen.minicluster.ref.name
+        consent = Consent(ConsentKind.TYPE_NAME, question, word, len(seen.running))
     return Plan("save", seen.minicluster.ref, tuple(steps), preview(seen, choices), consent)
 
 
@@ -106,6 +110,15 @@ def room_needed(seen: Observation) -> int:
     newest = max(seen.catalogue, key=lambda entry: entry.modified, default=None)
     estimate = FIXED_BYTES + BYTES_PER_JOB * len(seen.jobs or ())
     return max(estimate, 2 * newest.size if newest else 0)
+
+
+def cancelled(seen: Observation, choices: Choices) -> str:
+    """Which work is lost for good by what was chosen, '' if none is: that takes typing a name."""
+    if not seen.running or choices.running is not Running.CANCEL:
+        return ""
+    work = sum(job.runtime(seen.now) or 0.0 for job in seen.running)
+    jobs = "1 running job" if len(seen.running) == 1 else f"{len(seen.running)} running jobs"
+    return f"cancels {jobs}; {duration(work)} of work is lost"
 
 
 def _running_line(seen: Observation, choices: Choices) -> str:

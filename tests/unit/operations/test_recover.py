@@ -26,6 +26,11 @@ def test_a_save_that_left_the_queue_stopped_offers_to_start_it() -> None:
     assert "1 pending" in found.says[1]
 
 
+def test_a_queue_that_only_refuses_jobs_because_of_us_is_offered_too() -> None:
+    queues = (Queue("", enabled=False, started=False, disable_reason="fluxstate: deleted by me"),)
+    assert judge(record("delete"), observation(queues=queues), "").next == "resume"
+
+
 def test_a_queue_that_others_stopped_is_left_alone() -> None:
     found = judge(record("save"), observation(queues=STOPPED_BY_OTHERS), "")
     assert found.next == ""

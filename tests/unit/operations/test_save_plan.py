@@ -25,11 +25,21 @@ def test_a_save_waits_for_running_jobs_and_says_how_long_it_can_take() -> None:
     assert plan.consent.kind is ConsentKind.NONE
 
 
-@pytest.mark.parametrize("running", [Running.CANCEL, Running.LEAVE])
-def test_what_harms_running_jobs_needs_consent(running: Running) -> None:
-    plan = save_plan.plan(observation(RUNNING), Choices(running=running))
-    assert plan.consent.kind is ConsentKind.CONFIRM
-    assert "1 running" in plan.consent.question
+def test_cancelling_running_jobs_needs_the_name_and_says_how_much_work_is_lost() -> None:
+    consent = save_plan.plan(observation(RUNNING), Choices(Running.CANCEL)).consent
+    assert (consent.kind, consent.loses) == (ConsentKind.TYPE_NAME, 1)
+    assert "cancels 1 running job; 1m00s of work is lost" in consent.question
+
+
+def test_leaving_running_jobs_out_of_an_archive_only_needs_a_yes_as_they_go_on() -> None:
+    consent = save_plan.plan(observation(RUNNING), Choices(Running.LEAVE)).consent
+    assert consent.kind is ConsentKind.CONFIRM
+    assert "1 running" in consent.question
+
+
+def test_what_is_chosen_for_running_jobs_asks_nothing_when_none_runs() -> None:
+    for running in (Running.CANCEL, Running.LEAVE):
+        assert save_plan.plan(observation(), Choices(running)).consent.kind is ConsentKind.NONE
 
 
 def test_the_queue_is_put_back_unless_it_shall_stay_paused() -> None:
