@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
 from contextlib import suppress
 from pathlib import Path
 
+from fluxstate_tui.sim.flux.cli import warm_python
 from fluxstate_tui.sim.flux.pythonport import LIMIT, PythonPort
 from fluxstate_tui.sim.shell.process import Process, UsageError
 from fluxstate_tui.sim.shell.streams import Reader, Writer, read_all
 
 BINDINGS = Path(__file__).parent.parent / "bindings"
 CHUNK = 65536
-# It finds its arguments behind the bindings' folder: the program's text, then its own arguments.
-_BOOT = """\
-import sys
-sys.path.insert(0, sys.argv[1])
-program = sys.argv[2]
-sys.argv = sys.argv[3:]
-exec(compile(program, sys.argv[0], "exec"), {"__name__": "__main__"})
-"""
 
 
 async def python(process: Process) -> int:
@@ -43,19 +35,13 @@ async def python(process: Process) -> int:
 async def _run(process: Process, text: str, argv: list[str]) -> int:
     ours, theirs = socket.socketpair()
     bindings = str(BINDINGS) if process.machine.python_bindings else "/nonexistent"
-    command = ["-I", "-S", "-B", "-u", "-X", "utf8", "-c", _BOOT, bindings, text, *argv]
     broker = process.machine.broker()
     environment = {
         **process.env,
-        "FLUXSTATE_SIM_FD": str(theirs.fileno()),
         "FLUXSTATE_SIM_VERSION": "0.88.0" if broker is None else broker.version,
     }
     try:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, *command, env=environment, cwd="/", pass_fds=[theirs.fileno()],
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        child = await warm_python.start([bindings, text, *argv], environment, theirs)
     finally:
         theirs.close()
     reader, writer = await asyncio.open_connection(sock=ours, limit=LIMIT)
@@ -63,9 +49,8 @@ async def _run(process: Process, text: str, argv: list[str]) -> int:
     return await _serve(process, child, port)
 
 
-async def _serve(process: Process, child: asyncio.subprocess.Process, port: PythonPort) -> int:
+async def _serve(process: Process, child: warm_python.Child, port: PythonPort) -> int:
     """Move bytes until the child has ended; kill it when we are killed."""
-    assert child.stdin is not None and child.stdout is not None and child.stderr is not None
     loop = asyncio.get_running_loop()
     helpers = [
         loop.create_task(port.serve()),
@@ -78,10 +63,8 @@ async def _serve(process: Process, child: asyncio.subprocess.Process, port: Pyth
         await outputs
         return _code(await child.wait())
     finally:
-        if child.returncode is None:
-            with suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
+        child.kill()
+        await child.wait()
         outputs.cancel()
         for helper in helpers:
             helper.cancel()
@@ -98,7 +81,8 @@ async def _feed(source: Reader, target: asyncio.StreamWriter) -> None:
         while data := await source.read(CHUNK):
             target.write(data)
             await target.drain()
-    target.close()
+    with suppress(OSError):
+        target.write_eof()
 
 
 async def _drain(source: asyncio.StreamReader, target: Writer) -> None:
