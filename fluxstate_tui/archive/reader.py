@@ -17,13 +17,12 @@ import msgspec
 
 from fluxstate_tui.archive import details, names
 from fluxstate_tui.archive.assembly import Assembly
+from fluxstate_tui.archive.cancelled import ReadingCancelledError
 from fluxstate_tui.archive.collecting import without_collector
 from fluxstate_tui.archive.details import DetailReader, OutputChunk
 from fluxstate_tui.archive.findings import BrokenArchiveError, Finding, Findings, Kind
 from fluxstate_tui.archive.members import open_members
 from fluxstate_tui.archive.source import BLOCK, Source
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.queue import Queue
@@ -31,12 +30,6 @@ from fluxstate_tui.model.resources import ResourceSet
 
 Progress = Callable[[int, int], None]
 Cancelled = Callable[[], bool]
-
-
-class ReadingCancelledError(FluxstateError):
-    """Whoever asked for the archive does not want it any more."""
-
-    exit_code = ExitCode.INTERRUPTED
 
 
 class ArchivedJob(msgspec.Struct, frozen=True, gc=False):

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from fluxstate_tui.archive.cancelled import ReadingCancelledError
+
 T = TypeVar("T")
 
 
@@ -33,6 +35,11 @@ class Reading:
     def stopped(self) -> bool:
         """Whether `stop` was called."""
         return self._stopped
+
+    def go_on(self) -> None:
+        """Raise ReadingCancelledError when nobody waits for it any more."""
+        if self._stopped:
+            raise ReadingCancelledError("Reading the archive was cancelled.")
 
     @property
     def share(self) -> float:

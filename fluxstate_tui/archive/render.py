@@ -17,6 +17,7 @@ from fluxstate_tui.model import jobspec as jobspecs
 from fluxstate_tui.model.flux_json import dependency_text, job_to_json, returncode, username
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import dothex, f58
+from fluxstate_tui.model.resources import places
 from fluxstate_tui.model.text import plain, plain_lines
 
 _HEADER = ("JOBID", "USER", "NAME", "STATUS", "NTASKS", "NNODES", "TIME", "NODELIST")
@@ -201,6 +202,7 @@ def _facts(one: ArchivedJob) -> Iterator[tuple[str, str]]:
     yield "urgency", f"{job.urgency}  priority {_number(job.priority)}"
     yield "asks for", _resources(job)
     yield "ran on", job.nodelist
+    yield from (("allocated", text) for text in places(one.R))
     yield "time limit", f"{job.duration:g} s" if job.duration else ""
     yield "waits for", ", ".join(map(dependency_text, job.dependencies))
     code = returncode(job) if job.result is not None else None

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fluxstate_tui.archive.reader import ReadingCancelledError
+from fluxstate_tui.archive.cancelled import ReadingCancelledError
 from fluxstate_tui.archive.verify import Verdict, verify
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from fluxstate_tui.archive.details import output
 from fluxstate_tui.flux.command import FluxFailed
 from fluxstate_tui.flux.protocol import Message, OutputLines
 from fluxstate_tui.model import eventlog
+from fluxstate_tui.model.resources import places
 from fluxstate_tui.screens.actions import JobDetail, OutputLine
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ async def read_detail(session: FluxSession, job_id: int) -> JobDetail:
         events=tuple(eventlog.parse(str(info["eventlog"]).encode())),
         jobspec=_decoded(info.get("jobspec")),
         output=await _output_so_far(session, job_id),
+        places=places(_decoded(await _key(session, job_id, "R"))),
     )
 
 
@@ -75,19 +77,25 @@ async def _pieces(
 
 async def _output_so_far(session: FluxSession, job_id: int) -> tuple[OutputLine, ...]:
     """What it printed so far; a job that never ran has no output."""
-    try:
-        info = await session.request("job.info", job=job_id, keys=["guest.output"])
-    except FluxFailed:
-        return ()
-    chunks = output(str(info["guest.output"]).encode())
+    chunks = output((await _key(session, job_id, "guest.output")).encode())
     return tuple(OutputLine(chunk.stream, chunk.rank, chunk.text) for chunk in chunks)
 
 
-def _decoded(jobspec: Any) -> dict[str, Any] | None:
-    if isinstance(jobspec, dict):
-        return jobspec
+async def _key(session: FluxSession, job_id: int, key: str) -> str:
+    """What is at that key of the job, '' if there is nothing."""
     try:
-        decoded = json.loads(str(jobspec))
+        info = await session.request("job.info", job=job_id, keys=[key])
+    except FluxFailed:
+        return ""
+    value = info.get(key, "")
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _decoded(value: Any) -> dict[str, Any] | None:
+    if isinstance(value, dict):
+        return value
+    try:
+        decoded = json.loads(str(value))
     except ValueError:
         return None
     return decoded if isinstance(decoded, dict) else None

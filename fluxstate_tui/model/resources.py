@@ -9,6 +9,8 @@ from typing import Any
 
 from fluxstate_tui.model import hostlist, idset
 
+_MOST_PLACES = 1 << 17
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -78,6 +80,33 @@ class ResourceSet:
             )
             for index, rank in enumerate(sorted(members))
         ]
+
+
+def places(r: Any) -> tuple[str, ...]:
+    """Which cores and gpus of which nodes an allocation has, one line for nodes that are alike.
+
+    Such as `n[0-1] (ranks 0-1): cores 0-3, gpus 0`. Empty when it is no R, or larger than any.
+    """
+    try:
+        found = ResourceSet.parse(r)
+        if sum(idset.count(ranks) for ranks, _, _ in found.groups) > _MOST_PLACES:
+            return ()
+        hosts = {share.rank: share.host for share in found.shares()}
+        return tuple(_place(hosts, *group) for group in found.groups)
+    except (ValueError, TypeError, AttributeError):
+        return ()
+
+
+def _place(hosts: dict[int, str], ranks: str, cores: str, gpus: str) -> str:
+    names = [hosts[rank] for rank in idset.decode(ranks) if hosts[rank]]
+    where = f"{'rank' if idset.count(ranks) == 1 else 'ranks'} {ranks}"
+    what = [
+        f"{noun if idset.count(ids) == 1 else f'{noun}s'} {ids}"
+        for noun, ids in (("core", cores), ("gpu", gpus))
+        if ids
+    ]
+    whole = f"{hostlist.compress(names)} ({where})" if names else where
+    return f"{whole}: {', '.join(what) or 'no cores'}"
 
 
 def make_r(

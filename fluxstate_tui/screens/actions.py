@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.event import Event
     from fluxstate_tui.model.reference import ClusterRef
     from fluxstate_tui.operations.choices import Choices
+    from fluxstate_tui.operations.lock_holder import Holder
     from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent
     from fluxstate_tui.screens.job_requests import JobAnswer, JobRequest
+    from fluxstate_tui.store import Store
 
-Kind = Literal["pause", "resume", "save", "delete", "restore", "disarm"]
+Kind = Literal["pause", "resume", "save", "delete", "restore", "disarm", "migrate"]
 
 
 class Operation(Protocol):
@@ -28,6 +30,11 @@ class Operation(Protocol):
     @property
     def plan(self) -> Plan:
         """What it is going to do."""
+        ...
+
+    @property
+    def there(self) -> Store | None:
+        """What shows where a migration goes to, None when it is the dashboard's own store."""
         ...
 
     async def run(self, progress: Callable[[StepEvent], None], typed: str = "") -> Outcome:
@@ -54,13 +61,15 @@ class OutputLine(Struct, frozen=True):
 class JobDetail(Struct, frozen=True):
     """Everything of one job that the table does not show. `jobspec` is None if it is unreadable.
 
-    `trouble` says in one sentence what could not be read, '' if all was.
+    `places` are the nodes and cores that it got (model/resources.py). `trouble` says in one
+    sentence what could not be read, '' if all was.
     """
 
     events: tuple[Event, ...] = ()
     jobspec: dict[str, Any] | None = None
     output: tuple[OutputLine, ...] = ()
     trouble: str = ""
+    places: tuple[str, ...] = ()
 
 
 class Interrupted(Struct, frozen=True):
@@ -106,6 +115,22 @@ class Actions(Protocol):
 
     async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> Operation:
         """Read the world and plan an operation."""
+        ...
+
+    async def contexts(self) -> tuple[str, ...]:
+        """The contexts that a migration could go to, the one that is shown first."""
+        ...
+
+    async def namespaces(self, context: str) -> tuple[str, ...]:
+        """The namespaces of a context, as far as they may be listed."""
+        ...
+
+    async def holder(self, ref: ClusterRef) -> Holder | None:
+        """The operator who works on it now, None when nobody does or we may not look."""
+        ...
+
+    async def break_lock(self, ref: ClusterRef, holder: Holder) -> None:
+        """Take that very lock away from its holder."""
         ...
 
     async def preview_restore(

@@ -74,6 +74,7 @@ class ArchiveScreen(LiveScreen):
         self._path = path
         self._reading: Reading | None = None
         self._redraw: Timer | None = None
+        self._answer = ""
         self.table: Table[int, Job] = Table(
             JOB_COLUMNS,
             JOB_FIELDS,
@@ -81,6 +82,7 @@ class ArchiveScreen(LiveScreen):
             reverse=True,
             natural=activity,
             still=True,
+            remembered=services.memory.table("archive-jobs").without_filter(),
         )
 
     @classmethod
@@ -121,10 +123,13 @@ class ArchiveScreen(LiveScreen):
         """Nothing in an archive grows older."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What needs jobs is grey without them; reading again is only for what was not read."""
+        """What needs jobs is grey without them; reading again is only for what was not read.
+
+        While it is read the keys answer that it is.
+        """
         if action == "again":
             return self.opened is None and self._reading is None
-        if action in _NEED_JOBS:
+        if action in _NEED_JOBS and self._reading is None:
             return True if self.opened is not None and self.opened.jobs else None
         return True
 
@@ -136,33 +141,37 @@ class ArchiveScreen(LiveScreen):
     def action_open(self) -> None:
         """Show the job under the cursor, as it was dumped."""
         key = self.table.grid.cursor_key
-        if self.opened is not None and key is not None:
-            push_job(self, self.services, self.opened, key)
+        opened = self._when_read("A job opens")
+        if opened is not None and key is not None:
+            push_job(self, self.services, opened, key)
 
     def action_gantt(self) -> None:
         """Nodes over time."""
-        if self.opened is not None:
+        opened = self._when_read("The chart opens")
+        if opened is not None:
             from fluxstate_tui.screens.archives.gantt import GanttScreen
 
-            self.app.push_screen(GanttScreen(self.services, self.opened))
+            self.app.push_screen(GanttScreen(self.services, opened))
 
     def action_preview(self) -> None:
         """What a restore of it would do."""
-        if self.opened is not None:
+        opened = self._when_read("The preview opens")
+        if opened is not None:
             from fluxstate_tui.screens.archives.preview import PreviewScreen
 
-            self.app.push_screen(PreviewScreen(self.services, self.opened))
+            self.app.push_screen(PreviewScreen(self.services, opened))
 
     def action_compare(self) -> None:
         """Choose another archive or a live queue, and see what differs."""
-        if self.opened is not None:
+        opened = self._when_read("The comparison opens")
+        if opened is not None:
             from fluxstate_tui.screens.archives.compare import choose_other
 
-            choose_other(self, self.services, self.opened)
+            choose_other(self, self.services, opened)
 
     def action_again(self) -> None:
         """Read it, again if it was cancelled."""
-        self._reading = Reading()
+        self._reading, self._answer = Reading(), ""
         self.table.say_when_empty("Reading the archive …")
         self._show_progress()
         in_background(self, self._read)
@@ -177,9 +186,19 @@ class ArchiveScreen(LiveScreen):
         else:
             self.app.exit()
 
+    def _when_read(self, what: str) -> Opened | None:
+        """The archive; None while it is still read, and the user is told what the key waits for."""
+        if self._reading is not None:
+            self._answer = f"{what} when it is read; esc cancels."
+            self._show_progress()
+            return None
+        return self.opened
+
     def _show_progress(self) -> None:
         if self._reading is None:
             return
+        if self._answer:
+            self.query_one("#archive-facts", Line).say([(self._answer, "$state-warn")])
         if self._redraw is not None:
             self._redraw.resume()
         self.query_one("#verdict", Line).say(progress_parts(self._reading))
@@ -188,10 +207,7 @@ class ArchiveScreen(LiveScreen):
         reading = self._reading
         assert reading is not None
         try:
-            verdict = await self._load(reading)
-            opened = await reading.in_thread(
-                lambda: prepare(self.archive_name, verdict, self._ref, self._path)
-            )
+            opened = await self._opened(reading)
             await self.table.show_in_thread(opened.jobs)
         except FluxstateError as error:
             self._show_trouble(error)
@@ -203,8 +219,17 @@ class ArchiveScreen(LiveScreen):
                 self._redraw.pause()
         self.refresh_bindings()
 
+    async def _opened(self, reading: Reading) -> Opened:
+        verdict = await self._load(reading)
+        opened = await reading.in_thread(
+            lambda: prepare(self.archive_name, verdict, self._ref, self._path)
+        )
+        reading.go_on()
+        return opened
+
     def _show_trouble(self, error: FluxstateError) -> None:
         self.query_one("#verdict", Line).say([(f"✗ {error.message}", "$state-bad")])
+        self.query_one("#archive-facts", Line).say([])
         self.table.say_when_empty("\n".join((*trouble_rows(error), "r reads it again.")))
 
     def _show(self, opened: Opened) -> None:

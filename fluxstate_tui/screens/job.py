@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec.structs import replace
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widget import Widget
@@ -149,7 +150,7 @@ class JobScreen(JobKeys, LiveScreen):
             self._detail = await self.source.detail()
         except FluxstateError as error:
             known = self._detail or JobDetail()
-            self._detail = JobDetail(known.events, known.jobspec, known.output, error.message)
+            self._detail = replace(known, trouble=error.message)
         self._output_dirty = True
         self.show_all()
 

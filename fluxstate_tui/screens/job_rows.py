@@ -17,6 +17,8 @@ from fluxstate_tui.widgets.panel import Row, pairs
 from fluxstate_tui.widgets.tones import color
 from fluxstate_tui.widgets.words import duration, plural
 
+_PLACES = 4
+
 
 def head_parts(job: Job, now: float) -> list[Part]:
     """`▶ RUN  lammps  for 1.717m on flux-sample-3`."""
@@ -44,6 +46,7 @@ def fact_rows(job: Job, detail: JobDetail | None) -> list[Row]:
             ("asks for", _asks(job)),
             ("limit", duration(job.duration) if job.duration else "no time limit"),
             ("runs on", f"{job.nodelist} (ranks {job.ranks})" if job.nodelist else ""),
+            *_place_pairs(detail.places if detail else ()),
             ("user", user_text(job)),
             ("queue", job.queue),
             ("bank", job.bank),
@@ -70,6 +73,14 @@ def event_rows(events: Sequence[Event]) -> list[Row]:
         )
         for event in events[-200:]
     ]
+
+
+def _place_pairs(places: Sequence[str]) -> list[tuple[str, str]]:
+    """The cores that it got: the first lines, as many as leave room for the rest."""
+    shown = list(places[:_PLACES])
+    if len(places) > _PLACES:
+        shown[-1] = f"… and on {len(places) - _PLACES + 1} more groups of nodes"
+    return [("got" if number == 0 else " ", text) for number, text in enumerate(shown)]
 
 
 def _asks(job: Job) -> str:

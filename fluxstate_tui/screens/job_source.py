@@ -101,6 +101,8 @@ class JobOfArchive:
         """An archive does not change."""
 
     def _read(self) -> JobDetail:
+        from fluxstate_tui.model.resources import places
+
         broken = "Parts of this job are damaged in the archive."
         lines = tuple(OutputLine(c.stream, c.rank, c.text) for c in self.archived.output())
         return JobDetail(
@@ -108,4 +110,5 @@ class JobOfArchive:
             jobspec=self.archived.jobspec or None,
             output=lines,
             trouble=broken if self.archived.partial else "",
+            places=places(self.archived.R),
         )

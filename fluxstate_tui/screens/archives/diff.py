@@ -66,7 +66,11 @@ class DiffScreen(LiveScreen):
         self._counts: dict[What, int] = {}
         self._notes: list[list[Part]] = []
         self.table: Table[int, Compared] = Table(
-            DIFF_COLUMNS, DIFF_FIELDS, natural=order, still=True
+            DIFF_COLUMNS,
+            DIFF_FIELDS,
+            natural=order,
+            still=True,
+            remembered=services.memory.table("archive-diff").without_filter(),
         )
 
     def body(self) -> Iterable[Widget]:

@@ -65,7 +65,11 @@ class PreviewScreen(LiveScreen):
         self._rows: dict[int, JobFate] = {}
         self._only: Fate | None = None
         self.table: Table[int, JobFate] = Table(
-            FATE_COLUMNS, FATE_FIELDS, natural=fate_order, still=True
+            FATE_COLUMNS,
+            FATE_FIELDS,
+            natural=fate_order,
+            still=True,
+            remembered=services.memory.table("archive-preview").without_filter(),
         )
 
     def body(self) -> Iterable[Widget]:

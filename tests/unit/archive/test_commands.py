@@ -51,6 +51,7 @@ def test_a_job_shows_its_command_its_timeline_and_its_output(
     job_id = f58(read_archive(given.path("mixed")).jobs[0].job.id)
     out = _printed(capsys, "show", _MIXED, "--job", job_id)[1]
     assert "command      echo hello world" in out
+    assert "allocated    flux-sample-0 (rank 0): core 0" in out
     assert "RUN" in out
     assert "alloc" in out
     assert _printed(capsys, "show", _MIXED, "--job", job_id, "--output")[1] == "hello world\n"

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.archive.cancelled import ReadingCancelledError
 from fluxstate_tui.archive.container import iter_entries
 from fluxstate_tui.archive.entries import Entry
 from fluxstate_tui.archive.findings import Kind
-from fluxstate_tui.archive.reader import Archive, ReadingCancelledError, read_archive
+from fluxstate_tui.archive.reader import Archive, read_archive
 from fluxstate_tui.archive.writer import write_archive
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.event import Event

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fluxstate_tui.model.jobspec import Counts, asked, counts, job_name
-from fluxstate_tui.model.resources import ResourceSet, Share, make_alloc, make_r
+from fluxstate_tui.model.resources import ResourceSet, Share, make_alloc, make_r, places
 from tests.unit.archive.given import jobspec
 
 
@@ -90,3 +90,26 @@ def test_an_allocation_keeps_who_has_which_cores() -> None:
 def test_what_is_no_r_is_refused(r: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="R"):
         ResourceSet.parse(r)
+
+
+def test_the_places_of_an_allocation_name_nodes_ranks_cores_and_gpus() -> None:
+    shares = [
+        Share(0, "n0", (0, 1, 2, 3)),
+        Share(1, "n1", (0, 1, 2, 3)),
+        Share(4, "n4", (3,), (0,)),
+    ]
+    assert places(make_alloc(shares)) == (
+        "n[0-1] (ranks 0-1): cores 0-3",
+        "n4 (rank 4): core 3, gpu 0",
+    )
+
+
+@pytest.mark.parametrize("r", [None, {}, {"version": 1, "execution": {"R_lite": 3}}])
+def test_what_is_no_r_has_no_places(r: Any) -> None:
+    assert places(r) == ()
+
+
+def test_an_allocation_on_more_ranks_than_any_machine_has_costs_nothing() -> None:
+    group = {"rank": "0-1000000", "children": {"core": "0"}}
+    execution = {"R_lite": [group] * 1000, "nodelist": ["n0"]}
+    assert places({"version": 1, "execution": execution}) == ()

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.archive.cancelled import ReadingCancelledError
 from fluxstate_tui.archive.manifest import Manifest, Part, to_bytes
-from fluxstate_tui.archive.reader import ReadingCancelledError
 from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.archive.verify import Verdict, verify
 from fluxstate_tui.screens.archive import ArchiveScreen
 from fluxstate_tui.screens.archives.verdict_rows import VERDICTS
+from fluxstate_tui.widgets.remembered import Memory
 from tests.unit.archive import given
 from tests.unit.screens.archives.opening import HOSTILE, opened, write
 from tests.unit.screens.stage import LARGE, SIZES, SMALL, make_app, screen_text, see, until
@@ -153,3 +154,61 @@ async def test_a_job_shows_its_life_as_a_bar_and_a_list(size: tuple[int, int]) -
         assert "████" in text
         assert "▶ RUN" in text
         assert "as it was dumped" in text
+        assert "got        flux-sample-0 (rank 0): core 0" in text
+
+
+async def test_keys_that_need_the_archive_say_so_while_it_is_read() -> None:
+    asked: list[Reading] = []
+    cancelled = asyncio.Event()
+
+    async def load(reading: Reading) -> Verdict:
+        asked.append(reading)
+        reading.progress(1, 2)
+        await cancelled.wait()
+        reading.go_on()
+        raise AssertionError
+
+    app = make_app([])
+    async with app.run_test(size=SMALL) as pilot:
+        await app.push_screen(ArchiveScreen(app.services, "slow.tar.gz", load))
+        await see(pilot, "50%")
+        for key, answer in (
+            ("g", "The chart opens when it is read"),
+            ("v", "The preview opens when it is read"),
+            ("w", "The comparison opens when it is read"),
+            ("enter", "A job opens when it is read"),
+        ):
+            await pilot.press(key)
+            await see(pilot, answer)
+        await pilot.press("escape")
+        await until(pilot, asked[0].stopped)
+        cancelled.set()
+        await see(pilot, "Reading the archive was cancelled.")
+        assert "when it is read" not in screen_text(pilot.app)
+
+
+async def test_order_and_columns_chosen_while_it_is_read_are_those_it_opens_with(
+    tmp_path: Path,
+) -> None:
+    go = asyncio.Event()
+
+    async def load(_: Reading) -> Verdict:
+        await go.wait()
+        return verify(given.path("mixed"))
+
+    for session in range(2):
+        app = make_app([], memory=Memory(lambda: tmp_path))
+        async with app.run_test(size=LARGE) as pilot:
+            screen = ArchiveScreen(app.services, "slow.tar.gz", load)
+            await app.push_screen(screen)
+            if session == 0:
+                await see(pilot, "reading")
+                await pilot.press("o")
+                screen.table.filter("ok-")
+                screen.table.choose_columns(("name", "jobid"))
+                go.set()
+            await see(pilot, "✓ complete")
+            assert screen.table.grid.sorted_by == "user"
+            assert [column.key for column in screen.table.grid.columns] == ["name", "jobid"]
+            filtered = len(screen.table.grid.selection) < 36
+            assert filtered is (session == 0), "a filter is for one archive only"
