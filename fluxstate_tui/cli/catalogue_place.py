@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,12 @@ from fluxstate_tui.operations.context import OperationContext, default_state_dir
 from fluxstate_tui.operations.folder_files import FolderFiles, LocalFolder
 from fluxstate_tui.operations.lease import ClusterLease, LockedError
 from fluxstate_tui.operations.script import RefusedError
+
+Alone = Callable[[], Awaitable[None]]
+
+
+async def _always() -> None:
+    """A flock cannot be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +65,20 @@ class Place:
         return bool(self.archive_path) and await is_there(self.files, self.archive_path)
 
     @asynccontextmanager
-    async def changing(self, what: str) -> AsyncIterator[None]:
-        """Alone with it: by a Lease on a cluster, by flock in a folder. Raises LockedError."""
+    async def changing(self, what: str) -> AsyncIterator[Alone]:
+        """Alone with it: by a Lease on a cluster, by flock in a folder. Raises LockedError.
+
+        What it gives has to be awaited before each change: it raises when the Lease was lost.
+        """
         if self.context is None:
             with _alone_in(self.folder):
-                yield
+                yield _always
             return
         lease = ClusterLease(self.context, self.ref, f"archives {what}")
         await lease.acquire()
         lease.keep(lambda text: None)
         try:
-            yield
+            yield lease.require
         finally:
             await lease.release()
 

@@ -13,7 +13,7 @@ from typing import Any
 from fluxstate_tui.archive.catalogue import Retention, is_verified, manifest_name, removable
 from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.archive.verify import Verdict
-from fluxstate_tui.cli.catalogue_place import Place, open_place
+from fluxstate_tui.cli.catalogue_place import Alone, Place, open_place
 from fluxstate_tui.cli.catalogue_tables import entry_json, listing, names, verdict_json
 from fluxstate_tui.cli.options import configuration
 from fluxstate_tui.errors import FluxstateError
@@ -104,7 +104,7 @@ async def fetch(args: argparse.Namespace) -> int:
 
 async def remove(args: argparse.Namespace) -> int:
     """Remove the named ones, unless a MiniCluster would be left without any good archive."""
-    async with open_place(args, changes=True) as place, place.changing("remove"):
+    async with open_place(args, changes=True) as place, place.changing("remove") as alone:
         entries = await place.entries()
         chosen = choose(entries, _required(place.ids))
         lonely = await bereaved(place.files, entries, chosen)
@@ -115,7 +115,7 @@ async def remove(args: argparse.Namespace) -> int:
                 safe="Nothing was removed.",
                 advice=f"Save first; or say --i-know-what-is-lost {unsaid[0]}",
             )
-        return await _remove(args, place, chosen, "remove")
+        return await _remove(args, place, chosen, "remove", alone)
 
 
 async def prune(args: argparse.Namespace) -> int:
@@ -131,7 +131,7 @@ async def prune(args: argparse.Namespace) -> int:
             advice="Say --keep-last N or --keep-within 30d, or configure `retention`.",
             exit_code=ExitCode.USAGE,
         )
-    async with open_place(args, changes=True) as place, place.changing("prune"):
+    async with open_place(args, changes=True) as place, place.changing("prune") as alone:
         entries = await place.entries()
         chosen = removable(entries, Retention(last, within), place.clock.now())
         lonely = await bereaved(place.files, entries, chosen)
@@ -142,13 +142,13 @@ async def prune(args: argparse.Namespace) -> int:
                 advice="Look at them: fluxstate-tui archives verify",
                 exit_code=ExitCode.VERIFICATION,
             )
-        return await _remove(args, place, chosen, "prune")
+        return await _remove(args, place, chosen, "prune", alone)
 
 
 async def adopt(args: argparse.Namespace) -> int:
     """Give manifests to archives that others made; a relative path starts in the catalogue."""
     adopted = []
-    async with open_place(args, changes=True) as place, place.changing("adopt"):
+    async with open_place(args, changes=True) as place, place.changing("adopt") as alone:
         for path in _required(place.ids):
             source = posixpath.normpath(posixpath.join(place.folder, path))
             owner = place.ref.name if args.folder is None else args.minicluster
@@ -162,6 +162,7 @@ async def adopt(args: argparse.Namespace) -> int:
             adoption = Adoption(
                 owner, place.ref.namespace, default_who(), place.clock.now(), place.raw
             )
+            await alone()
             entry = await adopt_archive(
                 place.files, place.folder, source, adoption, place.state_dir, lambda done: None
             )
@@ -175,7 +176,11 @@ async def adopt(args: argparse.Namespace) -> int:
 
 
 async def _remove(
-    args: argparse.Namespace, place: Place, chosen: Sequence[CatalogueEntry], what: str
+    args: argparse.Namespace,
+    place: Place,
+    chosen: Sequence[CatalogueEntry],
+    what: str,
+    alone: Alone,
 ) -> int:
     """Say what goes, ask, and remove it; what went is read back and logged."""
     out = sys.stderr if args.json else sys.stdout
@@ -185,7 +190,7 @@ async def _remove(
         print("refused: consent is needed (nothing was removed)\n   do: --yes", file=sys.stderr)
         return ExitCode.REFUSED
     if wanted:
-        await _remove_each(place, chosen, what)
+        await _remove_each(place, chosen, what, alone)
         left = {entry.id for entry in await place.entries()} & {entry.id for entry in chosen}
         if left:
             raise FluxstateError(f"{names(left)} is still listed")
@@ -196,11 +201,14 @@ async def _remove(
     return ExitCode.OK
 
 
-async def _remove_each(place: Place, chosen: Sequence[CatalogueEntry], what: str) -> None:
+async def _remove_each(
+    place: Place, chosen: Sequence[CatalogueEntry], what: str, alone: Alone
+) -> None:
     gone: list[CatalogueEntry] = []
     outcome, reason = "Failed", ""
     try:
         for entry in chosen:
+            await alone()
             await remove_archive(place.files, entry)
             gone.append(entry)
         outcome = "Completed"

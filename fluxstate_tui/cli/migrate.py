@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from fluxstate_tui.cli.lock import add_lock
 from fluxstate_tui.cli.operate import add_loss
 from fluxstate_tui.cli.options import add_cluster_options
 
@@ -41,6 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     group.add_argument("--cancel-running", action="store_true", help="cancel running jobs")
     add_loss(parser)
+    add_lock(parser)
     parser.add_argument(
         "--timeout", type=float, default=600.0, metavar="SECONDS", help="for the new broker to run"
     )

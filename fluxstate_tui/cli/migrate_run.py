@@ -7,6 +7,7 @@ import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.operate_run import with_consent
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_ref, open_context
@@ -28,6 +29,8 @@ async def migrate(args: argparse.Namespace, choices: Choices) -> int:
                 safe="Nothing was sent to the cluster.",
             )
         ref = await find_ref(context.cluster, args.name)
+        if not args.dry_run:
+            await until_free(args, context, ref)
         destination: OperationContext | None = None
         if args.to_context and args.to_context != context.cluster.context:
             there = open_context(_there(args))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from fluxstate_tui.cli.lock import add_lock
 from fluxstate_tui.cli.options import add_cluster_options
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
         parser.add_argument("--json", action="store_true", help="stdout is one JSON document")
         parser.add_argument("--dry-run", action="store_true", help="show the plan, do nothing")
+        add_lock(parser)
         if name in ("save", "delete"):
             _add_running(parser)
         if name == "save":

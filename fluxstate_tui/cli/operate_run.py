@@ -10,6 +10,7 @@ import sys
 from dataclasses import asdict
 from typing import Any, TextIO
 
+from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_ref, open_context
 from fluxstate_tui.exits import ExitCode
@@ -42,6 +43,8 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
     out = sys.stderr if args.json else sys.stdout
     async with open_context(kube_options(args)) as context:
         ref = await find_ref(context.cluster, args.name, may_be_gone=args.operation == "restore")
+        if not args.dry_run:
+            await until_free(args, context, ref)
         interrupted = await _interrupted(context, ref)
         operation = await prepare(args.operation, context, ref, choices)
         try:

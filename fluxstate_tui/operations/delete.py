@@ -140,7 +140,7 @@ class Deleting:
             self._agreed = frozenset(job.id for job in self._running if leaves)
             self._saving = saving
             actions |= saving.actions()
-        return [Task(step, actions[step.id]) for step in plan.steps]
+        return [Task(step, actions[step.id], alone=step is not steps.GONE) for step in plan.steps]
 
     def actions(self) -> dict[str, Action]:
         """What to do at which step."""

@@ -34,6 +34,10 @@ class LockedError(FluxstateError):
     exit_code = ExitCode.LOCKED
 
 
+class LockLostError(LockedError):
+    """The lock that an operation had is not its own any more."""
+
+
 class ClusterLease:
     """The lease of one MiniCluster for one operation. `note` says when there could be none."""
 
@@ -45,6 +49,7 @@ class ClusterLease:
         self._name = f"fluxstate-{target.name}"
         self._renewing: asyncio.Task[None] | None = None
         self._since = ""
+        self._lost = ""
         self.held = False
         self.note = ""
 
@@ -59,6 +64,28 @@ class ClusterLease:
         """Renew in the background; `lost` is told when somebody else took the lease."""
         if self.held:
             self._renewing = asyncio.create_task(self._renew(lost))
+
+    async def require(self) -> None:
+        """Raise LockLostError when it was taken away; trouble with asking takes nothing away."""
+        if self.held:
+            with contextlib.suppress(FluxstateError):
+                self._judge(await self._read())
+        if self._lost:
+            raise LockLostError(
+                self._lost,
+                safe="It was stopped there: nothing more was changed.",
+                advice="Look what was done meanwhile, and at `fluxstate-tui unfinished`.",
+            )
+
+    @property
+    def was_lost(self) -> bool:
+        """Whether somebody else may have worked on it since: what was undone could be theirs."""
+        return bool(self._lost)
+
+    def _judge(self, lease: dict[str, Any] | None) -> None:
+        if lease is None or _holder(lease) != self.identity:
+            self.held = False
+            self._lost = f"the lock was taken by {_holder(lease or {}) or 'nobody: it is gone'}"
 
     async def release(self) -> None:
         """Stop renewing and remove the lease if it is still ours. Never raises."""
@@ -116,9 +143,9 @@ class ClusterLease:
             await self._context.clock.sleep(RENEW_EVERY)
             try:
                 lease = await self._read()
-                if lease is None or _holder(lease) != self.identity:
-                    self.held = False
-                    lost(f"the lock was taken by {_holder(lease or {}) or 'nobody: it is gone'}")
+                self._judge(lease)
+                if lease is None or self._lost:
+                    lost(self._lost)
                     return
                 version = lease["metadata"]["resourceVersion"]
                 await self._context.cluster.request(

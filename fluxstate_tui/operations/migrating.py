@@ -98,7 +98,11 @@ class Migrating:
             delete_plan.DELETE.id: self.delete,
             migrate_plan.OPEN.id: self.open,
         }
-        self.script.tasks += [Task(step, actions[step.id]) for step in plan.steps]
+        gone = plan.steps.index(delete_plan.DELETE)  # from there on there is only one way
+        self.script.tasks += [
+            Task(step, actions[step.id], alone=number <= gone)
+            for number, step in enumerate(plan.steps)
+        ]
 
     @property
     def _arriving(self) -> Restoring:
@@ -198,6 +202,7 @@ class Migrating:
         """Directly before the delete: the old queue did not change, and the new one has it all."""
         text = await self._deleting.compare(run)
         await self._arriving.account(run)
+        await self._lease.require()
         return f"{text}; all of it is in the new one"
 
     async def delete(self, run: Run) -> str:

@@ -78,8 +78,10 @@ class Restoring:
             steps.QUEUE.id: self.queue,
         }
         aftercare = {steps.CHECKPOINT.id, steps.QUEUE.id}
+        before = {steps.CHECK.id, steps.ARM.id, steps.CREATE.id}  # after these it must be disarmed
         return [
-            Task(step, actions[step.id], required=step.id not in aftercare) for step in plan.steps
+            Task(step, actions[step.id], step.id not in aftercare, step.id in before)
+            for step in plan.steps
         ]
 
     def success(self) -> str:

@@ -139,10 +139,11 @@ class Operation:
             outcome = _cancelled("")
             journal.end(outcome, self.context.clock.now())
             return outcome
-        return await self._steps(run, lease.note)
+        return await self._steps(run, lease)
 
-    async def _steps(self, run: Run, note: str) -> Outcome:
+    async def _steps(self, run: Run, lease: ClusterLease) -> Outcome:
         outcome: Outcome | None = None
+        note = lease.note
         for task in self.script.tasks:
             if outcome is not None:
                 self._emit(run, task.step, StepState.SKIPPED, "", journal=False)
@@ -153,13 +154,15 @@ class Operation:
             if note:
                 run.tell(note)
                 note = ""
-            outcome = await self._step(run, task)
-        return await self._finish(run, outcome)
+            outcome = await self._step(run, task, lease)
+        return await self._finish(run, outcome, lease)
 
-    async def _step(self, run: Run, task: Task) -> Outcome | None:
+    async def _step(self, run: Run, task: Task, lease: ClusterLease) -> Outcome | None:
         """Run one step; an Outcome ends the operation."""
         title, safe = task.step.title, self.script.safe
         try:
+            if task.alone:
+                await lease.require()
             self._emit(run, task.step, StepState.DONE, await task.action(run))
         except asyncio.CancelledError:
             self._emit(run, task.step, StepState.FAILED, "cancelled")
@@ -177,9 +180,12 @@ class Operation:
             run.problem(outcome.reason)
         return None
 
-    async def _finish(self, run: Run, outcome: Outcome | None) -> Outcome:
+    async def _finish(self, run: Run, outcome: Outcome | None, lease: ClusterLease) -> Outcome:
         self._ending = True
-        left = await self._undo(run, tell=outcome is not None)
+        if lease.was_lost:
+            left = run.undos[::-1]  # not under the hands of others: it is left to be looked at
+        else:
+            left = await self._undo(run, tell=outcome is not None)
         if outcome is None:
             kind = OutcomeKind.PARTIALLY_FAILED if run.problems else OutcomeKind.COMPLETED
             reason = ". ".join([self.script.success(), *run.problems])

@@ -24,12 +24,14 @@ class RefusedError(FluxstateError):
 class Task:
     """A step and what it does. The action returns the read-back; it raises when it failed.
 
-    When a step that is not `required` fails, the operation goes on and ends PartiallyFailed.
+    When a step that is not `required` fails, the operation goes on and ends PartiallyFailed. One
+    that is not done `alone` also goes on without the lock: what was begun has to be followed up.
     """
 
     step: Step
     action: Action
     required: bool = True
+    alone: bool = True
 
 
 @dataclass(eq=False, slots=True)

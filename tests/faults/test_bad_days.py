@@ -117,7 +117,8 @@ async def test_running_jobs_can_be_cancelled_or_left(stage: Stage) -> None:
     # That archive was not taken idle: it does not stand for the MiniCluster.
     refused = await prepare("delete", stage.context, await stage.ref())
     assert (await refused.run(lambda event: None)).exit_code == ExitCode.REFUSED
-    await stage.well("save", Choices(running=Running.CANCEL))
+    cancelled = await stage.do("save", Choices(running=Running.CANCEL), NAME)
+    assert cancelled.kind is OutcomeKind.COMPLETED, cancelled
     assert (await stage.jobs())[job].status == "CANCELED"
 
 

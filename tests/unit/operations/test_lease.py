@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.resources import LEASES
 from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.lease import ClusterLease, LockedError
+from fluxstate_tui.operations.lease import ClusterLease, LockedError, LockLostError
 from fluxstate_tui.sim.api.auth import Rule, User
 from fluxstate_tui.sim.server import SimulatedCluster
 from tests.unit.operations.builders import REF
@@ -70,6 +71,37 @@ async def test_a_stolen_lease_is_noticed(sim: SimulatedCluster, context: Operati
     assert len(lost) == 1
     await first.release()
     assert await context.cluster.get(LEASES, name, REF.namespace)
+
+
+async def test_who_lost_it_may_not_go_on(
+    sim: SimulatedCluster, context: OperationContext, tmp_path: Path
+) -> None:
+    first = ClusterLease(context, REF, "save")
+    await first.acquire()
+    await first.require()
+    await context.cluster.delete(LEASES, f"fluxstate-{REF.name}", REF.namespace)
+    async with opened(sim, tmp_path, "bob@two") as other:
+        second = ClusterLease(other, REF, "delete")
+        await second.acquire()
+        with pytest.raises(LockLostError, match="bob@two") as lost:
+            await first.require()
+        assert lost.value.exit_code is ExitCode.LOCKED
+        assert first.was_lost
+        await first.release()  # it is not theirs to give back
+        assert second.held
+        await second.require()
+        await second.release()
+
+
+async def test_a_cluster_that_does_not_answer_takes_no_lock_away(
+    sim: SimulatedCluster, context: OperationContext
+) -> None:
+    first = ClusterLease(context, REF, "save")
+    await first.acquire()
+    sim.faults.add("drop", path="leases", count=-1)
+    await first.require()
+    sim.faults.clear()
+    await first.release()
 
 
 async def test_a_user_without_the_right_to_leases_is_told_and_goes_on(
