@@ -139,7 +139,7 @@ async def test_jobs_that_never_fit_must_be_agreed_to_by_typing_the_name(stage: S
     smaller = Choices(to_name=NEW.name, size=1)
     operation = await prepare("migrate", stage.context, await stage.ref(), smaller)
     assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
-    assert any("LOST: 1 jobs need more nodes" in line for line in operation.plan.preview)
+    assert any("LOST: 1 job that need more nodes" in line for line in operation.plan.preview)
     refused = await operation.run(stage.seen.append, "yes")
     assert refused.exit_code == ExitCode.REFUSED
     outcome = await migrate(stage, smaller, NAME)

@@ -1,0 +1,1 @@
+"""Every operation x every fault x every point: `python -m tests.faults`."""

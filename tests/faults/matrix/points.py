@@ -1,0 +1,140 @@
+"""The points of an operation where something can break: its requests, numbered step by step."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+
+from fluxstate_tui.flux import file_scripts
+from fluxstate_tui.sim.faults import STDIN
+
+PREPARE = "prepare"
+# A wait asks the same again and again: its first questions stand for all of them.
+OCCURRENCES = {True: 2, False: 1}
+_READS = re.compile(
+    r"GET |exec (list|stat|read|read_small|free|flux python)$"
+    r"|say (data|ping|jobs.list|stats|queue.status|kvs.get|kvs.state)$"
+)
+_SCRIPTS = {
+    text: name.lower()
+    for name, text in vars(file_scripts).items()
+    if name.isupper() and isinstance(text, str) and not name.startswith("_")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The `nth` request of that kind within a step."""
+
+    step: str
+    what: str
+    nth: int
+
+    def __str__(self) -> str:
+        return f"{self.step}/{self.what}/{self.nth}"
+
+    @classmethod
+    def parse(cls, text: str) -> Point:
+        """What `str` wrote."""
+        step, what, nth = text.split("/")
+        return cls(step, what, int(nth))
+
+    @property
+    def is_exec(self) -> bool:
+        """A command in a container."""
+        return self.what.startswith("exec ")
+
+    @property
+    def is_message(self) -> bool:
+        """What the client says to a command that runs."""
+        return self.what.startswith("say ")
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may have an effect; reading has none."""
+        return _READS.match(self.what) is None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A request that is at a point."""
+
+    point: Point
+    method: str
+    path: str
+
+
+@dataclass(slots=True)
+class Gate:
+    """Counts the requests of an operation, and strikes at one of them.
+
+    `step` tells which step is under way. While it strikes, nothing is counted.
+    """
+
+    step: Callable[[], str]
+    target: Point | None = None
+    strike: Callable[[Hit], Awaitable[None]] | None = None
+    seen: list[Point] = field(default_factory=list)
+    reached: bool = False
+    _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _busy: bool = False
+
+    async def __call__(self, method: str, path: str) -> None:
+        """Faults.gate of the simulated cluster."""
+        if self._busy:
+            return
+        step, what = self.step(), name_of(method, path)
+        if " lease" in what:
+            step = "lease"  # renewed in the background, whatever step is under way
+        self._counts[step, what] += 1
+        point = Point(step, what, self._counts[step, what])
+        self.seen.append(point)
+        if point == self.target and self.strike is not None:
+            self.reached = self._busy = True
+            try:
+                await self.strike(Hit(point, method, path))
+            finally:
+                self._busy = False
+
+
+def chosen(seen: list[Point]) -> list[Point]:
+    """The points to break at, of all that a run without a fault went through."""
+    return [point for point in seen if point.nth <= OCCURRENCES[point.changes]]
+
+
+def steps(points: list[Point], *where: float) -> list[Point]:
+    """Points of every step: 0.0 is its first one, 0.5 the one half-way through."""
+    mine: dict[str, list[Point]] = {}
+    for point in points:
+        mine.setdefault(point.step, []).append(point)
+    found = [step[int(len(step) * part)] for step in mine.values() for part in where]
+    return list(dict.fromkeys(found))
+
+
+def name_of(method: str, path: str) -> str:
+    """A request in words that do not depend on names and numbers of one run."""
+    if method == STDIN:
+        asked = re.search(r'"do": "([\w.]+)"', path)
+        return f"say {asked[1] if asked else 'data'}"
+    parts = urlsplit(path)
+    query = parse_qs(parts.query)
+    if parts.path.endswith("/exec"):
+        return f"exec {_command(query.get('command', []))}"
+    words = [word for word in parts.path.split("/") if word]
+    if "namespaces" in words[:-1]:
+        words = words[words.index("namespaces") + 2 :]
+    resource = words[0] if words else "root"
+    if words[1:2]:
+        resource = re.sub("s$", "", resource) + "".join(f" {word}" for word in words[2:])
+    return f"{method} {resource}" + (" dry run" if "dryRun" in query else "")
+
+
+def _command(argv: list[str]) -> str:
+    for word in argv:
+        if word in _SCRIPTS:
+            return _SCRIPTS[word]
+    words = argv[argv.index("flux") + 2 :] if "flux" in argv else argv
+    return " ".join(["flux", *words[:1]] if "flux" in argv else words[:1]).replace("/", " ")

@@ -1,0 +1,109 @@
+"""Taking up again after a fault, as the program advises it: it must end well."""
+
+from __future__ import annotations
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations import recover
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.plan import Outcome, OutcomeKind
+from tests.faults.stage import ANY, NAMESPACE
+
+from .actor import Actor
+from .look import living, settled
+from .scenarios import NEW
+from .trial import Trial
+from .verdict import look_again
+
+TRIES = 4
+LOCK_SECONDS = 60.0
+
+
+async def take_up(trial: Trial) -> list[str]:
+    """Put right what is unfinished, then do it again until its goal is reached."""
+    me = trial.me
+    if problems := await _finish(trial, me):
+        return problems
+    said = ""
+    for _ in range(TRIES):
+        await settled(trial.stage)
+        missing = trial.scenario.reached(trial.stage, trial.attic, trial.wanted)
+        if not missing:
+            return []
+        said = f"{missing}; {await _once_more(trial, me)}"
+    return [f"AGAIN: {said}"]
+
+
+async def _finish(trial: Trial, me: Actor) -> list[str]:
+    """Do what each finding says, and close it."""
+    for finding in await look_again(trial):
+        target = finding.record.target
+        if finding.next:
+            ref = ClusterRef(target.namespace, target.name, "")
+            outcome = await _patiently(trial, me, finding.next, ref, Choices())
+            if outcome.kind is not OutcomeKind.COMPLETED:
+                return [f"AGAIN: {finding.next} of {ref}: {outcome.kind.value}: {outcome.reason}"]
+        recover.close(me.context, finding)
+        await settled(trial.stage)
+    left = await look_again(trial)
+    return [f"AGAIN: still unfinished: {left[0].says}"] if left else []
+
+
+async def _once_more(trial: Trial, me: Actor) -> str:
+    """The operation again, after what its refusal asked for."""
+    there = living(trial.stage)
+    name = trial.scenario.name
+    if name == "restore" and ANY.name in there:
+        return await _delete(trial, me, ANY)
+    if name == "migrate beside" and NEW.name in there and ANY.name in there:
+        return await _delete(trial, me, NEW)
+    if name.startswith("migrate") and ANY.name not in there and NEW.name not in there:
+        return _words(await _patiently(trial, me, "restore", ANY, Choices()))
+    return _words(await _scenario(trial, me))
+
+
+async def _scenario(trial: Trial, me: Actor) -> Outcome:
+    clock = trial.stage.sim.clock
+    end = clock.now() + LOCK_SECONDS
+    while True:
+        try:
+            if trial.scenario.name == "restore" and trial.damaged:
+                choices = Choices(archive=trial.attic.older)
+                outcome = await me.do("restore", ANY, choices)
+            else:
+                outcome = await trial.scenario.run(me, trial.attic)
+        except FluxstateError as error:
+            outcome = _refused(error)
+        if outcome.exit_code != ExitCode.LOCKED or clock.now() > end:
+            return outcome
+        await clock.sleep(3.0)
+
+
+async def _delete(trial: Trial, me: Actor, ref: ClusterRef) -> str:
+    """The name is typed: every job is elsewhere."""
+    return _words(await _patiently(trial, me, "delete", ref, Choices(), ref.name))
+
+
+async def _patiently(
+    trial: Trial, me: Actor, kind: str, ref: ClusterRef, choices: Choices, typed: str = ""
+) -> Outcome:
+    """One operation; the lock of the one that was killed expires meanwhile."""
+    clock = trial.stage.sim.clock
+    end = clock.now() + LOCK_SECONDS
+    while True:
+        try:
+            outcome = await me.do(kind, ClusterRef(NAMESPACE, ref.name, ""), choices, typed)
+        except FluxstateError as error:
+            outcome = _refused(error)
+        if outcome.exit_code != ExitCode.LOCKED or clock.now() > end:
+            return outcome
+        await clock.sleep(3.0)
+
+
+def _refused(error: FluxstateError) -> Outcome:
+    return Outcome(OutcomeKind.FAILED, error.message, exit_code=error.exit_code)
+
+
+def _words(outcome: Outcome) -> str:
+    return f"{outcome.kind.value}: {outcome.reason}"
