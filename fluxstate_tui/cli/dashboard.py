@@ -56,7 +56,11 @@ def _open(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace, archive: Path | None) -> int:
+    from msgspec.structs import replace
+
     from fluxstate_tui.dashboard.run import run
 
-    options = kube_options(args)
-    return run(options, config=configuration(), theme=args.theme, archive=archive, demo=args.demo)
+    options, config = kube_options(args), configuration()
+    if args.write or args.demo:
+        config = replace(config, protected=())
+    return run(options, config=config, theme=args.theme, archive=archive, demo=args.demo)

@@ -22,29 +22,48 @@ from fluxstate_tui.screens.actions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
     from fluxstate_tui.archive.manifest import CatalogueEntry
     from fluxstate_tui.archive.reading import Reading
     from fluxstate_tui.archive.verify import Verdict
     from fluxstate_tui.dashboard.copies import ArchiveCopies
+    from fluxstate_tui.dashboard.destinations import Destinations
     from fluxstate_tui.dashboard.interruptions import Interruptions
     from fluxstate_tui.operations.choices import Choices
+    from fluxstate_tui.operations.lock_holder import Holder
     from fluxstate_tui.screens.job_requests import JobAnswer, JobRequest
 
 
 class LiveActions:
-    """The way from a key to the cluster. Everything it returns was read back."""
+    """The way from a key to the cluster. Everything it returns was read back.
 
-    def __init__(self, connection: Connection, read_only: bool) -> None:
+    `protects` says which contexts the configuration makes read-only.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        read_only: bool,
+        protects: Callable[[str], bool] = lambda context: False,
+    ) -> None:
         self._connection = connection
         self._read_only = read_only
+        self._protects = protects
 
-    def close(self) -> None:
-        """Remove the private copies of archives that were looked into, if any was."""
+    async def close(self) -> None:
+        """End what was opened, and remove the private copies of archives that were looked into."""
+        if "_destinations" in vars(self):
+            await self._destinations.stop()
         if "_copies" in vars(self):
             self._copies.close()
+
+    @cached_property
+    def _destinations(self) -> Destinations:
+        from fluxstate_tui.dashboard.destinations import Destinations
+
+        return Destinations(self._connection, self._protects)
 
     @cached_property
     def _copies(self) -> ArchiveCopies:
@@ -61,14 +80,42 @@ class LiveActions:
     async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> Operation:
         """Read the world and plan an operation."""
         from fluxstate_tui.dashboard.relayed import RelayedOperation
+        from fluxstate_tui.operations import migrate
         from fluxstate_tui.operations.prepare import prepare
 
-        operation = await prepare(kind, self._connection.context, ref, choices)
+        context, there = self._connection.context, None
+        if kind == "migrate" and not context.cluster.read_only:
+            destination, there = await self._destinations.open(ref, choices)
+            operation = await migrate.prepare(context, ref, choices, destination)
+        else:
+            operation = await prepare(kind, context, ref, choices)
         return RelayedOperation(
             operation,
             lambda: self._connection.look_again(ref),
             lambda outcome: self._interruptions.ended(kind, ref, outcome),
+            there,
         )
+
+    async def contexts(self) -> tuple[str, ...]:
+        """The contexts that a migration could go to, the one that is shown first."""
+        return await self._destinations.contexts()
+
+    async def namespaces(self, context: str) -> tuple[str, ...]:
+        """The namespaces of a context, as far as they may be listed."""
+        return await self._destinations.namespaces(context)
+
+    async def holder(self, ref: ClusterRef) -> Holder | None:
+        """The operator who works on it now, None when nobody does or we may not look."""
+        from fluxstate_tui.operations.lock_holder import holder_of
+
+        return await holder_of(self._connection.context, ref)
+
+    async def break_lock(self, ref: ClusterRef, holder: Holder) -> None:
+        """Take that very lock away from its holder."""
+        from fluxstate_tui.operations.lock_holder import break_lock
+
+        self._refuse_read_only("break the lock")
+        await break_lock(self._connection.context, ref, holder)
 
     async def interrupted(self) -> tuple[Interrupted, ...]:
         """Operations whose program was killed, as the world is now."""
@@ -84,11 +131,13 @@ class LiveActions:
         """What a restore onto `size` pods would bring, in plain lines."""
         from fluxstate_tui.archive.preview import preview
         from fluxstate_tui.archive.reading import Reading
+        from fluxstate_tui.operations.restore_plan import Source
 
         entry = self._connection.catalogue_entry(ref, archive)
         verdict = await self.open_archive(ref, entry, Reading())
         wanted = size or (entry.manifest.size if entry.manifest else 1)
-        return preview(verdict.archive, size=wanted).lines()
+        again = Source(entry, verdict.archive).queues_to_start
+        return preview(verdict.archive, size=wanted).lines(again)
 
     async def job_detail(self, ref: ClusterRef, job_id: int) -> JobDetail:
         """Eventlog, jobspec and output of one job, from the broker."""

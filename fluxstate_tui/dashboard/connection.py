@@ -38,7 +38,8 @@ class Connection:
     """Opens the cluster, watches it, and keeps one set of feeds for each MiniCluster.
 
     `run` goes on until it is cancelled; only what nobody can wait out (a broken kubeconfig) ends
-    it with a FluxstateError. `opened` is told `context / namespace` when a cluster is open.
+    it with a FluxstateError. `opened` is told `context / namespace` when a cluster is open; only
+    the queues of MiniClusters that are `wanted` are read.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class Connection:
         clock: Clock,
         guard: GuardSettings | None = None,
         opened: Callable[[str], None] = lambda place: None,
+        wanted: Callable[[ClusterRef], bool] = lambda ref: True,
     ) -> None:
-        self._options = options
+        self.options = options
         self._opened = opened
+        self._wanted = wanted
         self._guard = guard or GuardSettings()
         self._store = store
-        self._clock = clock
+        self.clock = clock
         self._cluster: Cluster | None = None
         self._running: asyncio.Task[None] | None = None
         self._watched: dict[str, Watched] = {}
@@ -84,13 +87,13 @@ class Connection:
         from fluxstate_tui.feeds.clusters import ClusterFeed
         from fluxstate_tui.kube.session import Cluster
 
-        async with await Cluster.open(self._options, self._clock) as cluster:
+        async with await Cluster.open(self.options, self.clock) as cluster:
             self._cluster = cluster
             self._opened(f"{cluster.context} / {cluster.scope or 'all namespaces'}")
             calm_the_collector()
             self.rights.forget()
             try:
-                await ClusterFeed(cluster, self._take, self._clock).run()
+                await ClusterFeed(cluster, self._take, self.clock).run()
             finally:
                 self._cluster = None
                 watched = list(self._watched.values())
@@ -119,7 +122,7 @@ class Connection:
             default_who,
         )
 
-        return OperationContext(self.cluster, self._clock, default_state_dir(), default_who())
+        return OperationContext(self.cluster, self.clock, default_state_dir(), default_who())
 
     def catalogue_entry(self, ref: ClusterRef, archive: str) -> CatalogueEntry:
         """An archive by its id, as last seen. Raises FluxstateError when it is not there."""
@@ -199,7 +202,7 @@ class Connection:
         known = self._watched.get(item.ref.uid)
         if known is not None:
             known.minicluster = item
-        elif self._cluster is not None:
+        elif self._cluster is not None and self._wanted(item.ref):
             from fluxstate_tui.dashboard.watched import Watched
 
             watched = Watched(self.context, self._store.take, item, self._guard)

@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent, StepState
 from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.store.store import Store
 
 
 class RelayedOperation:
     """Runs `operation`; after each step that is done `look_again` is called, at the end `ended`.
 
     Without it the archive that a delete has just saved would show up at the next poll only, and
-    after the delete there is no pod left to poll.
+    after the delete there is no pod left to poll. `there` is the store that shows where a migration
+    goes to, None when it is the dashboard's own.
     """
 
     def __init__(
@@ -20,8 +22,10 @@ class RelayedOperation:
         operation: Operation,
         look_again: Callable[[], None],
         ended: Callable[[Outcome], None],
+        there: Store | None = None,
     ) -> None:
         self._operation = operation
+        self.there = there
         self._look_again = look_again
         self._ended = ended
 

@@ -23,6 +23,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "submit": (EXEC,),
     "delete": (DELETE,),
     "restore": (CREATE, HELPER, EXEC),
+    "migrate": (CREATE, DELETE, HELPER, EXEC),
 }
 
 

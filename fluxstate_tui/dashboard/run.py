@@ -39,11 +39,11 @@ def build(
             app.services.place = place
 
     connection = Connection(options, store, clock, config.guard, opened)
-    actions = LiveActions(connection, options.read_only)
+    actions = LiveActions(connection, options.read_only, config.protects)
 
     async def stop() -> None:
+        await actions.close()
         await connection.stop()
-        actions.close()
 
     app = FluxstateApp(
         store,

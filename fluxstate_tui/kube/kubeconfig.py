@@ -8,7 +8,7 @@ unknown user is an error (the package goes on as nobody), `$KUBECONFIG` is read 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,24 @@ def current_context(options: KubeOptions, environ: Mapping[str, str] = os.enviro
 
     It reads plain YAML, without `kubernetes`: what is wrong with a file is told on connecting.
     """
+    for data in _readable(options, environ):
+        if data.get("current-context"):
+            return str(data["current-context"])
+    return ""
+
+
+def context_names(options: KubeOptions, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The contexts that there are, in the order of the files, each once."""
+    names: dict[str, None] = {}
+    for data in _readable(options, environ):
+        contexts = data.get("contexts")
+        for item in contexts if isinstance(contexts, list) else ():
+            if isinstance(item, dict) and item.get("name"):
+                names[str(item["name"])] = None
+    return tuple(names)
+
+
+def _readable(options: KubeOptions, environ: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     import yaml
 
     for path in _candidates(options, environ):
@@ -84,9 +102,8 @@ def current_context(options: KubeOptions, environ: Mapping[str, str] = os.enviro
             data = yaml.safe_load(path.read_text("utf-8"))
         except (OSError, ValueError, yaml.YAMLError):
             continue
-        if isinstance(data, dict) and data.get("current-context"):
-            return str(data["current-context"])
-    return ""
+        if isinstance(data, dict):
+            yield data
 
 
 def _candidates(options: KubeOptions, environ: Mapping[str, str]) -> list[Path]:

@@ -27,6 +27,7 @@ class ClusterActions(Screen[None]):
         Binding("p", "operate('resume')", "resume", id="cluster.resume"),
         Binding("d", "operate('delete')", "delete", id="cluster.delete"),
         Binding("r", "operate('restore')", "restore", id="cluster.restore"),
+        Binding("m", "operate('migrate')", "migrate", id="cluster.migrate"),
         Binding("D", "operate('disarm')", "disarm", id="cluster.disarm"),
         Binding("n", "submit", "submit", id="cluster.submit"),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
@@ -12,6 +13,7 @@ from textual.widget import Widget
 from fluxstate_tui.screens.dialog import Dialog
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.panel import Panel
+from fluxstate_tui.widgets.plain import fit
 
 WORDS = (
     ("archive", "one flux dump file"),
@@ -29,9 +31,17 @@ FILTER = (
 )
 
 
+WIDE = 130
+"""Cells of the terminal from which on the keys stand in two columns."""
+COLUMN = 58
+
+
 class HelpScreen(Dialog[None]):
     """Keys as they are bound now, also when they were remapped."""
 
+    DEFAULT_CSS = """
+    HelpScreen.-wide .dialog { width: 124; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,q", "dismiss(None)", "close", id="help.close", key_display="?"),
     ]
@@ -45,7 +55,7 @@ class HelpScreen(Dialog[None]):
         text = str(getattr(self._about, "HELP_TEXT", ""))
         for title, rows in (
             ("", [[(text, "")]] if text else []),
-            ("KEYS", self._keys()),
+            ("KEYS", self._in_columns(self._keys())),
             ("FILTER", _table(FILTER)),
             ("WORDS", _table(WORDS)),
         ):
@@ -75,9 +85,27 @@ class HelpScreen(Dialog[None]):
             rows.append([(f"{entry[0]:>10}  ", "$accent bold"), (entry[1], ""), (state, "$muted")])
         return rows
 
+    def _in_columns(self, rows: list[list[Part]]) -> list[list[Part]]:
+        """Two columns where they fit: a screen has more keys than most terminals lines."""
+        if self._about.app.size.width < WIDE:
+            return rows
+        half = (len(rows) + 1) // 2
+        right = [*rows[half:], []]
+        return [[*_cut(first), *second] for first, second in zip(rows[:half], right, strict=False)]
+
     def _why_grey(self, action: str) -> str:
         ask = getattr(self._about, "why_grey", None)
         return (ask(action) if ask is not None else "") or "not possible now"
+
+
+def _cut(row: list[Part]) -> list[Part]:
+    """Exactly one column wide; a long reason ends with …"""
+    room, cells = COLUMN, list[Part]()
+    for text, style in row[:-1]:
+        cells.append((text, style))
+        room -= cell_len(text)
+    text, style = row[-1]
+    return [*cells, (fit(text, room), style)]
 
 
 def _table(entries: Iterable[tuple[str, str]]) -> list[list[Part]]:

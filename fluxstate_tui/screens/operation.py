@@ -13,12 +13,12 @@ from textual.widgets import Button, Input
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import Consent, ConsentKind
+from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan
 from fluxstate_tui.screens.actions import Kind
 from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.operation_rows import (
+    end_rows,
     error_rows,
-    outcome_rows,
     preview_rows,
     running_line,
     step_rows,
@@ -26,6 +26,7 @@ from fluxstate_tui.screens.operation_rows import (
 from fluxstate_tui.screens.operation_run import OperationRun
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.widgets.background import in_background
+from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.panel import Panel
 
 
@@ -43,6 +44,8 @@ class OperationScreen(LiveScreen):
         Binding("c", "cancel", "cancel the operation", id="operation.cancel"),
         Binding("left", "app.focus_previous", "No or yes", show=False, id="operation.left"),
         Binding("right", "app.focus_next", "No or yes", show=False, id="operation.right"),
+        Binding("up", "scroll(-1)", "Scroll up", show=False, id="operation.up"),
+        Binding("down", "scroll(1)", "Scroll down", show=False, id="operation.down"),
     ]
 
     def __init__(
@@ -59,20 +62,25 @@ class OperationScreen(LiveScreen):
         self.choices = choices
         self.run = run
 
+    def head(self) -> Iterable[Widget]:
+        """What stays in sight above the rest."""
+        return ()
+
     def body(self) -> Iterable[Widget]:
-        """Preview, consent, steps, outcome: in the order in which one needs them."""
+        """Preview, steps, outcome; below them, always in sight, the consent."""
+        yield from self.head()
         yield VerticalScroll(
             Panel(id="preview", classes="block"),
-            Panel(id="question"),
-            Horizontal(
-                Input(id="word", compact=True),
-                Button("Cancel", id="no", compact=True),
-                Button("Go ahead", id="yes", compact=True),
-                id="consent",
-            ),
             Panel(id="steps", classes="block"),
             Panel(id="outcome", classes="block"),
             id="operation",
+        )
+        yield Panel(id="question")
+        yield Horizontal(
+            Input(id="word", compact=True),
+            Button("Cancel", id="no", compact=True),
+            Button("Go ahead", id="yes", compact=True),
+            id="consent",
         )
 
     def crumbs(self) -> list[str]:
@@ -85,7 +93,6 @@ class OperationScreen(LiveScreen):
         self.query_one("#consent").display = False
         self.query_one("#operation").focus()
         if self.run is None:
-            self.query_one("#preview", Panel).say([[("Reading the world …", "$muted")]])
             in_background(self, self._prepare)
         else:
             self._follow(self.run)
@@ -136,18 +143,32 @@ class OperationScreen(LiveScreen):
         if self.run is not None:
             self.run.cancel()
 
+    def action_scroll(self, lines: int) -> None:
+        """Read on while the keys belong to the consent."""
+        self.query_one("#operation").scroll_relative(y=lines, animate=False)
+
     async def _prepare(self) -> None:
+        from fluxstate_tui.screens.locked import until_free
+
+        self._say_before("Reading the world …")
         try:
+            if not await until_free(self.app, self.services, self.ref, self._say_before):
+                self.app.pop_screen()
+                return
+            self._say_before("Reading the world …")
             operation = await self.services.actions.prepare(self.kind, self.ref, self.choices)
         except FluxstateError as error:
             self.query_one("#preview", Panel).say(error_rows(self.kind, error))
             return
         self.run = OperationRun(operation)
-        self._show_run()
+        self.show_run()
         if operation.plan.consent.kind is ConsentKind.NONE:
             self._start()
         else:
             self._ask(operation.plan.consent)
+
+    def _say_before(self, text: str) -> None:
+        self.query_one("#preview", Panel).say([[(text, "$muted")]])
 
     def _ask(self, consent: Consent) -> None:
         typed = consent.kind is ConsentKind.TYPE_NAME
@@ -179,8 +200,8 @@ class OperationScreen(LiveScreen):
         self._follow(self.run)
 
     def _follow(self, run: OperationRun) -> None:
-        run.changed = self._show_run
-        self._show_run()
+        run.changed = self.show_run
+        self.show_run()
 
     def _tell_when_away(self) -> None:
         run = self.run
@@ -189,14 +210,18 @@ class OperationScreen(LiveScreen):
             bad = run.outcome.exit_code != 0
             self.services.tell(text, run.title, "error" if bad else "information")
 
-    def _show_run(self) -> None:
+    def preview_rows(self, plan: Plan) -> list[list[Part]]:
+        """What the plan says before anything happens."""
+        return preview_rows(plan)
+
+    def show_run(self) -> None:
+        """Plan, steps and outcome as they are now."""
         if self.run is None or not self.is_attached:
             return
         plan = self.run.plan
-        self.query_one("#preview", Panel).say(preview_rows(plan))
+        self.query_one("#preview", Panel).say(self.preview_rows(plan))
         self.query_one("#steps", Panel).say(step_rows(plan, self.run.steps), "STEPS")
-        outcome = self.run.outcome
-        self.query_one("#outcome", Panel).say(outcome_rows(outcome) if outcome is not None else [])
+        self.query_one("#outcome", Panel).say(end_rows(self.run.outcome, self.run.put_back))
         self.call_after_refresh(self._scroll_to_news)
         self.refresh_bindings()
 

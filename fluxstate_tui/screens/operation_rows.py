@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fluxstate_tui.errors import FluxstateError
@@ -65,6 +65,12 @@ def running_line(plan: Plan, said: Mapping[str, StepEvent]) -> int | None:
             return before
         before += 1 + bool(step.command) + bool(event is not None and event.read_back)
     return None
+
+
+def end_rows(outcome: Outcome | None, put_back: Sequence[str]) -> list[list[Part]]:
+    """The outcome, and what was put back before it ended."""
+    rows = outcome_rows(outcome) if outcome is not None else []
+    return rows + [[("  back  ", "$accent"), (text, "")] for text in put_back]
 
 
 def outcome_rows(outcome: Outcome) -> list[list[Part]]:

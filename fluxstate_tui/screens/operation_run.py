@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind, Plan, StepEvent, StepState
 from fluxstate_tui.screens.actions import Operation
 
+if TYPE_CHECKING:
+    from fluxstate_tui.store import Store
+
+_BROKEN = (StepState.FAILED, StepState.UNKNOWN)
+
 
 class OperationRun:
     """Runs an operation as a task and keeps what its steps said.
 
-    `changed` is called at every news, `ended` at the end.
+    `changed` is called at every news, `ended` at the end. `put_back` says what was undone.
     """
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self.steps: dict[str, StepEvent] = {}
+        self.put_back: list[str] = []
         self.outcome: Outcome | None = None
         self.changed: Callable[[], None] = lambda: None
         self.ended: Callable[[], None] = lambda: None
@@ -28,6 +35,16 @@ class OperationRun:
     def plan(self) -> Plan:
         """The plan that was consented to."""
         return self.operation.plan
+
+    @property
+    def there(self) -> Store | None:
+        """What shows where a migration goes to, None when it is the dashboard's own store."""
+        return self.operation.there
+
+    @property
+    def started(self) -> bool:
+        """It was consented to."""
+        return self._task is not None
 
     @property
     def title(self) -> str:
@@ -86,5 +103,9 @@ class OperationRun:
         self.ended()
 
     def _progress(self, event: StepEvent) -> None:
-        self.steps[event.step] = event
+        known = self.steps.get(event.step)
+        if known is not None and known.state in _BROKEN and event.state is StepState.FAILED:
+            self.put_back.append(event.read_back.removeprefix("put back: "))  # its step has ended
+        else:
+            self.steps[event.step] = event
         self.changed()

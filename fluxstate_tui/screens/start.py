@@ -6,10 +6,12 @@ from typing import Any
 
 from textual.app import App
 
+from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.screens.actions import Kind
 from fluxstate_tui.screens.dialog import Choice, ChoiceDialog
 from fluxstate_tui.screens.operation import OperationScreen
+from fluxstate_tui.screens.operation_run import OperationRun
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.store import Summary
 from fluxstate_tui.widgets.line import Part
@@ -20,12 +22,12 @@ def start_operation(app: App[Any], services: Services, kind: Kind, chosen: Summa
     """Show a running operation of that MiniCluster again, or ask and plan a new one."""
     run = services.runs.get(chosen.ref.uid)
     if run is not None and run.running:
-        app.push_screen(OperationScreen(services, kind, chosen.ref, Choices(), run))
+        app.push_screen(operation_screen(services, kind, chosen.ref, Choices(), run))
         return
 
     def decided(choices: Choices | None) -> None:
         if choices is not None:
-            app.push_screen(OperationScreen(services, kind, chosen.ref, choices))
+            app.push_screen(operation_screen(services, kind, chosen.ref, choices))
 
     if kind == "delete":
         app.push_screen(_delete_dialog(services, chosen), decided)
@@ -35,8 +37,27 @@ def start_operation(app: App[Any], services: Services, kind: Kind, chosen: Summa
         from fluxstate_tui.screens.restore import RestoreDialog
 
         app.push_screen(RestoreDialog(services, chosen), decided)
+    elif kind == "migrate":
+        from fluxstate_tui.screens.migration.dialog import MigrateDialog
+
+        app.push_screen(MigrateDialog(services, chosen), decided)
     else:
         decided(Choices())
+
+
+def operation_screen(
+    services: Services,
+    kind: Kind,
+    ref: ClusterRef,
+    choices: Choices,
+    run: OperationRun | None = None,
+) -> OperationScreen:
+    """The screen for that kind of operation; `run` is one that was started before."""
+    if kind != "migrate":
+        return OperationScreen(services, kind, ref, choices, run)
+    from fluxstate_tui.screens.migration.screen import MigrateScreen
+
+    return MigrateScreen(services, kind, ref, choices, run)
 
 
 def _save_dialog(chosen: Summary) -> ChoiceDialog[Choices]:

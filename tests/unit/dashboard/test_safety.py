@@ -50,7 +50,7 @@ async def connected(
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
-        actions.close()
+        await actions.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -14,7 +14,9 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.lock_holder import Holder
 from fluxstate_tui.operations.plan import (
+    Arrival,
     Consent,
     ConsentKind,
     Outcome,
@@ -32,6 +34,7 @@ from fluxstate_tui.screens.actions import (
     SubmitRequest,
 )
 from fluxstate_tui.screens.job_requests import JobAnswer, JobRequest
+from fluxstate_tui.store import Store
 from tests.unit.screens.feed import NOW
 
 STEPS = {
@@ -46,6 +49,13 @@ STEPS = {
         Step("start", "Start the queue", "flux queue start --all"),
     ),
     "disarm": (Step("disarm", "Disarm", "rm archive.tar.gz"),),
+    "migrate": (
+        Step("verify", "Verify the archive", "tar -tzf /state/fluxstate/.part-1.tar.gz"),
+        Step("create", "Create the MiniCluster", "kubectl create -f MANIFEST"),
+        Step("account", "Account for every job", "flux jobs -a"),
+        Step("delete", "Delete the MiniCluster", "kubectl delete minicluster NAME"),
+        Step("open", "Put the queue back as it was", "flux queue start --all"),
+    ),
     "delete": (Step("delete", "Delete the MiniCluster", "kubectl delete minicluster NAME"),),
     "restore": (
         Step("arm", "Arm the archive", "ln 20261121.tar.gz archive.tar.gz"),
@@ -59,6 +69,7 @@ CONSENT = {
     "resume": Consent(ConsentKind.NONE, "Resume the queue?"),
     "save": Consent(ConsentKind.CONFIRM, "Save the queue?"),
     "disarm": Consent(ConsentKind.CONFIRM, "Disarm?"),
+    "migrate": Consent(ConsentKind.CONFIRM, "Migrate it?"),
     "delete": Consent(ConsentKind.TYPE_NAME, "Delete the MiniCluster?", "flux-sample"),
     "restore": Consent(ConsentKind.CONFIRM, "Restore the archive?"),
 }
@@ -69,6 +80,7 @@ class RehearsedOperation:
 
     def __init__(self, plan: Plan, gate: asyncio.Event | None) -> None:
         self.plan = plan
+        self.there: Store | None = None
         self._gate = gate
         self.cancelled = False
 
@@ -113,6 +125,9 @@ class RehearsedActions:
         self.writes: asyncio.Queue[tuple[OutputLine, ...]] = asyncio.Queue()
         self.left_behind: tuple[Interrupted, ...] = ()
         self.looked = 0
+        self.other_contexts: dict[str, tuple[str, ...]] = {}
+        self.holders: list[Holder | None] = []
+        self.there: Store | None = None
         self.detail = JobDetail(
             events=(Event(NOW - 60, "submit", {"userid": 0, "urgency": 16}),),
             jobspec={
@@ -126,8 +141,32 @@ class RehearsedActions:
         """Plan."""
         self._ask(kind, choices)
         preview = (f"This is what {kind} would do to {ref.name}.", "12 pending jobs will wait.")
-        plan = Plan(kind, ref, STEPS[kind], preview, CONSENT[kind])
-        return RehearsedOperation(plan, self.gate)
+        arrival = None
+        if kind == "migrate":
+            new = ClusterRef(choices.to_namespace or ref.namespace, choices.to_name or ref.name, "")
+            beside = bool(choices.to_context) or str(new) != str(ref)
+            arrival = Arrival(new, choices.size or 1, beside, choices.image, choices.to_context)
+        plan = Plan(kind, ref, STEPS[kind], preview, CONSENT[kind], arrival)
+        operation = RehearsedOperation(plan, self.gate)
+        operation.there = self.there
+        return operation
+
+    async def contexts(self) -> tuple[str, ...]:
+        """The current one, and those that the test put there."""
+        return ("kind-dev", *self.other_contexts)
+
+    async def namespaces(self, context: str) -> tuple[str, ...]:
+        """Those that the test put there."""
+        return self.other_contexts.get(context, ("default", "research"))
+
+    async def holder(self, ref: ClusterRef) -> Holder | None:
+        """One after the other of those that the test put there, then nobody."""
+        return self.holders.pop(0) if self.holders else None
+
+    async def break_lock(self, ref: ClusterRef, holder: Holder) -> None:
+        """Nobody has it any more."""
+        self._ask("break", holder.who)
+        self.holders.clear()
 
     async def preview_restore(
         self, ref: ClusterRef, archive: str, size: int | None

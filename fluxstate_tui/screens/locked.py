@@ -1,0 +1,112 @@
+"""A second operator at work: who, what, since when; wait for the lock, or break it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from fluxstate_tui.screens.dialog import Choice, ChoiceDialog, Dialog
+from fluxstate_tui.widgets.line import Part
+from fluxstate_tui.widgets.panel import Panel
+from fluxstate_tui.widgets.words import age, moment
+
+if TYPE_CHECKING:
+    from fluxstate_tui.model.reference import ClusterRef
+    from fluxstate_tui.operations.lock_holder import Holder
+    from fluxstate_tui.screens.services import Services
+
+LOOK_AGAIN = 1.0
+
+
+class Locked(Enum):
+    """What to do about somebody else's lock."""
+
+    WAIT = "wait"
+    BREAK = "break"
+
+
+async def until_free(
+    app: App[Any], services: Services, ref: ClusterRef, say: Callable[[str], None]
+) -> bool:
+    """Return when nobody works on it. False: the user would rather not. Raises FluxstateError.
+
+    Must run in a worker, for it shows dialogs. The world is read only afterwards: what the other
+    operator did is in the plan.
+    """
+    waiting = False
+    while (holder := await services.actions.holder(ref)) is not None:
+        now = services.clock.now()
+        if not waiting:
+            answer = await app.push_screen_wait(_dialog(ref, holder, now))
+            if answer is None:
+                return False
+            if answer is Locked.BREAK:
+                if await app.push_screen_wait(BreakDialog(ref, holder)):
+                    await services.actions.break_lock(ref, holder)
+                continue
+            waiting = True
+        say(f"Waiting for {holder.who}: {holder.what} for {age(now - holder.since)} …")
+        await asyncio.sleep(LOOK_AGAIN)
+    return True
+
+
+def _dialog(ref: ClusterRef, holder: Holder, now: float) -> ChoiceDialog[Locked]:
+    lines: list[list[Part]] = [
+        [
+            (holder.who, "$foreground bold"),
+            (" works on this MiniCluster: ", ""),
+            (holder.what, "$state-busy"),
+        ],
+        [
+            (f"since {moment(holder.since)}, {age(now - holder.since)} ago; ", ""),
+            (f"last sign of life {age(now - holder.renewed)} ago.", ""),
+        ],
+        [("Two operations at once would undo each other's work.", "$muted")],
+    ]
+    choices = (
+        Choice(Locked.WAIT, "Wait until it is done", "then the plan is made of what is there"),
+        Choice(Locked.BREAK, "Break the lock", "you will be asked for the MiniCluster's name"),
+    )
+    return ChoiceDialog(f"{ref.name} is locked", lines, choices)
+
+
+class BreakDialog(Dialog[bool]):
+    """The name of the MiniCluster must be typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "agree", "break it", id="locked.break", key_display="↵", priority=True),
+    ]
+
+    def __init__(self, ref: ClusterRef, holder: Holder) -> None:
+        super().__init__(f"Break the lock of {ref.name}")
+        self.ref = ref
+        self._holder = holder
+
+    def content(self) -> Iterable[Widget]:
+        """What it means, and where to type."""
+        panel = Panel(classes="dialog-text")
+        panel.say(
+            [
+                [(f"{self._holder.who} may still work: {self._holder.what} goes on", "")],
+                [("beside yours, and is told that its lock was taken.", "")],
+                [(f"Type {self.ref.name} to break it.", "$state-warn")],
+            ]
+        )
+        yield panel
+        yield Input(placeholder=self.ref.name, id="break-word", compact=True)
+
+    def on_mount(self) -> None:
+        """Type at once."""
+        self.query_one(Input).focus()
+
+    def action_agree(self) -> None:
+        """Only when the name is typed exactly."""
+        if self.query_one(Input).value.strip() == self.ref.name:
+            self.dismiss(True)
