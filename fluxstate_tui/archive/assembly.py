@@ -16,8 +16,12 @@ from fluxstate_tui.archive.tar import FILE, Member
 from fluxstate_tui.archive.thorough import check_value
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58
+from fluxstate_tui.model.steps import in_order
 
 _MAX_LOST = 1000
+# Jobs by id lie in so many dicts: each grows in a step of its own, and none is a long one. Flux's
+# ids are multiples of large powers of two, so it is a prime.
+_SHARES = 251
 
 _Files = dict[str, bytes]
 
@@ -31,7 +35,7 @@ class Assembly:
         self._thorough = thorough
         self._fold = JobFolder(findings).fold
         self._pending: dict[int, _Files] = {}
-        self._done: dict[int, Job] = {}
+        self._done: tuple[dict[int, Job], ...] = tuple({} for _ in range(_SHARES))
         self._folder = ""
         self._job_id = -1
         self._files: _Files = {}
@@ -77,8 +81,9 @@ class Assembly:
                 self._make(job_id, files)
                 self.partial.add(job_id)
         self._pending.clear()
-        self.jobs = [self._done[job_id] for job_id in sorted(self._done)]
-        if self.entries and not (self._done or self.partial or self.instance.starts):
+        ids = in_order(job_id for share in self._done for job_id in share)
+        self.jobs = [self._done[job_id % _SHARES][job_id] for job_id in ids]
+        if self.entries and not (self.jobs or self.partial or self.instance.starts):
             self._refuse_foreign()
 
     def _enter(self, member: Member) -> bool:
@@ -124,7 +129,7 @@ class Assembly:
         if not files:
             return
         self._files = {}
-        if self._job_id in self._done:
+        if self._job_id in self._done[self._job_id % _SHARES]:
             message = "it is there twice, or far from its job"
             for file in files:
                 self._findings.add(Kind.DAMAGED, self._folder + file, message)
@@ -135,7 +140,7 @@ class Assembly:
 
     def _make(self, job_id: int, files: _Files) -> None:
         before = self._findings.total
-        self._done[job_id] = self._fold(
+        self._done[job_id % _SHARES][job_id] = self._fold(
             job_id, files[names.EVENTLOG], files.get(names.JOBSPEC), files.get(names.R)
         )
         if self._findings.total != before:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
 from fluxstate_tui.archive.timeline import Interval, NodeRow
+from fluxstate_tui.model import steps
 from fluxstate_tui.model.job import JobResult
 from fluxstate_tui.model.steps import in_order, running_sums
 
@@ -51,7 +52,7 @@ class Spans:
 class Lane:
     """Jobs on one node, one after the other."""
 
-    def __init__(self, intervals: Sequence[Interval], origin: float, now: float) -> None:
+    def __init__(self, intervals: list[Interval], origin: float, now: float) -> None:
         self.intervals = intervals
         self.begins = array("d", (one.begin - origin for one in intervals))
         self.ends = array("d", (_end(one, now) - origin for one in intervals))
@@ -87,6 +88,13 @@ class Node:
 def occupancy(rows: Iterable[NodeRow], origin: float, now: float) -> tuple[Node, ...]:
     """The nodes of `timeline.gantt`, made ready to be drawn. `now` ends what goes on."""
     return tuple(_node(row, origin, now) for row in rows)
+
+
+def let_go(nodes: Iterable[Node]) -> None:
+    """Nobody looks at them any more; a million intervals are not freed in one long step."""
+    for node in nodes:
+        for lane in node.lanes:
+            steps.let_go(lane.intervals)
 
 
 def _node(row: NodeRow, origin: float, now: float) -> Node:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from fluxstate_tui.archive.findings import Finding, Kind
 from fluxstate_tui.archive.reader import Archive
@@ -17,6 +19,7 @@ from fluxstate_tui.model.flux_json import dependency_text
 from fluxstate_tui.model.job import Job, JobState
 from fluxstate_tui.model.jobid import f58, parse_job_id
 from fluxstate_tui.model.queue import Queue
+from fluxstate_tui.model.steps import stretches
 
 
 class Fate(Enum):
@@ -47,8 +50,7 @@ _IMPOSSIBLE = 1 << 31
 _SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class JobFate:
+class JobFate(msgspec.Struct, frozen=True, gc=False):
     """One job with its fate and the reason, '' for history."""
 
     job: Job
@@ -72,7 +74,7 @@ class RestorePreview:
     """
 
     room: Room
-    jobs: tuple[JobFate, ...]
+    jobs: list[JobFate]
     queues: tuple[Queue, ...]
     size_needed: int
     warnings: tuple[str, ...] = ()
@@ -84,7 +86,9 @@ class RestorePreview:
     @property
     def counts(self) -> dict[Fate, int]:
         """How many jobs of each fate, in a fixed order, only those that occur."""
-        found = Counter(one.fate.value for one in self.jobs)  # an enum's own hash is slow
+        found: Counter[str] = Counter()
+        for some in stretches(self.jobs):
+            found.update(one.fate.value for one in some)  # an enum's own hash is slow
         return {fate: found[fate.value] for fate in Fate if found[fate.value]}
 
     def lines(self, started_again: Collection[str] = ()) -> tuple[str, ...]:
@@ -108,20 +112,25 @@ def preview(
     cores: int | None = None,
     uid: int | None = None,
     queues: Collection[str] | None = None,
+    go_on: Callable[[], None] = lambda: None,
 ) -> RestorePreview:
     """What a restore onto `size` nodes would do.
 
     `cores` per node are taken from the archive's own resources if not given. `uid` is the owner of
     the new instance (None = the same as before). `queues` are the named queues of its
-    configuration (None = those that the archive knows; empty = only the anonymous queue).
+    configuration (None = those that the archive knows; empty = only the anonymous queue). `go_on`
+    is called now and then and may raise, when nobody waits for it any more.
     """
     room = Room(size, cores if cores is not None else _cores(archive))
-    jobs = [one.job for one in archive.jobs]
-    coming = _queues(archive, jobs, queues)
-    judge = _Judge(room, uid, {queue.name: queue for queue in coming}, jobs)
-    fates = tuple(judge.fate(job) for job in jobs)
-    needed = [_nodes_needed(job, room.cores) for job in jobs if job.state.pending]
-    possible = max((nodes for nodes in needed if nodes != _IMPOSSIBLE), default=1)
+    coming = _queues(archive, queues)
+    judge = _Judge(room, uid, {queue.name: queue for queue in coming}, archive)
+    fates: list[JobFate] = []
+    possible = 1
+    for some in stretches(archive.jobs):
+        go_on()
+        fates += [judge.fate(one.job) for one in some]
+        needed = [_nodes_needed(one.job, room.cores) for one in some if one.job.state.pending]
+        possible = max([possible, *(nodes for nodes in needed if nodes != _IMPOSSIBLE)])
     warnings = tuple(dict.fromkeys(map(_warning, archive.findings)))
     return RestorePreview(room, fates, coming, possible, warnings)
 
@@ -130,12 +139,12 @@ class _Judge:
     """The rules, from the hardest to the mildest."""
 
     def __init__(
-        self, room: Room, uid: int | None, queues: dict[str, Queue], jobs: Iterable[Job]
+        self, room: Room, uid: int | None, queues: dict[str, Queue], archive: Archive
     ) -> None:
         self._room = room
         self._uid = uid
         self._queues = queues
-        self._jobs = {job.id: job for job in jobs}
+        self._archive = archive
 
     def fate(self, job: Job) -> JobFate:
         """One job's fate."""
@@ -189,11 +198,12 @@ class _Judge:
         if kind != "after-success":
             return None
         try:
-            other = self._jobs.get(parse_job_id(value))
+            found = self._archive.job(parse_job_id(value))
         except ValueError:
             return None
-        if other is None or other.state is JobState.INACTIVE:
+        if found is None or found.job.state is JobState.INACTIVE:
             return None
+        other = found.job
         return other if other.state.running or self._fits(other) is not None else None
 
     def _held(self, job: Job) -> JobFate | None:
@@ -232,15 +242,14 @@ def _cores(archive: Archive) -> int | None:
     return resources.ncores // resources.nnodes
 
 
-def _queues(
-    archive: Archive, jobs: Iterable[Job], configured: Collection[str] | None
-) -> tuple[Queue, ...]:
+def _queues(archive: Archive, configured: Collection[str] | None) -> tuple[Queue, ...]:
     """How each queue comes up: as the checkpoint says, else named ones stopped (since 0.47)."""
     saved = {queue.name: queue for queue in archive.queues or ()}
     if configured is not None:
         names = set(configured) or {""}
     else:
-        names = set(saved) | {job.queue for job in jobs if job.state.pending} or {""}
+        asked = {one.job.queue for one in archive.jobs if one.job.state.pending}
+        names = set(saved) | asked or {""}
     return tuple(
         saved.get(name, Queue(name, enabled=True, started=not name)) for name in sorted(names)
     )

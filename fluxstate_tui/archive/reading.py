@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 from fluxstate_tui.archive.cancelled import ReadingCancelledError
 
 T = TypeVar("T")
+
+_TURN_SECONDS = 0.001
 
 
 class Reading:
@@ -47,7 +50,12 @@ class Reading:
         return min(1.0, self.done / self.total) if self.total else 0.0
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Do `work` in a thread. A thread cannot be cancelled: it is asked to stop instead."""
+        """Do `work` in a thread. A thread cannot be cancelled: it is asked to stop instead.
+
+        Python's threads take turns every 5 ms. A screen that paints wants its turn several times
+        for one frame, so from now on it waits 1 ms for each.
+        """
+        sys.setswitchinterval(_TURN_SECONDS)
         try:
             return await asyncio.to_thread(work)
         except asyncio.CancelledError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from fluxstate_tui.model import hostlist
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.job import Job, JobState
@@ -25,8 +27,7 @@ class Phase:
         return max(0.0, (self.end if self.end is not None else now) - self.begin)
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(msgspec.Struct, frozen=True, gc=False):
     """One job on one node. `end` None = it ran when the archive was dumped."""
 
     job: Job
@@ -39,7 +40,7 @@ class NodeRow:
     """One node. Jobs that overlap in time (they shared its cores) are in different lanes."""
 
     host: str
-    lanes: tuple[tuple[Interval, ...], ...]
+    lanes: tuple[list[Interval], ...]
 
 
 def life(job_id: int, events: Iterable[Event]) -> tuple[Phase, ...]:
@@ -85,7 +86,7 @@ def gantt(jobs: Iterable[Job], hosts: str = "") -> tuple[NodeRow, ...]:
     return tuple(NodeRow(host, _lanes(intervals)) for host, intervals in rows.items())
 
 
-def _lanes(intervals: list[Interval]) -> tuple[tuple[Interval, ...], ...]:
+def _lanes(intervals: list[Interval]) -> tuple[list[Interval], ...]:
     """The fewest lanes without overlaps: each interval takes the first lane that is free."""
     lanes: list[list[Interval]] = []
     order = in_order((one.begin, one.job.id, at) for at, one in enumerate(intervals))
@@ -99,7 +100,7 @@ def _lanes(intervals: list[Interval]) -> tuple[tuple[Interval, ...], ...]:
         else:
             lanes.append([interval])
     let_go(order)
-    return tuple(tuple(lane) for lane in lanes)
+    return tuple(lanes)
 
 
 def _expand(text: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from fluxstate_tui.archive.collecting import without_collector
 from fluxstate_tui.model.steps import in_order, let_go, stretches
 from fluxstate_tui.store.ordered import Ordered
 from fluxstate_tui.store.selection import Selection
@@ -30,25 +31,30 @@ class StillSelection(Selection[K, R]):
         new: StillSelection[K, R] = StillSelection(
             {}, sort=self.sort, reverse=self.reverse, where=self.where
         )
-        where, sort = self.where, self.sort
-        keys: list[Any] = []
-        for some in stretches(rows.items()):
-            keys += [key for key, row in some if where is None or where(row)]
-            _go_on(wanted)
-        keys = in_order(keys)
-        if sort is None:
-            new._ordered = Ordered(([0] * len(some), some) for some in stretches(keys))
-        else:
-            pairs: list[Any] = []
-            for some in stretches(keys):
-                pairs += [(sort(rows[key]), key) for key in some]
-                _go_on(wanted)
-            pairs = in_order(pairs)
-            new._ordered = Ordered(_apart(pairs))
-            let_go(pairs)
+        with without_collector():
+            new._ordered = self._put_in_order(rows, wanted)
         new.rows = rows
         _go_on(wanted)
         return new
+
+    def _put_in_order(self, rows: Mapping[K, R], wanted: Callable[[], bool]) -> Ordered[K]:
+        where, sort = self.where, self.sort
+        entries: list[Any] = []
+        for some in stretches(rows.items()):
+            if where is not None:
+                some = [(key, row) for key, row in some if where(row)]
+            if sort is None:
+                entries += [key for key, _ in some]
+            else:
+                entries += [(sort(row), key) for key, row in some]
+            _go_on(wanted)
+        ordered = in_order(entries)
+        if sort is None:
+            return Ordered(([0] * len(some), some) for some in stretches(ordered))
+        let_go(entries)
+        found: Ordered[K] = Ordered(_apart(ordered))
+        let_go(ordered)
+        return found
 
     def _row(self, key: K) -> R | None:
         return self.rows.get(key)  # a million of them are not copied

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from fluxstate_tui.archive.account import account
+from fluxstate_tui.archive.by_id import ById
 from fluxstate_tui.archive.collecting import without_collector
 from fluxstate_tui.archive.diff import diff
 from fluxstate_tui.archive.reading import Reading
@@ -177,9 +178,10 @@ class DiffScreen(LiveScreen):
         other = await self.other.load(reading)
         mine = self.opened.jobs
 
-        def compare() -> tuple[dict[int, Compared], dict[What, int], str]:
+        def compare() -> tuple[ById[Compared], dict[What, int], str]:
             with without_collector():
-                rows, counts = compared(diff(mine.values(), other.by_id.values()))
+                found = diff(mine.values(), other.by_id.values(), reading.go_on)
+                rows, counts = compared(found)
                 if not self.other.live:
                     return rows, counts, ""
                 return rows, counts, account(mine.values(), other.by_id.values()).explain()

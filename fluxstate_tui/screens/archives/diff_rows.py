@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from typing import Any
 
+import msgspec
+
+from fluxstate_tui.archive.by_id import ById, sorted_by_id
 from fluxstate_tui.archive.diff import Diff, FieldChange
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58
@@ -28,8 +31,7 @@ class What(Enum):
 _ORDER = {what: number for number, what in enumerate(What)}
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(msgspec.Struct, frozen=True, gc=False):
     """One job of both sides. `job` is the later one where it is in both."""
 
     job: Job
@@ -37,14 +39,22 @@ class Compared:
     changes: tuple[FieldChange, ...] = ()
 
 
-def compared(found: Diff) -> tuple[dict[int, Compared], dict[What, int]]:
+def compared(found: Diff) -> tuple[ById[Compared], dict[What, int]]:
     """Rows by job id, and how many of each kind that occurs."""
-    rows = {job.id: Compared(job, What.ONLY_A) for job in found.only_a}
-    rows |= {job.id: Compared(job, What.ONLY_B) for job in found.only_b}
-    rows |= {one.after.id: Compared(one.after, What.CHANGED, one.fields) for one in found.changed}
-    rows |= {job.id: Compared(job, What.SAME) for job in found.unchanged}
-    numbers = (found.only_a, found.only_b, found.changed, found.unchanged)
-    return rows, {what: len(some) for what, some in zip(What, numbers, strict=True) if some}
+    kinds = (
+        ((job.id, Compared(job, What.ONLY_A)) for job in found.only_a),
+        ((job.id, Compared(job, What.ONLY_B)) for job in found.only_b),
+        ((x.after.id, Compared(x.after, What.CHANGED, x.fields)) for x in found.changed),
+        ((job.id, Compared(job, What.SAME)) for job in found.unchanged),
+    )
+    rows = sorted_by_id(chain(*kinds))
+    numbers = {
+        What.ONLY_A: len(found.only_a),
+        What.ONLY_B: len(found.only_b),
+        What.CHANGED: len(found.changed),
+        What.SAME: len(found.unchanged),
+    }
+    return rows, {what: number for what, number in numbers.items() if number}
 
 
 def order(row: Compared) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +12,7 @@ from textual.widget import Widget
 
 from fluxstate_tui.archive import timeline
 from fluxstate_tui.archive.collecting import without_collector
-from fluxstate_tui.archive.occupancy import Node, occupancy
+from fluxstate_tui.archive.occupancy import Node, let_go, occupancy
 from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.archive.timeline import Interval
 from fluxstate_tui.model.jobid import f58
@@ -59,6 +60,7 @@ class GanttScreen(LiveScreen):
         self.opened = opened
         self.chart = GanttChart()
         self._drawn: _Chart | None = None
+        self._reading = Reading()
 
     def body(self) -> Iterable[Widget]:
         """What is shown, the chart, and the jobs under the cursor."""
@@ -101,8 +103,16 @@ class GanttScreen(LiveScreen):
         if found:
             push_job(self, self.services, self.opened, found[0].job.id)
 
+    def on_unmount(self) -> None:
+        """Let a million bars go without a halt."""
+        super().on_unmount()
+        self._reading.stop()
+        drawn, self._drawn = self._drawn, None
+        if drawn is not None:
+            asyncio.get_running_loop().run_in_executor(None, let_go, drawn.nodes)
+
     async def _lay_out(self) -> None:
-        drawn = await Reading().in_thread(lambda: _lay_out(self.opened))
+        drawn = await self._reading.in_thread(lambda: _lay_out(self.opened))
         self._drawn = drawn
         self.chart.show(drawn.nodes, drawn.whole)
         self._show_where(drawn)

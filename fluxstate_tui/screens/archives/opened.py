@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fluxstate_tui.archive.by_id import ById
 from fluxstate_tui.archive.findings import Finding, Kind
 from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.model.job import Job
@@ -28,7 +29,7 @@ class Opened:
 
     name: str
     verdict: Verdict
-    jobs: dict[int, Job]
+    jobs: ById[Job]
     counts: JobCounts
     ref: ClusterRef | None = None
     path: Path | None = None
@@ -49,7 +50,8 @@ def prepare(
     name: str, verdict: Verdict, ref: ClusterRef | None = None, path: Path | None = None
 ) -> Opened:
     """Index and count the jobs."""
-    jobs = {one.job.id: one.job for one in verdict.archive.jobs}
+    listed = [one.job for one in verdict.archive.jobs]
+    jobs = ById([job.id for job in listed], listed)
     return Opened(name, verdict, jobs, count(jobs.values()), ref, path)
 
 

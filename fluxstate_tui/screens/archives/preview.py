@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from fluxstate_tui.archive.by_id import ById
 from fluxstate_tui.archive.collecting import without_collector
 from fluxstate_tui.archive.preview import Fate, JobFate, RestorePreview, preview
 from fluxstate_tui.archive.reading import Reading
-from fluxstate_tui.model.steps import let_go_of_values
+from fluxstate_tui.model.steps import let_go
 from fluxstate_tui.screens.archives.archived_job import push_job
 from fluxstate_tui.screens.archives.opened import Opened
 from fluxstate_tui.screens.archives.preview_rows import (
@@ -62,7 +63,7 @@ class PreviewScreen(LiveScreen):
         self.room = Room(size or (resources.nnodes if resources is not None else 1))
         self.found: RestorePreview | None = None
         self.counts: dict[Fate, int] = {}
-        self._rows: dict[int, JobFate] = {}
+        self._fates: list[JobFate] = []
         self._only: Fate | None = None
         self.table: Table[int, JobFate] = Table(
             FATE_COLUMNS,
@@ -95,6 +96,12 @@ class PreviewScreen(LiveScreen):
         super().on_mount()
         self.table.grid.focus()
         self._compute()
+
+    def on_unmount(self) -> None:
+        """Let a million fates go without a halt."""
+        super().on_unmount()
+        if self._fates:
+            asyncio.get_running_loop().run_in_executor(None, let_go, self._fates)
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Show that job."""
@@ -133,14 +140,9 @@ class PreviewScreen(LiveScreen):
         in_background(self, self._think)
 
     async def _think(self) -> None:
-        archive, room = self.opened.verdict.archive, self.room
-
-        def think() -> tuple[RestorePreview, dict[Fate, int], dict[int, JobFate]]:
-            with without_collector():
-                found = preview(archive, size=room.size, cores=room.cores, uid=room.uid)
-                return found, found.counts, {one.job.id: one for one in found.jobs}
-
-        found, self.counts, rows = await Reading().in_thread(think)
+        room, reading = self.room, Reading()
+        thought = await reading.in_thread(lambda: think(self.opened, room, reading.go_on))
+        found, self.counts, rows = thought
         self.found = found
         self.table.say_when_empty("The archive holds no job: the queue comes up empty.")
         await self.table.show_in_thread(rows)
@@ -149,11 +151,22 @@ class PreviewScreen(LiveScreen):
         warnings.say([[(f"▲ {text}", "$state-bad")] for text in found.warnings[:4]])
         warnings.display = bool(found.warnings)
         self._show_counts()
-        old, self._rows = self._rows, rows
+        old, self._fates = self._fates, found.jobs
         if self.table.grid.selection.rows is rows:  # else the old ones are still shown
-            await asyncio.to_thread(let_go_of_values, old)
+            await asyncio.to_thread(let_go, old)
 
     def _show_counts(self) -> None:
         if self.found is not None:
             rows = [*count_rows(self.counts, self._only), *queue_rows(self.found)]
             self.query_one("#preview-counts", Panel).say(rows)
+
+
+def think(
+    opened: Opened, room: Room, go_on: Callable[[], None]
+) -> tuple[RestorePreview, dict[Fate, int], ById[JobFate]]:
+    """The fate of every job, how many have each, and the fates by job. May run in a thread."""
+    with without_collector():
+        found = preview(
+            opened.verdict.archive, size=room.size, cores=room.cores, uid=room.uid, go_on=go_on
+        )
+        return found, found.counts, ById(opened.jobs.ids, found.jobs)

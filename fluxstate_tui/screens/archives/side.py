@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Jobs:
     """Jobs by id. `doubt` says why there may be more than these, '' if these are all."""
 
-    by_id: dict[int, Job]
+    by_id: Mapping[int, Job]
     doubt: str = ""
 
 

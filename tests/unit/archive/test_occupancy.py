@@ -78,7 +78,7 @@ def test_a_job_of_no_length_is_in_the_cell_where_it_was() -> None:
 
 
 def test_a_clock_that_went_back_gives_no_job_of_negative_length() -> None:
-    row = NodeRow("n0", ((Interval(job(2, 9.0, 5.0), 9.0, 5.0),),))
+    row = NodeRow("n0", ([Interval(job(2, 9.0, 5.0), 9.0, 5.0)],))
     (node,) = occupancy([row], 0.0, 20.0)
     assert node.lanes[0].ends[0] == 9.0
 
