@@ -6,6 +6,7 @@ import argparse
 import fcntl
 import json
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -29,6 +30,7 @@ from fluxstate_tui.operations.catalogue_access import volume_files
 from fluxstate_tui.operations.context import OperationContext, default_state_dir, default_who
 from fluxstate_tui.operations.folder_files import FolderFiles, LocalFolder
 from fluxstate_tui.operations.lease import ClusterLease, LockedError
+from fluxstate_tui.operations.refusals import REFUSED
 from fluxstate_tui.operations.script import RefusedError
 
 Alone = Callable[[], Awaitable[None]]
@@ -70,6 +72,16 @@ class Place:
 
         What it gives has to be awaited before each change: it raises when the Lease was lost.
         """
+        try:
+            async with self._locked(what) as alone:
+                yield alone
+        except FluxstateError as error:
+            if error.exit_code in (ExitCode.REFUSED, ExitCode.LOCKED):
+                self.log(what, REFUSED, error.message, ())
+            raise
+
+    @asynccontextmanager
+    async def _locked(self, what: str) -> AsyncIterator[Alone]:
         if self.context is None:
             with _alone_in(self.folder):
                 yield _always
@@ -81,6 +93,15 @@ class Place:
             yield lease.require
         finally:
             await lease.release()
+
+    def line(self, *words: str) -> str:
+        """The line for a shell that runs an `archives` command here again."""
+        where = ["--folder", self.folder]
+        if self.context is not None:
+            cluster, ref = self.context.cluster, self.ref
+            where = [ref.name, "-n", ref.namespace]
+            where += ["--context", cluster.context] if cluster.context else []
+        return shlex.join(["fluxstate-tui", "archives", words[0], *where, *words[1:]])
 
     def log(self, what: str, outcome: str, reason: str, commands: tuple[str, ...]) -> None:
         """A line of the audit log. What was done is done: trouble with it is only told."""

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from fluxstate_tui.archive.catalogue import Retention, is_verified, manifest_name, removable
+from fluxstate_tui.archive.catalogue import Retention, is_verified, removable
 from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.archive.verify import Verdict
 from fluxstate_tui.cli.catalogue_place import Alone, Place, open_place
@@ -166,7 +166,9 @@ async def adopt(args: argparse.Namespace) -> int:
             entry = await adopt_archive(
                 place.files, place.folder, source, adoption, place.state_dir, lambda done: None
             )
-            place.log("adopt", "Completed", f"{source} is {entry.id}", ())
+            named = ["--minicluster", owner] if args.folder is not None else []
+            again = place.line("adopt", source, *named)
+            place.log("adopt", "Completed", f"{source} is {entry.id}", (again,))
             adopted.append(entry)
             if not args.json:
                 print(f"{source} is in the catalogue as {entry.id}")
@@ -216,9 +218,7 @@ async def _remove_each(
         reason = f"; {error.message}"
         raise
     finally:
-        commands = tuple(
-            f"rm {posixpath.join(place.folder, manifest_name(one.id))} {one.path}" for one in gone
-        )
+        commands = (place.line("remove", *(one.id for one in gone), "--yes"),) if gone else ()
         place.log(what, outcome, f"removed {names(one.id for one in gone)}{reason}", commands)
 
 

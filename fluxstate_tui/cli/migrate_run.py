@@ -13,6 +13,7 @@ from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_ref, open_context
 from fluxstate_tui.kube.options import KubeOptions
 from fluxstate_tui.operations import migrate as migration
+from fluxstate_tui.operations import refusals
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.script import RefusedError
@@ -35,7 +36,8 @@ async def migrate(args: argparse.Namespace, choices: Choices) -> int:
         if args.to_context and args.to_context != context.cluster.context:
             there = open_context(_there(args))
             destination = await stack.enter_async_context(there)
-        operation = await migration.prepare(context, ref, choices, destination)
+        with refusals.logged(context, "migrate", ref):
+            operation = await migration.prepare(context, ref, choices, destination)
         try:
             return await with_consent(args, operation, out)
         finally:

@@ -16,7 +16,7 @@ from fluxstate_tui.cli.target import find_ref, open_context
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.model.text import plain
-from fluxstate_tui.operations import journal, recover
+from fluxstate_tui.operations import journal, recover, refusals
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.plan import (
@@ -81,6 +81,7 @@ async def with_consent(args: argparse.Namespace, operation: Operation, out: Text
         return ExitCode.OK
     typed = _consent(args, plan)
     if typed is None:
+        refusals.log(operation.context, plan.operation, plan.target, "consent was not given")
         print("refused: consent is needed (nothing was done)", file=sys.stderr)
         if plan.consent.kind is ConsentKind.TYPE_NAME:
             first = "--save, or " if vars(args).get("save") is False else ""

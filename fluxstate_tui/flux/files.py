@@ -78,6 +78,11 @@ class RemoteFiles:
         self._executor = executor
         self._place = (namespace, pod, container)
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Namespace, pod, container."""
+        return self._place
+
     async def list(self, folder: str) -> list[RemoteEntry]:
         """Its regular files, hidden ones too, by name. Raises RemoteFileMissing."""
         output = await self._run("list", scripts.LIST, folder, only_reads=True)

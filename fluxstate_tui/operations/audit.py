@@ -28,7 +28,7 @@ _ENDING = 1 << 16
 class Entry:
     """One thing that was done. `at` is when it ended, in seconds since the epoch.
 
-    `outcome` is a word of plan.OutcomeKind; `commands` are lines for a shell.
+    `outcome` is a word of plan.OutcomeKind, or Refused; `commands` are lines for a shell.
     """
 
     at: float

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-import posixpath
-import re
 from dataclasses import replace
 from pathlib import Path
 
-from fluxstate_tui.archive.catalogue import id_of
 from fluxstate_tui.operations import audit, journal
 from fluxstate_tui.operations.journal import Record
-from fluxstate_tui.operations.plan import Outcome, StepState
+from fluxstate_tui.operations.plan import Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -48,31 +45,15 @@ def entry_of(record: Record, outcome: Outcome, now: float) -> audit.Entry:
 
 
 def by_hand(record: Record) -> tuple[str, ...]:
-    """The commands of the steps that were begun, with the real names where they are known.
+    """The lines that do it again, step by step; what a step read back follows as a comment.
 
-    What is still written in capitals has to be filled in. What a step read back follows as a
-    comment: it may say that there was nothing to do.
+    Steps that changed and asked nothing have none.
     """
-    known = {"NAME": f"{record.target.name} -n {record.target.namespace}"}
-    archive = record.facts.get("archive")
-    if isinstance(archive, str):
-        known |= {"FOLDER": posixpath.dirname(archive), "ID": id_of(posixpath.basename(archive))}
-    steps = [
-        step
-        for step, state in record.steps.items()
-        if state not in (StepState.PENDING.value, StepState.SKIPPED.value)
-    ]
     return tuple(
-        _filled(record.commands[step], known) + _comment(record.read_backs.get(step, ""))
-        for step in steps
-        if record.commands.get(step)
+        line + (_comment(record.read_backs.get(step, "")) if line is lines[-1] else "")
+        for step, lines in record.commands.items()
+        for line in lines
     )
-
-
-def _filled(command: str, known: dict[str, str]) -> str:
-    # NAME... stands for names of queues.
-    pattern = rf"\b({'|'.join(known)})\b(?!\.\.\.)"
-    return re.sub(pattern, lambda found: known[found[1]], command)
 
 
 def _comment(text: str) -> str:

@@ -8,13 +8,19 @@ from fluxstate_tui.kube.errors import Conflict, NotFound, OutcomeUnknown
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import delete_plan as steps
+from fluxstate_tui.operations.by_hand import ByHand
 from fluxstate_tui.operations.catalogue_access import view_catalogue
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete_plan import Cover
 from fluxstate_tui.operations.fetch import fetch
 from fluxstate_tui.operations.loss import Loss, loss
-from fluxstate_tui.operations.observation import PAUSED_BY_US, Observation, describe
+from fluxstate_tui.operations.observation import (
+    PAUSED_BY_US,
+    Observation,
+    describe,
+    queue_args,
+)
 from fluxstate_tui.operations.observe import observe, unreachable
 from fluxstate_tui.operations.owned import Owned
 from fluxstate_tui.operations.patience import patiently
@@ -183,8 +189,11 @@ class Deleting:
 
         run.undo("the queue is started and accepts jobs again", put_back, by_hand)
         if started:
+            run.by_hand(world.flux_line("queue", "stop", "-m", self._why, *queue_args(started)))
             await world.stop_queues(started, self._why)
         if enabled:
+            line = world.flux_line("queue", "disable", "-m", self._why, *queue_args(enabled))
+            run.by_hand(line)
             await world.disable_queues(enabled, self._why)
         open_queues = [queue.name for queue in await world.queues() if queue.enabled]
         if open_queues:
@@ -195,6 +204,7 @@ class Deleting:
         """Refuse when more would be lost now than what was agreed to."""
         assert self._world is not None
         saved = self._saving.saved.jobs if self._saving is not None else self._saved
+        run.by_hand(self._world.flux_line("jobs", "-a", "-A", "-c0", "--json"))
         live = await self._world.jobs()
         now = loss(live, saved)
         more = now.ids - self._agreed
@@ -211,6 +221,8 @@ class Deleting:
         """Delete exactly this object (uid and resourceVersion), in the background."""
         cluster, ref = self._context.cluster, self._ref
         resource = await cluster.minicluster_resource()
+        hand = ByHand.of(self._context)
+        run.by_hand(hand.delete("minicluster", ref.namespace, ref.name))
         await self._owned.left()  # remember the Jobs while they can be found
         for attempt in range(DELETE_TRIES):
             try:
@@ -236,7 +248,9 @@ class Deleting:
 
     async def gone(self, run: Run) -> str:
         """Until nothing that it owned is left (its pods stay about 32 s)."""
-        clock = self._context.clock
+        clock, ref = self._context.clock, self._ref
+        look = ("get", "pods,jobs", "-n", ref.namespace, "-l", f"job-name={ref.name}")
+        run.by_hand(ByHand.of(self._context).kubectl(*look))
         begin = clock.now()
         while True:
             left = await patiently(clock, self._owned.left)

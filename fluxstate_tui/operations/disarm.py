@@ -11,6 +11,7 @@ from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.observation import Observation
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.queue_checkpoint import SYNC_KEY
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.script import RefusedError, Run, Script, Task
 from fluxstate_tui.operations.world import World
@@ -57,10 +58,14 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
             for part in entry.manifest.parts
         }
         if found.sha256 in known:
+            run.by_hand(world.file_line("rm", path))
             return f"the catalogue has it; {await disarm(world.files, path, found.sha256)}"
-        return f"kept as {await adopt(world.files, path, ref.name)}"
+        kept = await adopt(world.files, path, ref.name)
+        run.by_hand(world.file_line("mv", path, kept))
+        return f"kept as {kept}"
 
     async def checkpoint(run: Run) -> str:
+        run.by_hand(world.flux_line("kvs", "put", "--sync", f"{SYNC_KEY}=1"))
         return f"root {(await world.kvs_sync())[:20]}"
 
     script = Script(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import posixpath
 import secrets
+import shlex
 from dataclasses import dataclass
 
 from fluxstate_tui.archive.catalogue import archive_name, folder_of, manifest_name, new_id
@@ -26,6 +27,7 @@ from fluxstate_tui.operations.observation import Observation, counts, describe
 from fluxstate_tui.operations.patience import BROKEN
 from fluxstate_tui.operations.queue_checkpoint import (
     CHECKPOINT_KEY,
+    SYNC_KEY,
     comes_up_stopped,
     paused_checkpoint,
 )
@@ -106,11 +108,16 @@ class Saver:
                 self._remove_checkpoint,
                 f"Run in the pod: flux kvs unlink {CHECKPOINT_KEY}",
             )
-            await world.kvs_put(CHECKPOINT_KEY, paused_checkpoint(seen, self._closed))
+            checkpoint = paused_checkpoint(seen, self._closed)
+            value = f"{CHECKPOINT_KEY}={json.dumps(checkpoint)}"
+            run.by_hand(world.flux_line("kvs", "put", value))
+            await world.kvs_put(CHECKPOINT_KEY, checkpoint)
             text = "checkpoint: a restore comes up paused"
         elif comes_up_stopped(current):
+            run.by_hand(world.flux_line("kvs", "unlink", CHECKPOINT_KEY))
             await world.kvs_unlink(CHECKPOINT_KEY)
             text = "an old checkpoint that says stopped was removed"
+        run.by_hand(world.flux_line("kvs", "put", "--sync", f"{SYNC_KEY}=1"))
         await world.kvs_sync()
         wanted = await world.kvs_get(CHECKPOINT_KEY)
         if comes_up_stopped(wanted) is not self._restore_paused:
@@ -120,6 +127,7 @@ class Saver:
     async def dump(self, run: Run, *, idle: bool) -> str:
         """`flux dump` to a temporary name beside the archives; returns its size."""
         self._idle = idle
+        run.by_hand(self._world.file_line("mkdir", "-p", self._folder))
         await self._world.files.mkdir(self._folder)
         await self._tidy()
         error: FluxstateError | None = None
@@ -157,6 +165,7 @@ class Saver:
         )
         self._temporary = temporary
         self._before = await self._world.jobs()
+        run.by_hand(self._world.flux_line("dump", "-q", temporary))
         await self._world.dump(temporary)
         stat = await files.stat(temporary)
         if stat.size == 0:
@@ -171,6 +180,7 @@ class Saver:
             state_dir = self._context.state_dir
             async with fetch(self._world.files, self._temporary, state_dir, run.tell) as archive:
                 self._archive = archive
+            run.by_hand(self._world.file_line("sha256sum", self._temporary))
             problem = self._difference(archive)
             if not problem:
                 return (
@@ -217,6 +227,10 @@ class Saver:
             except FileExistsError:
                 taken |= {archive_name(identity), manifest_name(identity)}
         run.remember("archive", path)
+        run.by_hand(
+            self._world.file_line("ln", self._temporary, path),
+            self._world.file_line("rm", self._temporary),
+        )
         stat = await files.stat(path)
         if (stat.size, stat.sha256) != (archive.size, archive.sha256):
             raise NotVerifiedError(f"{path} reads back with another checksum")
@@ -234,6 +248,8 @@ class Saver:
         manifest = self._manifest(saved, started)
         path = posixpath.join(self._folder, manifest_name(saved.id))
         await world.files.write_new(path, to_bytes(manifest))
+        place = ("-n", world.ref.namespace, saved.path)
+        run.by_hand(shlex.join(["fluxstate-tui", "archives", "adopt", world.ref.name, *place]))
         entries = await read_catalogue(world.files, self._folder)
         mine = next((entry for entry in entries if entry.id == saved.id), None)
         if mine is None or mine.problem or mine.manifest != manifest:
@@ -242,6 +258,7 @@ class Saver:
                 f"the catalogue does not read back: {problem or 'another manifest'}"
             )
         if self._restore_paused:
+            run.by_hand(world.flux_line("kvs", "unlink", CHECKPOINT_KEY))
             # Otherwise a restart of this container would come up paused as well.
             await self._remove_checkpoint()
             for undo in list(run.undos):

@@ -14,6 +14,7 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.errors import Conflict, NotFound
 from fluxstate_tui.kube.resources import PODS
 from fluxstate_tui.operations.archive_place import archive_volume, container_of
+from fluxstate_tui.operations.by_hand import ByHand
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.patience import patiently
 from fluxstate_tui.operations.patient_files import PatientFiles
@@ -31,6 +32,7 @@ class HelperPod:
         self._namespace = namespace
         self._uid = uid
         self.name = name
+        self.body: dict[str, Any] = {}
         self.files = PatientFiles(context.cluster, context.clock, namespace, name, _CONTAINER)
 
     @classmethod
@@ -40,12 +42,23 @@ class HelperPod:
         body = pod_for(manifest, secrets.token_hex(3))
         created = await _create(context, namespace, body)
         helper = cls(context, namespace, created["metadata"]["name"], created["metadata"]["uid"])
+        helper.body = body
         try:
             await helper._wait()
         except BaseException:
             await helper.remove()
             raise
         return helper
+
+    def lines(self) -> tuple[str, str]:
+        """The lines for a shell that make it and wait until it runs."""
+        hand = ByHand.of(self._context)
+        place = ("-n", self._namespace, f"pod/{self.name}")
+        return hand.create(self.body), hand.kubectl("wait", "--for=condition=Ready", *place)
+
+    def line(self, *argv: str) -> str:
+        """The line for a shell that works on its files."""
+        return ByHand.of(self._context).inside(self.files.place, *argv)
 
     async def remove(self) -> None:
         """Delete it at once. A pod that is gone already is fine."""

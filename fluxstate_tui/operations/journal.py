@@ -25,9 +25,10 @@ from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent
 class Record:
     """What one journal file says. `outcome` is None while it is unfinished.
 
-    `steps` maps a step to its last state, `commands` to its line for a shell, `read_backs` to what
-    it read back last; `facts` are what was remembered for an undo; `undone` are the undo actions
-    that were carried out, `left` those that failed; `torn` says that the last line was cut.
+    `steps` maps a step to its last state, `commands` to the lines for a shell that do the same,
+    `read_backs` to what it read back last; `facts` are what was remembered for an undo; `undone`
+    are the undo actions that were carried out, `left` those that failed; `torn` says that the last
+    line was cut.
     """
 
     path: Path
@@ -42,7 +43,7 @@ class Record:
     left: tuple[str, ...] = ()
     outcome: dict[str, Any] | None = None
     torn: bool = False
-    commands: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, tuple[str, ...]] = field(default_factory=dict)
     read_backs: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -90,6 +91,10 @@ class Journal:
         self._write(
             "step", step=event.step, state=event.state.value, at=event.at, text=event.read_back
         )
+
+    def by_hand(self, step: str, line: str) -> None:
+        """Write the line for a shell that does what this step does now."""
+        self._write("by-hand", step=step, line=line)
 
     def remember(self, key: str, value: Any) -> None:
         """Keep a fact that is needed to finish or to undo (JSON data)."""
@@ -165,6 +170,7 @@ def _fold(path: Path, entries: list[dict[str, Any]], torn: bool) -> Record:
     intent = entries[0]
     steps: dict[str, str] = {}
     read_backs: dict[str, str] = {}
+    commands: dict[str, tuple[str, ...]] = {}
     facts: dict[str, Any] = {}
     undone: list[str] = []
     left: list[str] = []
@@ -174,6 +180,8 @@ def _fold(path: Path, entries: list[dict[str, Any]], torn: bool) -> Record:
         if kind == "step":
             steps[entry["step"]] = entry["state"]
             read_backs[entry["step"]] = entry["text"]
+        elif kind == "by-hand":
+            commands[entry["step"]] = (*commands.get(entry["step"], ()), entry["line"])
         elif kind == "fact":
             facts[entry["key"]] = entry["value"]
         elif kind == "undo":
@@ -195,7 +203,7 @@ def _fold(path: Path, entries: list[dict[str, Any]], torn: bool) -> Record:
         left=tuple(left),
         outcome=outcome,
         torn=torn,
-        commands={step: command for step, _title, command in intent["steps"]},
+        commands=commands,
         read_backs=read_backs,
     )
 

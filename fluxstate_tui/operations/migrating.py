@@ -32,8 +32,14 @@ from fluxstate_tui.operations.moved_queue import (
     keep_what_is_new,
     open_queues,
 )
-from fluxstate_tui.operations.observation import PAUSED_BY_US, Observation, queue_words
+from fluxstate_tui.operations.observation import (
+    PAUSED_BY_US,
+    Observation,
+    queue_args,
+    queue_words,
+)
 from fluxstate_tui.operations.plan import Plan
+from fluxstate_tui.operations.queue_checkpoint import CHECKPOINT_KEY, SYNC_KEY
 from fluxstate_tui.operations.remove_target import is_alive, remove_target
 from fluxstate_tui.operations.restore_plan import Source, require_sound
 from fluxstate_tui.operations.restoring import Restoring
@@ -274,6 +280,13 @@ class Migrating:
         missing = set(self._saving.started) - {queue.name for queue in await world.queues()}
         if missing:
             raise FluxstateError(f"it has no {queue_words(sorted(missing))}")
+        if self._run is not None:
+            self._run.by_hand(
+                world.flux_line("queue", "enable", "--all"),
+                world.flux_line("kvs", "unlink", "-f", CHECKPOINT_KEY),
+                world.flux_line("queue", "start", *queue_args(self._saving.started)),
+                world.flux_line("kvs", "put", "--sync", f"{SYNC_KEY}=1"),
+            )
         return await open_queues(world, self._saving.started)
 
     async def _take_back(self) -> str:

@@ -9,6 +9,7 @@ from fluxstate_tui.operations.observation import (
     PAUSED_BY_US,
     Observation,
     describe,
+    queue_args,
     queue_words,
 )
 from fluxstate_tui.operations.observe import observe
@@ -68,5 +69,7 @@ async def stop_queues(run: Run, world: World, who: str) -> str:
     run.remember("started", started)
     if not started:
         return "was stopped already"
-    await world.stop_queues(started, f"{PAUSED_BY_US} paused by {who}")
+    reason = f"{PAUSED_BY_US} paused by {who}"
+    run.by_hand(world.flux_line("queue", "stop", "-m", reason, *queue_args(started)))
+    await world.stop_queues(started, reason)
     return await world.read_back_queues(started, started_now=False)

@@ -6,7 +6,16 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.read_only import TO_ALLOW
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations import delete, disarm, migrate, pause, restore, resume, save
+from fluxstate_tui.operations import (
+    delete,
+    disarm,
+    migrate,
+    pause,
+    refusals,
+    restore,
+    resume,
+    save,
+)
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.runner import Operation
@@ -31,12 +40,13 @@ async def prepare(
 
     Raises RefusedError under --read-only, FluxstateError with the reason when it cannot be done.
     """
-    if context.cluster.read_only:
-        raise RefusedError(
-            f"'{kind}' would change the cluster, and this is --read-only",
-            safe="Nothing was sent to the cluster.",
-            advice=TO_ALLOW,
-        )
     if kind not in _PREPARE:
         raise FluxstateError(f"there is no operation {kind!r}", exit_code=ExitCode.USAGE)
-    return await _PREPARE[kind](context, ref, choices or Choices())
+    with refusals.logged(context, kind, ref):
+        if context.cluster.read_only:
+            raise RefusedError(
+                f"'{kind}' would change the cluster, and this is --read-only",
+                safe="Nothing was sent to the cluster.",
+                advice=TO_ALLOW,
+            )
+        return await _PREPARE[kind](context, ref, choices or Choices())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.operations.world import World
 
 CHECKPOINT_KEY = "checkpoint.job-manager"
+SYNC_KEY = "fluxstate.checkpoint"  # any commit with --sync makes a KVS checkpoint
 
 # A resume finds its queues by this reason. Restored by flux-core since 0.46 (its queue.c; tried on
 # 0.88 with the anonymous and with named queues, together with a disable_reason).

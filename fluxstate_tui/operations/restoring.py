@@ -14,11 +14,14 @@ from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import restore_plan as steps
 from fluxstate_tui.operations.arming import Version, arm, disarm, keep_copy
 from fluxstate_tui.operations.bring_up import bring_up
+from fluxstate_tui.operations.by_hand import ByHand
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.dropped_fields import dropped
 from fluxstate_tui.operations.helper_pod import HelperPod
+from fluxstate_tui.operations.observation import queue_args
 from fluxstate_tui.operations.patience import patiently
 from fluxstate_tui.operations.plan import Plan
+from fluxstate_tui.operations.queue_checkpoint import SYNC_KEY
 from fluxstate_tui.operations.read_cluster import left_of_name, read_by_name
 from fluxstate_tui.operations.restore_plan import Source
 from fluxstate_tui.operations.roll_back import roll_back
@@ -101,6 +104,7 @@ class Restoring:
         """Server-side dry run, and nothing of an older MiniCluster of that name is left."""
         cluster = self._context.cluster
         resource = await cluster.minicluster_resource()
+        run.by_hand(ByHand.of(self._context).create(self._manifest, dry_run=True))
         stored = await patiently(
             self._context.clock,
             lambda: cluster.create(resource, self._manifest, self._ref.namespace, dry_run=True),
@@ -129,6 +133,11 @@ class Restoring:
     async def arm(self, run: Run) -> str:
         """Copy the archive to `archive.path` and verify it there."""
         assert self._helper is not None
+        run.by_hand(
+            *self._helper.lines(),
+            self._helper.line("cp", self._source.entry.path, self._archive_path),
+            self._helper.line("sha256sum", self._archive_path),
+        )
         files, entry, archive = self._helper.files, self._source.entry, self._source.archive
         version = Version(entry.path, archive.size, archive.sha256)
         run.remember("archive", entry.path)
@@ -144,9 +153,12 @@ class Restoring:
     async def create(self, run: Run) -> str:
         """Create it; the helper pod goes first, as some volumes mount only once."""
         cluster, helper = self._context.cluster, self._helper
+        hand = ByHand.of(self._context)
         if helper is not None:
             self._helper = None
             await helper.remove()
+            run.by_hand(hand.delete("pod", self._ref.namespace, helper.name))
+        run.by_hand(hand.create(self._manifest))
         resource = await cluster.minicluster_resource()
         try:
             created = await cluster.create(resource, self._manifest, self._ref.namespace)
@@ -169,6 +181,7 @@ class Restoring:
     async def start(self, run: Run) -> str:
         """Until the broker runs; why not, while it does not."""
         self._world = await bring_up(self._context, self._ref, self._start_timeout, run.tell)
+        run.by_hand(self._world.flux_line("uptime"))
         return f"broker state {self._world.broker_state}, flux-core {self._world.core_version}"
 
     async def account(self, run: Run) -> str:
@@ -177,6 +190,7 @@ class Restoring:
         The list fills from the journal after the start, so a short one is asked for again.
         """
         assert self._world is not None
+        run.by_hand(self._world.flux_line("jobs", "-a", "-A", "-c0", "--json"))
         clock = self._context.clock
         there, since = -1, clock.now()
         while True:
@@ -207,6 +221,7 @@ class Restoring:
         """Remove the armed copy, so that a restarted container keeps its own state."""
         assert self._world is not None
         sha256 = self._source.archive.sha256
+        run.by_hand(self._world.file_line("rm", self._archive_path))
         text = await disarm(self._world.files, self._archive_path, sha256)
         if self._disarm is not None:
             run.settled(self._disarm)
@@ -215,6 +230,7 @@ class Restoring:
     async def checkpoint(self, run: Run) -> str:
         """Without one a killed container falls back to the restore and runs jobs twice."""
         assert self._world is not None
+        run.by_hand(self._world.flux_line("kvs", "put", "--sync", f"{SYNC_KEY}=1"))
         root = await self._world.kvs_sync()
         self._refused(run)
         return f"root {root[:20]}"
@@ -229,6 +245,7 @@ class Restoring:
             run.problem(f"these queues are not in the new configuration: {', '.join(gone)}")
         if not names:
             return "no queue to start"
+        run.by_hand(self._world.flux_line("queue", "start", *queue_args(names)))
         await self._world.start_queues(names)
         return await self._world.read_back_queues(names, started_now=True)
 

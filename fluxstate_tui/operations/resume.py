@@ -5,7 +5,12 @@ from __future__ import annotations
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.observation import Observation, describe, queue_words
+from fluxstate_tui.operations.observation import (
+    Observation,
+    describe,
+    queue_args,
+    queue_words,
+)
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
 from fluxstate_tui.operations.queue_checkpoint import forget_pause
@@ -61,6 +66,10 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
     names, closed = list(to_start(seen)), list(seen.closed_by_us)
 
     async def start(run: Run) -> str:
+        if closed:
+            run.by_hand(world.flux_line("queue", "enable", *queue_args(closed)))
+        if names:
+            run.by_hand(world.flux_line("queue", "start", *queue_args(names)))
         text = await _open(world, names, closed)
         kept = await forget_pause(world)
         return f"{text}; {kept}" if kept else text

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations import refusals
 from fluxstate_tui.operations.audited import audited
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.journal import Journal
@@ -58,9 +59,11 @@ class Operation:
         consent = self.plan.consent
         if consent.kind is ConsentKind.TYPE_NAME and typed != consent.word:
             await self.close()
+            why = f"{consent.question} Type {consent.word!r} to go on"
+            refusals.log(self.context, self.plan.operation, self.plan.target, why)
             self.outcome = Outcome(
                 OutcomeKind.FAILED,
-                f"refused: {consent.question} Type {consent.word!r} to go on",
+                f"refused: {why}",
                 safe="Nothing was done.",
                 exit_code=ExitCode.REFUSED,
             )
@@ -148,7 +151,7 @@ class Operation:
             if outcome is not None:
                 self._emit(run, task.step, StepState.SKIPPED, "", journal=False)
                 continue
-            self._current = task.step.id
+            self._current = run.step = task.step.id
             run.tell = self._teller(task.step)
             self._emit(run, task.step, StepState.RUNNING, "")
             if note:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import save_plan as steps
-from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.drain import drain
 from fluxstate_tui.operations.dumping import Saved, Saver
-from fluxstate_tui.operations.observation import PAUSED_BY_US
+from fluxstate_tui.operations.observation import PAUSED_BY_US, queue_args
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.pause import stop_queues
 from fluxstate_tui.operations.plan import Plan
@@ -118,6 +118,10 @@ class Saving:
 
     async def wait(self, run: Run) -> str:
         """Until no job runs, or as was chosen."""
+        if self._choices.running is Running.CANCEL:
+            run.by_hand(self._world.flux_line("cancel", "--all", "--states=running"))
+        if self._choices.running is not Running.LEAVE:
+            run.by_hand(self._world.flux_line("queue", "idle"))
         self._idle = await drain(self._world, self._choices, run.tell)
         return "no job runs" if self._idle else "jobs still run: they come back FAILED"
 
@@ -135,6 +139,8 @@ class Saving:
 
     async def resume(self, run: Run) -> str:
         """Put the queues back to what they were."""
+        if self._started:
+            run.by_hand(self._world.flux_line("queue", "start", *queue_args(self._started)))
         text = await self._start_again()
         if self._undo is not None:
             run.settled(self._undo)

@@ -51,6 +51,7 @@ class Run:
     tell: Callable[[str], None] = lambda text: None
     problems: list[str] = field(default_factory=list)
     undos: list[Undo] = field(default_factory=list)
+    step: str = ""
 
     def undo(self, what: str, action: Callable[[], Awaitable[str]], by_hand: str) -> Undo:
         """Register how to put back what is about to be done."""
@@ -66,6 +67,11 @@ class Run:
     def remember(self, key: str, value: Any) -> None:
         """Keep a fact in the journal."""
         self.journal.remember(key, value)
+
+    def by_hand(self, *lines: str) -> None:
+        """What is done now, as lines for a shell."""
+        for line in lines:
+            self.journal.by_hand(self.step, line)
 
     def problem(self, text: str) -> None:
         """Something went wrong that does not stop the operation: it ends PartiallyFailed."""

@@ -24,6 +24,7 @@ from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.model.queue import Queue
 from fluxstate_tui.operations import last_seen
 from fluxstate_tui.operations.broker import Broker, SessionBroker
+from fluxstate_tui.operations.by_hand import ByHand
 from fluxstate_tui.operations.command_broker import CommandBroker
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.patience import BROKEN_FLUX, patiently
@@ -138,6 +139,14 @@ class World:
     def _files(self) -> PatientFiles:
         place = (self._endpoint.namespace, self._endpoint.pod, self._endpoint.container)
         return PatientFiles(self._context.cluster, self.clock, *place)
+
+    def flux_line(self, *words: str) -> str:
+        """The line for a shell that runs `flux WORDS` here."""
+        return ByHand.of(self._context).flux(self._endpoint, *words)
+
+    def file_line(self, *argv: str) -> str:
+        """The line for a shell that works on its files."""
+        return ByHand.of(self._context).inside(self.files.place, *argv)
 
     def session(self) -> FluxSession | None:
         """The session, None while there is none."""

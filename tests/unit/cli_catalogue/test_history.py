@@ -116,7 +116,7 @@ async def test_a_log_that_was_changed_says_so_with_its_exit_code(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[3] for line in lines[1:]] == ["pause", "resume"]
     assert log(parse("log", "--commands", "--last", "1")) == ExitCode.OK
-    assert "flux queue start" in capsys.readouterr().out
+    assert "queue start --all" in capsys.readouterr().out
     path = stage.context.state_dir / audit.FILE
     path.write_bytes(path.read_bytes().replace(b"pause", b"delet"))
     assert log(parse("log")) == ExitCode.VERIFICATION

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.operations import audit, journal, recover
+from fluxstate_tui.operations import audit, journal, recover, refusals
 from fluxstate_tui.operations.audited import by_hand
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.journal import Journal, Record
 from fluxstate_tui.operations.plan import Consent, ConsentKind, OutcomeKind, Plan, Step
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.script import Run, Script, Task
+from fluxstate_tui.operations.script import RefusedError, Run, Script, Task
 from tests.unit.operations.builders import NOW, REF
 
 ENTRY = audit.Entry(
@@ -125,7 +125,7 @@ def test_two_programs_at_once_keep_one_chain(tmp_path: Path) -> None:
 
 
 async def _fine(run: Run) -> str:
-    run.remember("archive", "/state/fluxstate/20261121-1-x.tar.gz")
+    run.by_hand("kubectl exec pod -- flux dump x.tar.gz")
     return "fine"
 
 
@@ -148,7 +148,7 @@ async def test_every_operation_that_ran_is_in_it_however_it_ended(
     good, bad = audit.read(context.state_dir).entries
     assert (good.outcome, good.reason, good.who) == ("Completed", "saved it", context.who)
     assert good.server == context.cluster.server
-    assert good.commands == ("flux dump /state/fluxstate/.part-20261121-1-x.tar.gz  # fine",)
+    assert good.commands == ("kubectl exec pod -- flux dump x.tar.gz  # fine",)
     assert bad.outcome == "Failed"
     assert "disk is full" in bad.reason
     assert good.target == bad.target == REF
@@ -174,7 +174,7 @@ async def test_closing_what_was_interrupted_is_in_it_too(context: OperationConte
     assert "interrupted" in entry.reason
 
 
-def test_commands_have_names_where_they_are_known_and_capitals_where_not() -> None:
+def test_commands_are_those_that_were_recorded_with_what_was_read_back() -> None:
     record = Record(
         Path("x"),
         "restore",
@@ -182,18 +182,21 @@ def test_commands_have_names_where_they_are_known_and_capitals_where_not() -> No
         "me",
         "server",
         NOW,
-        steps={"a": "done", "b": "done", "c": "skipped", "d": "failed"},
-        facts={"archive": "/s/fluxstate/v1.tar.gz"},
-        commands={
-            "a": "cp FOLDER/ID.tar.gz ARCHIVE_PATH",
-            "b": "flux queue start NAME...",
-            "c": "rm x",
-            "d": "kubectl delete minicluster NAME",
-        },
-        read_backs={"b": "was stopped before,\nstays stopped", "c": "y", "d": "\x85rm -rf x"},
+        steps={"a": "done", "b": "done", "d": "failed"},
+        commands={"a": ("cp x y", "rm x"), "d": ("kubectl delete minicluster m",)},
+        read_backs={"a": "was there,\nis gone", "b": "y", "d": "\x85rm -rf x"},
     )
     assert by_hand(record) == (
-        "cp /s/fluxstate/v1.tar.gz ARCHIVE_PATH",
-        "flux queue start NAME...  # was stopped before, stays stopped",
-        "kubectl delete minicluster flux-sample -n default  # rm -rf x",
+        "cp x y",
+        "rm x  # was there, is gone",
+        "kubectl delete minicluster m  # rm -rf x",
     )
+
+
+async def test_what_was_refused_is_in_it_with_the_reason(context: OperationContext) -> None:
+    with pytest.raises(FluxstateError), refusals.logged(context, "delete", REF):
+        raise RefusedError("it has jobs")
+    with pytest.raises(FluxstateError), refusals.logged(context, "delete", REF):
+        raise FluxstateError("no connection")
+    (entry,) = audit.read(context.state_dir).entries
+    assert (entry.outcome, entry.what, entry.reason) == ("Refused", "delete", "it has jobs")
