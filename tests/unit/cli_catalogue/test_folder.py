@@ -124,7 +124,9 @@ def test_the_last_good_archive_stays_unless_its_loss_is_typed(
     assert (folder / "one.tar.gz").exists()
     typed = archives("remove", "one", "--yes", "--i-know-what-is-lost", "flux-sample")
     assert typed.code == ExitCode.OK
-    (logged,) = audit.read(state).entries
+    *refusals, logged = audit.read(state).entries
+    assert [entry.outcome for entry in refusals] == ["Refused", "Refused"]
+    assert logged.commands == (f"fluxstate-tui archives remove --folder {folder} one --yes",)
     assert (logged.what, logged.outcome, logged.reason) == (
         "archives remove",
         "Completed",
