@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from fluxstate_tui.model.job import Job, JobState
@@ -17,8 +17,8 @@ from fluxstate_tui.widgets.words import duration, moment
 class Activity:
     """The natural order of jobs: running, waiting, over, from the last to the first.
 
-    Job tables are shown in reverse, so that the newest stand on top of each group. `many` does
-    the same for a whole snapshot without a Python call per job.
+    Job tables are shown in reverse, so that the newest stand on top of each group. `groups` does
+    the same for a whole snapshot without a call per job.
     """
 
     RANK: ClassVar[dict[int, int]] = {state.value: 1 for state in JobState} | {
@@ -31,10 +31,16 @@ class Activity:
         """2 for a running job, 1 for a waiting one, 0 for one that is over."""
         return self.RANK[job.state]
 
-    def many(self, jobs: Iterable[Job]) -> list[int]:
-        """The ranks of many jobs."""
-        rank, over = self.RANK, JobState.INACTIVE
-        return [0 if job.state is over else rank[job.state] for job in jobs]
+    def groups(self, jobs: Mapping[int, Job]) -> dict[int, list[int]]:
+        """The ids of many jobs by their rank."""
+        found: dict[int, list[int]] = {0: [], 1: [], 2: []}
+        rank, over, inactive = self.RANK, found[0], JobState.INACTIVE
+        for key, job in jobs.items():
+            if job.state is inactive:
+                over.append(key)
+            else:
+                found[rank[job.state]].append(key)
+        return found
 
 
 activity = Activity()

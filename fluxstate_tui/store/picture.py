@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.reference import ClusterRef
     from fluxstate_tui.store.events import BrokerSeen, GuardSeen
 
-_RUNNING = (JobState.RUN, JobState.CLEANUP)
-
+# By name, for an enum's members are looked up slowly, and a snapshot can hold 100,000 jobs.
+_RUN, _CLEANUP, _OVER = JobState.RUN, JobState.CLEANUP, JobState.INACTIVE
+_COMPLETED = JobResult.COMPLETED
 
 HISTORY_STEP = 5.0
 HISTORY_LENGTH = 120
@@ -43,24 +44,24 @@ class JobCounts:
     failed: int = 0
 
     def recount(self, jobs: Iterable[Job]) -> None:
-        """Count from nothing. A snapshot can hold 100,000 jobs, nearly all of them over."""
-        over, completed = JobState.INACTIVE, JobResult.COMPLETED
+        """Count from nothing. Nearly all jobs of a long list are completed."""
+        done = 0
         self.pending = self.running = self.done = self.failed = 0
         for job in jobs:
-            if job.state is not over:
+            if job.result is _COMPLETED and job.state is _OVER:
+                done += 1
+            else:
                 self.add(job)
-            elif job.result is completed:
-                self.done += 1
-            elif job.result is not None:
-                self.failed += 1
+        self.done += done
 
     def add(self, job: Job, step: int = 1) -> None:
         """Count one job, or take it away with step -1."""
-        if job.state in _RUNNING:
+        state = job.state
+        if state is _RUN or state is _CLEANUP:
             self.running += step
-        elif job.state is not JobState.INACTIVE:
+        elif state is not _OVER:
             self.pending += step
-        elif job.result is JobResult.COMPLETED:
+        elif job.result is _COMPLETED:
             self.done += step
         elif job.result is not None:
             self.failed += step
@@ -104,8 +105,8 @@ class ClusterPicture:
     def active(self) -> dict[int, Job]:
         """Jobs that are not over. Looked for once when first wanted, then kept with each change."""
         if self._active is None:
-            over = JobState.INACTIVE
-            self._active = {key: job for key, job in self.jobs.items() if job.state is not over}
+            found = self.jobs.items()
+            self._active = {key: job for key, job in found if job.state is not _OVER}
         return self._active
 
     def sample(self, now: float) -> bool:
@@ -143,7 +144,7 @@ class ClusterPicture:
             self.jobs[job.id] = job
             if self._active is None:
                 continue
-            if job.state is JobState.INACTIVE:
+            if job.state is _OVER:
                 self._active.pop(job.id, None)
             else:
                 self._active[job.id] = job

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from fluxstate_tui.store.ordered import Ordered
 
 K = TypeVar("K", bound="int | str")
 R = TypeVar("R")
 
+FEW: Final = 500
 _HIDDEN: Final = object()
+
+
+@runtime_checkable
+class Grouping(Protocol):
+    """A `sort` that knows a quicker way for very many rows than to be asked for each of them."""
+
+    def groups(self, rows: Mapping[Any, Any]) -> dict[Any, list[Any]]:
+        """The keys of the rows by their value, in any order."""
+        ...
 
 
 class Selection(Generic[K, R]):
     """Keys of `rows` that pass `where`, in the order of `sort`, then of the key itself.
 
-    `sort` gives values that compare with each other; None sorts by key alone. `reverse` turns
-    the whole order round. A `sort` with a method `many(rows)` is asked for all at once. Rows are
-    values that do not change: a changed one is another. A hundred thousand of them are looked
-    through only by `rebuild`.
+    `sort` gives hashable values that compare with each other; None sorts by key alone. `reverse`
+    turns the whole order round. Rows are values that do not change: a changed one is another. A
+    hundred thousand of them are looked through only by `rebuild`.
     """
 
     def __init__(
@@ -50,7 +59,7 @@ class Selection(Generic[K, R]):
         where = self.where
         if where is not None:
             passing = {key: row for key, row in self._known.items() if where(row)}
-        self._ordered = Ordered([in_order(list(passing), passing.values(), self.sort)])
+        self._ordered = Ordered(in_order(passing, self.sort))
 
     def patch(self, changed: Iterable[K]) -> bool:
         """Look at the changed rows again. True if any row came, went or moved."""
@@ -103,14 +112,31 @@ class Selection(Generic[K, R]):
 
 
 def in_order(
-    keys: list[K], rows: Iterable[R], sort: Callable[[R], Any] | None
-) -> tuple[list[Any], list[K]]:
-    """Values and keys by value, then by key. `rows` are those of the keys."""
+    rows: Mapping[K, R], sort: Callable[[R], Any] | None
+) -> Iterator[tuple[list[Any], list[K]]]:
+    """Values and the keys of the rows that have them, by value, then by key."""
     if sort is None:
-        return [0] * len(keys), sorted(keys)
-    many = getattr(sort, "many", None)
-    values = list(map(sort, rows) if many is None else many(rows))
+        yield [0] * len(rows), sorted(rows)
+        return
+    if isinstance(sort, Grouping):
+        yield from _groups_in_order(sort.groups(rows))
+        return
+    values = list(map(sort, rows.values()))
+    distinct = set(values)
+    if len(distinct) <= FEW:  # states, names, users: half the time of sorting all of them
+        groups: dict[Any, list[K]] = {value: [] for value in distinct}
+        for value, key in zip(values, rows, strict=True):
+            groups[value].append(key)
+        yield from _groups_in_order(groups)
+        return
     # Stable, twice: pairs would take longer to make than this takes in all.
+    keys = list(rows)
     places = sorted(range(len(keys)), key=keys.__getitem__)
     places.sort(key=values.__getitem__)
-    return [values[place] for place in places], [keys[place] for place in places]
+    yield [values[place] for place in places], [keys[place] for place in places]
+
+
+def _groups_in_order(groups: dict[Any, list[K]]) -> Iterator[tuple[list[Any], list[K]]]:
+    for value in sorted(groups):
+        keys = sorted(groups[value])
+        yield [value] * len(keys), keys

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from fluxstate_tui.store.still import StillSelection
 from fluxstate_tui.widgets.columns import Column
@@ -113,7 +114,20 @@ class GridCanvas(ScrollView, Generic[K, R]):
         return self.selection.between(top, top + max(0, self.size.height - 1))
 
     def _resize_virtual(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self.selection) + 1)
+        """As many lines as there are rows. The screen is laid out anew only where the scrollbar
+        comes or goes: else a job more or less would cost that, and every line of the grid.
+        """
+        size, room = Size(self.size.width, len(self.selection) + 1), self.container_size.height
+        if not room:
+            self.virtual_size = size
+        elif size != self.virtual_size:
+            self.set_reactive(Widget.virtual_size, size)
+            self.scroll_y = self.validate_scroll_y(self.scroll_y)
+            needed = size.height > room
+            if needed or self.show_vertical_scrollbar:
+                bar = self.vertical_scrollbar
+                self.show_vertical_scrollbar = bar.display = needed
+                bar.window_virtual_size, bar.window_size = size.height, room
 
     def _paint(self, lines: Iterable[int]) -> None:
         """Paint these lines below the header, if they are in sight."""

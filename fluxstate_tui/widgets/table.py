@@ -35,6 +35,7 @@ class Table(Vertical, Generic[K, R]):
     What the user chooses is `remembered`.
     """
 
+    BLANK = True  # the grid and the filter line cover it: nothing of its own to paint
     DEFAULT_CSS = """
     Table { height: 1fr; }
     """

@@ -28,6 +28,7 @@ class QueueView(JobKeys, View):
     """Jobs, newest first until sorted otherwise, and the queue in one line above them."""
 
     label = "Queue"
+    BLANK = True  # its widgets cover it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "job", id="queue.open", key_display="↵"),
         Binding("a", "menu", "actions", id="queue.menu"),

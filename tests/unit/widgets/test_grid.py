@@ -124,6 +124,72 @@ async def test_a_change_out_of_sight_paints_nothing(monkeypatch: pytest.MonkeyPa
         assert seen == []
 
 
+async def test_a_row_more_or_less_lays_nothing_out_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Bench({n: str(n) for n in range(100)})
+    async with app.run_test(size=(30, 10)) as pilot:
+        await pilot.pause()
+        laid_out: list[bool] = []
+        original = app.grid.refresh
+
+        def refresh(*regions: Region, **options: bool) -> object:
+            laid_out.append(options.get("layout", False))
+            return original(*regions, **options)
+
+        monkeypatch.setattr(app.grid, "refresh", refresh)
+        app.rows[100] = "one more"
+        del app.rows[3], app.rows[4]
+        app.grid.patch([100, 3, 4])
+        await pilot.press("end")
+        assert not any(laid_out)
+        assert app.grid.cursor_key == 100
+        assert "one" in lines(app.grid)[9]
+        assert app.grid.vertical_scrollbar.window_virtual_size == 100
+
+
+async def test_the_scrollbar_comes_and_goes_with_the_rows() -> None:
+    app = Bench({1: "a"})
+    async with app.run_test(size=(30, 10)) as pilot:
+        await pilot.pause()
+        assert not app.grid.show_vertical_scrollbar
+        app.rows.update({n: str(n) for n in range(50)})
+        app.grid.patch(range(50))
+        await pilot.pause()
+        assert app.grid.vertical_scrollbar.display
+        assert app.grid.vertical_scrollbar.region.height == 10
+        await pilot.press("end")
+        assert lines(app.grid)[9].startswith("▌")
+        app.grid.show({1: "a"})
+        await pilot.pause()
+        assert not app.grid.vertical_scrollbar.display
+        assert app.grid.scroll_offset.y == 0
+
+
+async def test_all_rows_that_pass_the_filter_are_marked_and_unmarked() -> None:
+    app = Bench({1: "a", 2: "b", 3: "a"})
+    async with app.run_test(size=(30, 10)) as pilot:
+        app.grid.filter_by(lambda row: row == "a")
+        await pilot.press("asterisk")
+        assert app.grid.marked == {1, 3}
+        app.grid.filter_by(None)
+        await pilot.press("asterisk")
+        assert app.grid.marked == {1, 2, 3}
+        assert "◆" in lines(app.grid)[2]
+        await pilot.press("asterisk")
+        assert app.grid.marked == set()
+
+
+async def test_a_screen_without_colour_has_none_in_the_grid(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = Bench({1: "a"})
+    async with app.run_test(size=(30, 8)) as pilot:
+        await pilot.pause()
+        strips = app.grid.render_lines(app.grid.size.region)
+        inks = {segment.style.color for strip in strips for segment in strip if segment.style}
+        assert all(ink is None or len(set(ink.triplet or ())) <= 1 for ink in inks)
+
+
 async def test_time_paints_only_rows_whose_text_it_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
