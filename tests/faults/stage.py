@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.clock import Clock
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.command import run_flux
 from fluxstate_tui.flux.locate import locate
@@ -146,10 +147,14 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    folder: Path, *, speed: float = SPEED, flavour: str = "2026-06"
+    folder: Path,
+    *,
+    speed: float = SPEED,
+    flavour: str = "2026-06",
+    clock: Clock | None = None,
 ) -> AsyncIterator[Stage]:
     """A cluster without any MiniCluster yet; `flavour` is a version of the operator."""
-    async with SimulatedCluster(speed=speed, flavour=flavour) as sim:
+    async with SimulatedCluster(speed=speed, flavour=flavour, clock=clock) as sim:
         path = sim.write_kubeconfig(folder / "kubeconfig")
         async with await Cluster.open(KubeOptions(kubeconfig=str(path)), sim.clock) as cluster:
             yield Stage(sim, OperationContext(cluster, sim.clock, folder / "state", "me@test"))

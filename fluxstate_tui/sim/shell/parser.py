@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from fluxstate_tui.sim.shell.syntax import (
     Case,
@@ -30,6 +31,7 @@ _CLOSERS = {"then", "else", "elif", "fi", "do", "done", "esac", "}"}
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)[ \t]*\(\)")
 
 
+@lru_cache(maxsize=256)  # the program's own scripts come again and again; trees never change
 def parse(text: str) -> Node:
     """The tree of a whole text. IncompleteInput when more lines may help, else SyntaxProblem."""
     parser = Parser(text)

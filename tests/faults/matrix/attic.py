@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fluxstate_tui.operations import last_seen
 from fluxstate_tui.operations.read_cluster import read_minicluster
-from tests.faults.stage import ANY, FOLDER, Stage, staged
+from tests.faults.stage import ANY, FOLDER, SPEED, Stage, staged
 
+from .clock import PatientClock
 from .look import SUFFIX
 
 ABOUT_JOBS = (("true",), ("--urgency=0", "true"))
@@ -50,7 +52,7 @@ class Attic:
 async def furnish() -> Attic:
     """Live through those days."""
     with tempfile.TemporaryDirectory() as folder:
-        async with staged(Path(folder)) as stage:
+        async with staged(Path(folder), clock=PatientClock(SPEED, time.time())) as stage:
             await stage.create()
             await stage.submit(*ABOUT_JOBS[0])
             await stage.well("save")

@@ -12,10 +12,10 @@ from fluxstate_tui.kube.options import KubeOptions
 from fluxstate_tui.kube.session import Cluster
 from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.sim.clock import ScaledClock
 
 from .actor import Actor
 from .attic import Attic
+from .clock import PatientClock
 from .points import PREPARE
 from .scenarios import BY_NAME
 
@@ -25,7 +25,7 @@ _forks = multiprocessing.get_context("forkserver")
 
 
 def start(
-    scenario: str, attic: Attic, kubeconfig: Path, state_dir: Path, clock: ScaledClock
+    scenario: str, attic: Attic, kubeconfig: Path, state_dir: Path, clock: PatientClock
 ) -> BaseProcess:
     """Run an operation in another process, by the same clock."""
     _forks.set_forkserver_preload(_PRELOAD)
@@ -36,7 +36,7 @@ def start(
 
 
 def _main(
-    scenario: str, attic: Attic, kubeconfig: Path, state_dir: Path, clock: ScaledClock
+    scenario: str, attic: Attic, kubeconfig: Path, state_dir: Path, clock: PatientClock
 ) -> None:
     async def run() -> None:
         options = KubeOptions(kubeconfig=str(kubeconfig))

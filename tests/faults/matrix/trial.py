@@ -156,7 +156,7 @@ class Trial:
 
     async def kill(self) -> None:
         """SIGKILL to the program, and wait until it is dead."""
-        self.killed = True
+        self.killed = self.may_litter = True
         assert self.process is not None
         assert self.process.pid is not None
         os.kill(self.process.pid, signal.SIGKILL)

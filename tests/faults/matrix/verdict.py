@@ -45,7 +45,8 @@ def _no_queue_stays_stopped_unnoticed(trial: Trial, findings: list[Finding]) -> 
         was_open = trial.was_open.get(one.name, True)
         if one.jobs is None or one.open or one.leaving or not was_open or meant:
             continue
-        if (one.name, "resume") not in told:
+        said = any(f"/{one.name} " in " ".join(finding.says) for finding in findings)
+        if (one.name, "resume") not in told and not said:
             found.append(f"STOPPED: the queue of {one.name}, and nobody is told")
     if trial.stage.armed() and not trial.was_armed and not any(word for _, word in told):
         found.append("ARMED: an archive, and nobody is told")
