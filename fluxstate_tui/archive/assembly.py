@@ -36,10 +36,12 @@ class Assembly:
         self._fold = JobFolder(findings).fold
         self._pending: dict[int, _Files] = {}
         self._done: tuple[dict[int, Job], ...] = tuple({} for _ in range(_SHARES))
+        self._ids: list[int] = []
         self._folder = ""
         self._job_id = -1
         self._files: _Files = {}
         self._missing = Kind.DAMAGED
+        self._flux = False
         self.details = DetailReader(members)
         self.instance = Instance(findings)
         self.jobs: list[Job] = []
@@ -81,9 +83,9 @@ class Assembly:
                 self._make(job_id, files)
                 self.partial.add(job_id)
         self._pending.clear()
-        ids = in_order(job_id for share in self._done for job_id in share)
+        ids = in_order(self._ids)
         self.jobs = [self._done[job_id % _SHARES][job_id] for job_id in ids]
-        if self.entries and not (self.jobs or self.partial or self.instance.starts):
+        if self.entries and not (self.jobs or self.partial or self._flux):
             self._refuse_foreign()
 
     def _enter(self, member: Member) -> bool:
@@ -104,7 +106,9 @@ class Assembly:
         if finding is not None:
             self._findings.note(finding)
         elif name in names.INSTANCE_FILES and member.data is not None:
-            self.instance.take(name, member.data)
+            self._flux |= self.instance.take(name, member.data)
+        elif name == names.RESOURCE_EVENTLOG:
+            self._flux = True
         elif name.startswith(names.LOST_AND_FOUND) and len(self.lost) < _MAX_LOST:
             self.lost.add("/".join(name.split("/")[:3]))
 
@@ -140,6 +144,7 @@ class Assembly:
 
     def _make(self, job_id: int, files: _Files) -> None:
         before = self._findings.total
+        self._ids.append(job_id)
         self._done[job_id % _SHARES][job_id] = self._fold(
             job_id, files[names.EVENTLOG], files.get(names.JOBSPEC), files.get(names.R)
         )
@@ -147,7 +152,9 @@ class Assembly:
             self.partial.add(job_id)
 
     def _refuse_foreign(self) -> None:
-        message = "it is an archive, but flux dump did not write it: no jobs and no admin/eventlog"
+        message = (
+            "it is an archive, but flux dump did not write it: no jobs, no admin/, no resource/"
+        )
         self._findings.add(Kind.NOT_AN_ARCHIVE, "", message)
 
 

@@ -99,6 +99,15 @@ def decoded(data: bytes | None) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def without_environment(jobspec: dict[str, Any]) -> dict[str, Any]:
+    """Users' environments are never kept. Flux drops them itself, since 0.30 or so."""
+    attributes = jobspec.get("attributes")
+    system = attributes.get("system") if isinstance(attributes, dict) else None
+    if isinstance(system, dict):
+        system.pop("environment", None)
+    return jobspec
+
+
 def output(data: bytes | None) -> list[OutputChunk]:
     """The pieces of `guest/output` (RFC 24) in order, without those that only mark an end."""
     chunks = []

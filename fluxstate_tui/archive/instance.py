@@ -24,8 +24,8 @@ class Instance:
         self.queues: tuple[Queue, ...] | None = None
         self.max_jobid: int | None = None
 
-    def take(self, name: str, data: bytes) -> None:
-        """Read one of `names.INSTANCE_FILES`."""
+    def take(self, name: str, data: bytes) -> bool:
+        """Read one of `names.INSTANCE_FILES`. False if it cannot be read."""
         try:
             if name == names.ADMIN_EVENTLOG:
                 self._take_starts(data)
@@ -35,6 +35,8 @@ class Instance:
                 self._take_checkpoint(json.loads(data))
         except (ValueError, RecursionError, TypeError, AttributeError) as error:
             self._findings.add(Kind.DAMAGED, name, f"it cannot be read ({error})")
+            return False
+        return True
 
     def _take_starts(self, data: bytes) -> None:
         self.starts = tuple(eventlogs.parse(data))
@@ -60,6 +62,7 @@ def _queue(value: Any) -> Queue:
         name=str(value.get("name", "")),
         enabled=bool(value.get("enable", True)),
         started=bool(value.get("start", True)),
-        disable_reason=str(value.get("disable_reason", "")),
+        # flux-core 0.44 to 0.46 knew only that a queue is disabled, and called this "reason".
+        disable_reason=str(value.get("disable_reason", value.get("reason", ""))),
         stop_reason=str(value.get("stop_reason", "")),
     )

@@ -22,6 +22,7 @@ ADMIN_EVENTLOG = "admin/eventlog"
 INSTANCE_R = "resource/R"
 CHECKPOINT = "checkpoint/job-manager"
 INSTANCE_FILES = frozenset((ADMIN_EVENTLOG, INSTANCE_R, CHECKPOINT))
+RESOURCE_EVENTLOG = "resource/eventlog"
 
 CORE_FILES = frozenset((EVENTLOG, JOBSPEC, R))
 

@@ -47,7 +47,7 @@ class ArchivedJob(msgspec.Struct, frozen=True, gc=False):
     @property
     def jobspec(self) -> dict[str, Any]:
         """The jobspec as submitted, without the environment; {} if it cannot be read."""
-        return details.decoded(self._file(names.JOBSPEC)) or {}
+        return details.without_environment(details.decoded(self._file(names.JOBSPEC)) or {})
 
     @property
     def R(self) -> dict[str, Any] | None:  # noqa: N802 - Flux's own name for it (RFC 20)

@@ -212,10 +212,14 @@ class JobDraft:
         self.urgency = _integer(context, "urgency", 0, 31)
         self.userid = userid
         self.t_submit = timestamp
-        return self.state is _NEW
+        if self.state is not _NEW:
+            return False
+        if not context.get("version"):  # before flux-core 0.41 there was no validate event
+            self.state, self.t_depend = _DEPEND, timestamp
+        return True
 
     def _validate(self, timestamp: float, _context: Context) -> bool:
-        if self.state is not _NEW:
+        if self.state is not _NEW and (self.state is not _DEPEND or self.t_depend != self.t_submit):
             return False
         self.state, self.t_depend = _DEPEND, timestamp
         return True

@@ -42,10 +42,10 @@ class ResourceSet:
 
     @classmethod
     def parse(cls, r: dict[str, Any]) -> ResourceSet:
-        """Read a decoded R of version 1. Raises ValueError for anything else."""
-        execution = r.get("execution")
-        if not isinstance(execution, dict) or r.get("version") != 1:
-            raise ValueError("not an R of version 1")
+        """Read a decoded R. Raises ValueError when it lacks what version 1 has (RFC 20)."""
+        execution, version = r.get("execution"), r.get("version")
+        if not isinstance(execution, dict) or not isinstance(version, int) or version < 1:
+            raise ValueError("not an R")
         groups = tuple(_groups(execution.get("R_lite")))
         ranks, nnodes, ncores, ngpus = _totals(groups)
         return cls(

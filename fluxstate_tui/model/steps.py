@@ -36,13 +36,6 @@ def let_go(entries: list[Any]) -> None:
         del entries[-AT_ONCE:]
 
 
-def let_go_of_values(entries: dict[Any, Any]) -> None:
-    """Empty a dict of things that nobody else has."""
-    values = list(entries.values())
-    entries.clear()
-    let_go(values)
-
-
 def running_sums(numbers: Iterable[float]) -> array[float]:
     """0, the first number, the first two added up, and so on."""
     sums: array[float] = array("d")

@@ -81,7 +81,7 @@ def test_an_allocation_keeps_who_has_which_cores() -> None:
     "r",
     [
         {},
-        {"version": 2, "execution": {"R_lite": []}},
+        {"version": 0, "execution": {"R_lite": []}},
         {"version": 1, "execution": {}},
         {"version": 1, "execution": {"R_lite": [{"rank": 0}]}},
         {"version": 1, "execution": {"R_lite": [], "nodelist": "n0"}},
