@@ -8,6 +8,7 @@ from fluxstate_tui.kube.errors import Conflict, NotFound, OutcomeUnknown
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import delete_plan as steps
+from fluxstate_tui.operations.archive_care import queue_part
 from fluxstate_tui.operations.by_hand import ByHand
 from fluxstate_tui.operations.catalogue_access import view_catalogue
 from fluxstate_tui.operations.choices import Choices, Running
@@ -19,7 +20,6 @@ from fluxstate_tui.operations.observation import (
     PAUSED_BY_US,
     Observation,
     describe,
-    queue_args,
 )
 from fluxstate_tui.operations.observe import observe, unreachable
 from fluxstate_tui.operations.owned import Owned
@@ -189,11 +189,10 @@ class Deleting:
 
         run.undo("the queue is started and accepts jobs again", put_back, by_hand)
         if started:
-            run.by_hand(world.flux_line("queue", "stop", "-m", self._why, *queue_args(started)))
+            run.by_hand(*world.queue_lines("stop", started, self._why))
             await world.stop_queues(started, self._why)
         if enabled:
-            line = world.flux_line("queue", "disable", "-m", self._why, *queue_args(enabled))
-            run.by_hand(line)
+            run.by_hand(*world.queue_lines("disable", enabled, self._why))
             await world.disable_queues(enabled, self._why)
         open_queues = [queue.name for queue in await world.queues() if queue.enabled]
         if open_queues:
@@ -214,8 +213,29 @@ class Deleting:
                 safe="The MiniCluster is not deleted.",
                 advice="Save again, then delete.",
             )
+        await self._still_sound()
         self._lost = now.explain()
         return f"{describe(live)}; " + ("; ".join(self._lost) or "every job is in the archive")
+
+    async def _still_sound(self) -> None:
+        """The archive on which the delete relies, read once more: disks and people change files."""
+        assert self._world is not None
+        if self._saving is not None:
+            path, sha256 = self._saving.saved.path, self._saving.saved.sha256
+        elif self._cover.entry is not None and (part := queue_part(self._cover.entry)):
+            path, sha256 = self._cover.entry.path, part.sha256
+        else:
+            return
+        try:
+            same = (await self._world.files.stat(path)).sha256 == sha256
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise RefusedError(
+                f"{path} is not any more what it was when it was verified",
+                safe="The MiniCluster is not deleted.",
+                advice="Save again, then delete.",
+            )
 
     async def delete(self, run: Run) -> str:
         """Delete exactly this object (uid and resourceVersion), in the background."""

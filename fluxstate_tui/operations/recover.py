@@ -10,10 +10,12 @@ from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.audited import audited
 from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.delete_plan import DELETE
 from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.observation import Observation, describe
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind
+from fluxstate_tui.operations.restore_plan import ARM
 from fluxstate_tui.operations.world import World
 
 
@@ -49,10 +51,22 @@ async def look(context: OperationContext, record: Record) -> Finding:
         going_to = arrival(record)
         if going_to is not None:
             return await look(context, replace(record, target=going_to))
-        return Finding(record, (first, "That MiniCluster does not exist any more."))
+        return _absent(record, first)
     except FluxstateError as error:
         return Finding(record, (first, f"It cannot be asked now: {error.message}."))
     return judge(record, seen, first)
+
+
+def _absent(record: Record, first: str) -> Finding:
+    """Nothing of that name is there: what was about to be created can still be."""
+    archive = record.facts.get("archive", "")
+    if record.operation == "restore" and ARM.id in record.steps:
+        says = f"It was not created; its archive {archive} may still be armed."
+        return Finding(record, (first, says), next="restore")
+    if record.operation == "migrate" and DELETE.id in record.steps:
+        says = f"The old one is gone and no new one is there: {archive} has every job."
+        return Finding(record, (first, says), next="restore")
+    return Finding(record, (first, "That MiniCluster does not exist any more."))
 
 
 def arrival(record: Record) -> ClusterRef | None:

@@ -61,6 +61,20 @@ async def test_a_job_that_comes_between_the_question_and_the_delete_stops_it(
     assert await accepts_jobs(stage)
 
 
+async def test_an_archive_that_is_damaged_after_the_question_stops_it(stage: Stage) -> None:
+    job = await stage.submit("true")
+    await stage.well("save")
+    operation = await prepare("delete", stage.context, await stage.ref())
+    (name,) = [name for name in stage.finished() if name.endswith(".tar.gz")]
+    data = bytearray(stage.volume.read(f"/fluxstate/{name}"))
+    data[len(data) // 2] ^= 1
+    stage.volume.write(f"/fluxstate/{name}", bytes(data))
+    outcome = await operation.run(stage.seen.append)
+    assert outcome.exit_code == ExitCode.REFUSED, outcome
+    assert job in await stage.jobs()
+    assert await stage.started()
+
+
 async def test_no_job_can_slip_in_while_it_is_deleted(stage: Stage) -> None:
     await stage.submit("true")
     await stage.well("save")
