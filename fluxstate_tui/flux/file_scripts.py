@@ -87,6 +87,40 @@ fi
     + _ENTER
 )
 
+# $1 temporary, $2 offset, $3 length, $4 sha256 of the piece on stdin, $5 its first byte from 1.
+# Harmless to repeat: what a broken try left after the offset is cut off first.
+APPEND = (
+    _C
+    + """\
+: >> "$1" || exit 1
+have=$(stat -c '%s' "$1")
+if [ "$have" -lt "$2" ]; then exit 44; fi
+if [ "$have" -gt "$2" ]; then
+  head -c "$2" "$1" > "$1.cut" || exit 1
+  mv "$1.cut" "$1" || exit 1
+fi
+head -c "$3" >> "$1" || exit 1
+if [ "$(tail -c "+$5" "$1" | sha256sum | cut -d ' ' -f 1)" != "$4" ]; then
+  stat -c '%s bytes' "$1" >&2
+  exit 46
+fi
+"""
+)
+
+# $1 temporary, $2 final, $3 folder, $4 sha256: a file that was put together piece by piece.
+ENTER_WHOLE = (
+    _C
+    + """\
+if [ -e "$2" ]; then rm -f "$1"; exit 45; fi
+if [ "$(sha256sum < "$1" | cut -d ' ' -f 1)" != "$4" ]; then
+  stat -c '%s bytes' "$1" >&2
+  rm -f "$1"
+  exit 46
+fi
+"""
+    + _ENTER
+)
+
 # $1 temporary, $2 final, $3 folder, $4 source.
 COPY_NEW = (
     _C

@@ -162,22 +162,42 @@ class RemoteFiles:
         Raises RemoteFileTaken, RemoteFileDamaged when it arrived otherwise.
         """
         checksum = hashlib.sha256(data).hexdigest()
-        arguments = (_beside(path), path, posixpath.dirname(path), str(len(data)), checksum)
+        arguments = (beside(path), path, posixpath.dirname(path), str(len(data)), checksum)
         code, said = await self._feed(_argv(scripts.WRITE_NEW, *arguments), data)
         if code != 0:
             raise _error("write", arguments, code, said)
         return await self.stat(path)
 
+    async def append(self, part: str, offset: int, data: bytes) -> None:
+        """Put a piece of a file where the pieces before it end, and read it back. Repeatable.
+
+        Raises RemoteFileDamaged when it arrived otherwise.
+        """
+        checksum = hashlib.sha256(data).hexdigest()
+        arguments = (part, str(offset), str(len(data)), checksum, str(offset + 1))
+        code, said = await self._feed(_argv(scripts.APPEND, *arguments), data)
+        if code != 0:
+            raise _error("append", (part, part), code, said)
+
+    async def enter(self, part: str, path: str, sha256: str) -> RemoteStat:
+        """Give a whole file its name, never overwriting; its checksum as read back.
+
+        Raises RemoteFileTaken, RemoteFileDamaged when it is not what it should be.
+        """
+        arguments = (part, path, posixpath.dirname(path), sha256)
+        await self._run("enter", scripts.ENTER_WHOLE, *arguments, timeout=_LONG_TIMEOUT)
+        return await self.stat(path)
+
     async def link_new(self, source: str, path: str) -> None:
         """A second name for a file (a copy where the volume has no links), never overwriting."""
         await self._run(
-            "link", scripts.LINK_NEW, source, path, posixpath.dirname(path), _beside(path),
+            "link", scripts.LINK_NEW, source, path, posixpath.dirname(path), beside(path),
             timeout=_LONG_TIMEOUT,
         )  # fmt: skip
 
     async def copy(self, source: str, path: str) -> RemoteStat:
         """A new file with the same content, never overwriting; its checksum as read back."""
-        arguments = (_beside(path), path, posixpath.dirname(path), source)
+        arguments = (beside(path), path, posixpath.dirname(path), source)
         await self._run("copy", scripts.COPY_NEW, *arguments, timeout=_LONG_TIMEOUT)
         return await self.stat(path)
 
@@ -242,8 +262,8 @@ def _argv(script: str, *arguments: str) -> list[str]:
     return ["/bin/sh", "-c", script, "sh", *arguments]
 
 
-def _beside(path: str) -> str:
-    """A name in the same folder that nobody else has."""
+def beside(path: str) -> str:
+    """A hidden name in the same folder that nobody else has."""
     return posixpath.join(posixpath.dirname(path), f".part-{secrets.token_hex(8)}")
 
 

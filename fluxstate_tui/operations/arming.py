@@ -15,6 +15,7 @@ from fluxstate_tui.archive.catalogue import archive_name, folder_of, new_id
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.feeds.catalogues import is_there
+from fluxstate_tui.operations.room import require_room
 
 if TYPE_CHECKING:
     from fluxstate_tui.flux.files import RemoteFiles
@@ -44,6 +45,7 @@ async def arm(files: RemoteFiles, version: Version, archive_path: str, name: str
         said = f"what lay there is kept as {posixpath.basename(adopted)}; "
     suffix = _suffix(version.path)
     folder = posixpath.dirname(archive_path)
+    await require_room(files, folder, version.size)
     temporary = posixpath.join(folder, f".part-{secrets.token_hex(6)}{suffix}")
     try:
         await files.copy(version.path, temporary)

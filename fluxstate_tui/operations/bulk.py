@@ -1,23 +1,30 @@
 """The same operation on several MiniClusters: each with its own lock, journal and outcome.
 
-One that fails does not stop the others. What loses something must be agreed to by typing its name,
-so such a one is refused here and has to be done alone.
+One that fails does not stop the others. What loses something must be agreed to by typing: either
+one word for all of them (`consent`), or such a one is refused here and has to be done alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.plan import ConsentKind, Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.operations.plan import (
+    Consent,
+    ConsentKind,
+    Outcome,
+    OutcomeKind,
+    Plan,
+    StepEvent,
+)
 from fluxstate_tui.operations.prepare import prepare as prepare_one
-from fluxstate_tui.operations.runner import Operation
 
 # From good to bad: what was cancelled was put back, what is unknown has to be looked at first.
 _SEVERITY = (
@@ -29,16 +36,40 @@ _SEVERITY = (
 )
 
 
+class Operates(Protocol):
+    """One prepared operation, as operations.runner has it."""
+
+    @property
+    def plan(self) -> Plan:
+        """What it is going to do."""
+        ...
+
+    async def run(self, progress: Callable[[StepEvent], None], typed: str = "") -> Outcome:
+        """Do it."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop, and put back what was done."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what was prepared."""
+        ...
+
+
 @dataclass(slots=True)
 class Part:
     """One MiniCluster. `outcome` is None until it has ended.
 
-    `operation` is None when it could not even be planned: `outcome` says why.
+    `operation` is None when it could not even be planned: `outcome` says why. `wanted` turns False
+    when it shall not be begun any more.
     """
 
     ref: ClusterRef
-    operation: Operation | None = None
+    operation: Operates | None = None
     outcome: Outcome | None = None
+    wanted: bool = True
+    begun: bool = False
 
 
 class Bulk:
@@ -47,8 +78,29 @@ class Bulk:
     def __init__(self, kind: str, parts: list[Part], limit: int) -> None:
         self.kind = kind
         self.parts = parts
-        self._limit = max(1, limit)
-        self._cancelled = False
+        self.limit = max(1, limit)
+
+    @property
+    def ready(self) -> list[Part]:
+        """Those that could be planned."""
+        return [part for part in self.parts if part.operation is not None and part.outcome is None]
+
+    @property
+    def consent(self) -> Consent:
+        """One for all, sized by the sum of what would be lost: then `kind N` has to be typed."""
+        consents = [part.operation.plan.consent for part in self.ready if part.operation]
+        many = f"{len(consents)} MiniCluster" + ("s" if len(consents) != 1 else "")
+        if all(consent.kind is not ConsentKind.TYPE_NAME for consent in consents):
+            return Consent(ConsentKind.CONFIRM, f"{self.kind.capitalize()} {many}? No job is lost.")
+        lost = [consent.loses for consent in consents]
+        known = sum(count for count in lost if count is not None)
+        words = f"{known} jobs" if None not in lost else f"at least {known} jobs"
+        return Consent(
+            ConsentKind.TYPE_NAME,
+            f"To {self.kind} {many} loses {words} in all.",
+            f"{self.kind} {len(consents)}",
+            None if None in lost else known,
+        )
 
     @property
     def asks(self) -> bool:
@@ -63,14 +115,20 @@ class Bulk:
         self,
         progress: Callable[[Part, StepEvent], None],
         ended: Callable[[Part], None] = lambda part: None,
+        typed: str = "",
     ) -> Outcome:
-        """Carry them out, `limit` at a time; returns the worst outcome. Each part has its own."""
-        room = asyncio.Semaphore(self._limit)
+        """Carry them out, `limit` at a time; returns the worst outcome. Each part has its own.
+
+        `typed` is the word of `consent`: it stands for the name of each of them.
+        """
+        room = asyncio.Semaphore(self.limit)
+        agreed = typed == self.consent.word
 
         async def one(part: Part) -> None:
             async with room:
                 if part.operation is not None and part.outcome is None:
-                    part.outcome = await self._one(part, part.operation, progress)
+                    word = part.operation.plan.consent.word if agreed else ""
+                    part.outcome = await self._one(part, part.operation, progress, word)
                 ended(part)
 
         async with asyncio.TaskGroup() as group:
@@ -79,9 +137,13 @@ class Bulk:
         return self.worst
 
     async def _one(
-        self, part: Part, operation: Operation, progress: Callable[[Part, StepEvent], None]
+        self,
+        part: Part,
+        operation: Operates,
+        progress: Callable[[Part, StepEvent], None],
+        word: str,
     ) -> Outcome:
-        if self._cancelled:
+        if not part.wanted:
             await operation.close()
             return Outcome(
                 OutcomeKind.CANCELLED,
@@ -89,11 +151,17 @@ class Bulk:
                 "Nothing was done.",
                 exit_code=ExitCode.INTERRUPTED,
             )
-        return await operation.run(lambda event: progress(part, event))
+        part.begun = True
+        return await operation.run(lambda event: progress(part, event), word)
+
+    def hold_back(self) -> None:
+        """Begin no more of them; those that run go on."""
+        for part in self.parts:
+            part.wanted = part.begun
 
     def cancel(self) -> None:
         """Stop and undo those that run; the others are not begun."""
-        self._cancelled = True
+        self.hold_back()
         for part in self.parts:
             if part.operation is not None:
                 part.operation.cancel()
@@ -121,6 +189,25 @@ async def prepare(
     *,
     limit: int = 1,
 ) -> Bulk:
+    """Plan each of them. One that cannot be planned, or loses something, is a part that failed."""
+
+    async def one(ref: ClusterRef) -> Operates:
+        return await prepare_one(kind, context, ref, choices)
+
+    bulk = await prepare_all(kind, refs, one, limit=limit)
+    for part in bulk.ready:
+        if part.operation is not None:
+            await _refuse_what_loses(part, part.operation)
+    return bulk
+
+
+async def prepare_all(
+    kind: str,
+    refs: Iterable[ClusterRef],
+    prepare_one: Callable[[ClusterRef], Awaitable[Operates]],
+    *,
+    limit: int = 1,
+) -> Bulk:
     """Plan each of them, `limit` at a time. One that cannot be planned is a part that failed."""
     parts = [Part(ref) for ref in dict.fromkeys(refs)]
     bulk = Bulk(kind, parts, limit)
@@ -129,11 +216,9 @@ async def prepare(
     async def plan(part: Part) -> None:
         async with room:
             try:
-                part.operation = await prepare_one(kind, context, part.ref, choices)
+                part.operation = await prepare_one(part.ref)
             except FluxstateError as error:
                 part.outcome = _failed(error)
-            else:
-                await _refuse_what_loses(part, part.operation)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -145,7 +230,7 @@ async def prepare(
     return bulk
 
 
-async def _refuse_what_loses(part: Part, operation: Operation) -> None:
+async def _refuse_what_loses(part: Part, operation: Operates) -> None:
     consent = operation.plan.consent
     if consent.kind is not ConsentKind.TYPE_NAME:
         return

@@ -16,7 +16,7 @@ from fluxstate_tui.kube.resources import PODS
 from fluxstate_tui.operations.archive_place import archive_volume, container_of
 from fluxstate_tui.operations.by_hand import ByHand
 from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.patience import patiently
+from fluxstate_tui.operations.patience import BROKEN, patiently
 from fluxstate_tui.operations.patient_files import PatientFiles
 
 DEADLINE_SECONDS = 1800
@@ -62,15 +62,20 @@ class HelperPod:
 
     async def remove(self) -> None:
         """Delete it at once. A pod that is gone already is fine."""
+        await patiently(self._context.clock, self._remove, trouble=(*BROKEN, Conflict))
+
+    async def _remove(self) -> None:
+        """Harmless to repeat. A conflict may mean that another pod has its name by now."""
+        cluster, path = self._context.cluster, PODS.path(self._namespace, self.name)
         body = {"gracePeriodSeconds": 0, "preconditions": {"uid": self._uid}}
-        path = PODS.path(self._namespace, self.name)
         try:
-            await patiently(
-                self._context.clock,
-                lambda: self._context.cluster.request("DELETE", path, body=body),
-            )
-        except (NotFound, Conflict):
+            await cluster.request("DELETE", path, body=body)
+        except NotFound:
             return
+        except Conflict:
+            found = await cluster.request("GET", path)
+            if found["metadata"]["uid"] == self._uid:
+                raise
 
     async def _wait(self) -> None:
         clock = self._context.clock

@@ -16,6 +16,7 @@ from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.operations import delete_plan, migrate_plan, restore_plan
+from fluxstate_tui.operations.arming import Version
 from fluxstate_tui.operations.bring_back import bring_back
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
@@ -35,7 +36,6 @@ from fluxstate_tui.operations.moved_queue import (
 from fluxstate_tui.operations.observation import (
     PAUSED_BY_US,
     Observation,
-    queue_args,
     queue_words,
 )
 from fluxstate_tui.operations.plan import Plan
@@ -143,7 +143,8 @@ class Migrating:
         helper = await HelperPod.start(self._destination, self._target.manifest)
         try:
             saved, folder = self._saving.saved, folder_of(self._target.archive_path)
-            entry = await bring(self._world.files, helper.files, saved, folder, run.tell)
+            version = Version(saved.path, saved.size, saved.sha256)
+            entry = await bring(self._world.files, helper.files, version, folder, run.tell)
             state_dir = self._destination.state_dir
             async with fetch(helper.files, entry.path, state_dir, run.tell) as archive:
                 self._found = found = Source(entry, archive)
@@ -281,10 +282,11 @@ class Migrating:
         if missing:
             raise FluxstateError(f"it has no {queue_words(sorted(missing))}")
         if self._run is not None:
+            names = self._saving.started
             self._run.by_hand(
-                world.flux_line("queue", "enable", "--all"),
+                *world.queue_lines("enable", ()),
                 world.flux_line("kvs", "unlink", "-f", CHECKPOINT_KEY),
-                world.flux_line("queue", "start", *queue_args(self._saving.started)),
+                *(world.queue_lines("start", names) if names else ()),
                 world.flux_line("kvs", "put", "--sync", f"{SYNC_KEY}=1"),
             )
         return await open_queues(world, self._saving.started)

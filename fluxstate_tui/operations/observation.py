@@ -100,8 +100,3 @@ def queue_words(names: Iterable[str]) -> str:
     if not named:
         return "the queue"
     return ("queue " if len(named) == 1 else "queues ") + ", ".join(named)
-
-
-def queue_args(names: Iterable[str]) -> list[str]:
-    """Queues as flux's commands take them: the anonymous one has no name."""
-    return [name for name in names if name] or ["--all"]

@@ -7,10 +7,10 @@ import posixpath
 from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.feeds.catalogues import is_there, read_catalogue
-from fluxstate_tui.flux.files import RemoteFileMissing
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.operations.observation import Observation
 from fluxstate_tui.operations.queue_checkpoint import CHECKPOINT_KEY
+from fluxstate_tui.operations.room import free_bytes
 from fluxstate_tui.operations.world import World
 
 
@@ -29,21 +29,10 @@ async def observe(world: World, *, catalogue: bool = True) -> Observation:
         jobs,
         catalogue=await read_catalogue(world.files, folder_of(path)),
         armed=await is_there(world.files, path),
-        free=await _free_bytes(world, posixpath.dirname(path)),
+        free=await free_bytes(world.files, posixpath.dirname(path)),
         checkpoint=await world.kvs_get(CHECKPOINT_KEY),
         core_version=world.core_version,
     )
-
-
-async def _free_bytes(world: World, folder: str) -> int:
-    """Room where `folder` is or is going to be made: a first save makes it."""
-    while True:
-        try:
-            return await world.files.free_bytes(folder)
-        except RemoteFileMissing:
-            if folder in ("/", ""):
-                raise
-            folder = posixpath.dirname(folder)
 
 
 def unreachable(minicluster: MiniCluster, now: float, error: FluxstateError) -> Observation:

@@ -60,6 +60,19 @@ class PatientFiles(RemoteFiles):
         )
         return await self.stat(path)
 
+    async def append(self, part: str, offset: int, data: bytes) -> None:
+        """See RemoteFiles.append."""
+        await patiently(self._clock, lambda: RemoteFiles.append(self, part, offset, data))
+
+    async def enter(self, part: str, path: str, sha256: str) -> RemoteStat:
+        """See RemoteFiles.enter."""
+        size = (await self.stat(part)).size
+        await self._change(
+            lambda: RemoteFiles.enter(self, part, path, sha256),
+            lambda: self._holds(path, (size, sha256)),
+        )
+        return await self.stat(path)
+
     async def copy(self, source: str, path: str) -> RemoteStat:
         """See RemoteFiles.copy."""
         await self._change(

@@ -9,7 +9,6 @@ from fluxstate_tui.operations.observation import (
     PAUSED_BY_US,
     Observation,
     describe,
-    queue_args,
     queue_words,
 )
 from fluxstate_tui.operations.observe import observe
@@ -70,6 +69,6 @@ async def stop_queues(run: Run, world: World, who: str) -> str:
     if not started:
         return "was stopped already"
     reason = f"{PAUSED_BY_US} paused by {who}"
-    run.by_hand(world.flux_line("queue", "stop", "-m", reason, *queue_args(started)))
+    run.by_hand(*world.queue_lines("stop", started, reason))
     await world.stop_queues(started, reason)
     return await world.read_back_queues(started, started_now=False)

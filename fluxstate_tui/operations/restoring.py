@@ -18,7 +18,6 @@ from fluxstate_tui.operations.by_hand import ByHand
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.dropped_fields import dropped
 from fluxstate_tui.operations.helper_pod import HelperPod
-from fluxstate_tui.operations.observation import queue_args
 from fluxstate_tui.operations.patience import patiently
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.queue_checkpoint import SYNC_KEY
@@ -245,7 +244,7 @@ class Restoring:
             run.problem(f"these queues are not in the new configuration: {', '.join(gone)}")
         if not names:
             return "no queue to start"
-        run.by_hand(self._world.flux_line("queue", "start", *queue_args(names)))
+        run.by_hand(*self._world.queue_lines("start", names))
         await self._world.start_queues(names)
         return await self._world.read_back_queues(names, started_now=True)
 

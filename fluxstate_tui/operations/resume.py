@@ -8,7 +8,6 @@ from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.observation import (
     Observation,
     describe,
-    queue_args,
     queue_words,
 )
 from fluxstate_tui.operations.observe import observe
@@ -67,9 +66,9 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
 
     async def start(run: Run) -> str:
         if closed:
-            run.by_hand(world.flux_line("queue", "enable", *queue_args(closed)))
+            run.by_hand(*world.queue_lines("enable", closed))
         if names:
-            run.by_hand(world.flux_line("queue", "start", *queue_args(names)))
+            run.by_hand(*world.queue_lines("start", names))
         text = await _open(world, names, closed)
         kept = await forget_pause(world)
         return f"{text}; {kept}" if kept else text

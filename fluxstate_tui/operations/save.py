@@ -10,7 +10,7 @@ from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.drain import drain
 from fluxstate_tui.operations.dumping import Saved, Saver
-from fluxstate_tui.operations.observation import PAUSED_BY_US, queue_args
+from fluxstate_tui.operations.observation import PAUSED_BY_US
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.pause import stop_queues
 from fluxstate_tui.operations.plan import Plan
@@ -140,7 +140,7 @@ class Saving:
     async def resume(self, run: Run) -> str:
         """Put the queues back to what they were."""
         if self._started:
-            run.by_hand(self._world.flux_line("queue", "start", *queue_args(self._started)))
+            run.by_hand(*self._world.queue_lines("start", self._started))
         text = await self._start_again()
         if self._undo is not None:
             run.settled(self._undo)

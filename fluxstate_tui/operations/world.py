@@ -16,6 +16,7 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.flux.command import FluxFailed, run_flux
 from fluxstate_tui.flux.locate import locate
+from fluxstate_tui.flux.queue_commands import queue_commands
 from fluxstate_tui.flux.session import CannotStart, FluxSession
 from fluxstate_tui.flux.submit import SubmitOptions
 from fluxstate_tui.kube.errors import CannotConnect, Forbidden, ReadOnly, Unauthorized
@@ -143,6 +144,11 @@ class World:
     def flux_line(self, *words: str) -> str:
         """The line for a shell that runs `flux WORDS` here."""
         return ByHand.of(self._context).flux(self._endpoint, *words)
+
+    def queue_lines(self, action: str, names: Iterable[str], reason: str = "") -> list[str]:
+        """The lines for a shell that start, stop, enable or disable these queues."""
+        commands = queue_commands(self.core_version, action, list(names), reason)
+        return [self.flux_line(*words) for words in commands]
 
     def file_line(self, *argv: str) -> str:
         """The line for a shell that works on its files."""
