@@ -16,7 +16,7 @@ from fluxstate_tui.archive.tar import FILE, Member
 from fluxstate_tui.archive.thorough import check_value
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58
-from fluxstate_tui.model.steps import in_order
+from fluxstate_tui.model.steps import in_order, let_go
 
 _MAX_LOST = 1000
 # Jobs by id lie in so many dicts: each grows in a step of its own, and none is a long one. Flux's
@@ -83,10 +83,17 @@ class Assembly:
                 self._make(job_id, files)
                 self.partial.add(job_id)
         self._pending.clear()
-        ids = in_order(self._ids)
-        self.jobs = [self._done[job_id % _SHARES][job_id] for job_id in ids]
+        self._put_in_order()
         if self.entries and not (self.jobs or self.partial or self._flux):
             self._refuse_foreign()
+
+    def _put_in_order(self) -> None:
+        ids = in_order(self._ids)
+        self.jobs = [self._done[job_id % _SHARES][job_id] for job_id in ids]
+        for share in self._done:
+            share.clear()
+        let_go(self._ids)
+        let_go(ids)
 
     def _enter(self, member: Member) -> bool:
         """Begin the run of another job's files; False if this is no job's directory."""

@@ -240,7 +240,7 @@ class ArchiveScreen(LiveScreen):
             count_parts(opened), identity_parts(verdict.archive, wide=wide)
         )
         findings = self.query_one("#findings", Panel)
-        findings.say(finding_rows(verdict))
+        findings.say(finding_rows(opened))
         findings.display = bool(verdict.findings)
         self.table.say_when_empty(_why_no_jobs(verdict.kind))
         self.show_header()

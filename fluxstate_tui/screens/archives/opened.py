@@ -39,11 +39,16 @@ class Opened:
         """Something is wrong with it: what is shown may not be all."""
         return not self.verdict.kind.good
 
+    @property
+    def cut(self) -> bool:
+        """A part of it was read, and more may be missing."""
+        return self.partial and self.verdict.kind not in (Kind.ZERO_BYTES, Kind.NOT_AN_ARCHIVE)
+
     def dumped_parts(self) -> list[Part]:
         """For a header: when it was dumped, and aloud if it is not whole."""
         at = self.verdict.archive.dumped_at
         when: Part = (f"dumped {moment(at)[5:16]}" if at else "archive", "$muted")
-        return [("▲ PARTIAL  ", "$state-warn"), when] if self.partial else [when]
+        return [("▲ PARTIAL  ", "$state-warn"), when] if self.cut else [when]
 
 
 def prepare(

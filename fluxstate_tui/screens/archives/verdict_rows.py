@@ -43,13 +43,12 @@ def verdict_parts(verdict: Verdict, *, wide: bool) -> list[Part]:
     return parts
 
 
-def finding_rows(verdict: Verdict) -> list[Row]:
+def finding_rows(opened: Opened) -> list[Row]:
     """What is wrong, each with its place; first of all that this is not the whole archive."""
-    if not verdict.findings:
-        return []
+    verdict = opened.verdict
     jobs = plural(len(verdict.archive.jobs), "job")
     rows: list[Row] = []
-    if not verdict.kind.good:
+    if opened.cut:
         partial = f"▲ PARTIAL: {jobs} could be read; how many are missing is not known."
         rows.append(((partial, "$state-warn bold"),))
     for finding in verdict.findings[:_SHOWN]:
@@ -69,7 +68,9 @@ def finding_rows(verdict: Verdict) -> list[Row]:
 def count_parts(opened: Opened) -> list[Part]:
     """`12 pending  3 running …`, marked when that is only a part."""
     counts = opened.counts
-    marked: list[Part] = [("at least  ", "$state-warn")] if opened.partial else []
+    if opened.partial and not opened.cut:
+        return []
+    marked: list[Part] = [("at least  ", "$state-warn")] if opened.cut else []
     numbers = (
         (counts.pending, "pending", "wait"),
         (counts.running, "running", "busy"),

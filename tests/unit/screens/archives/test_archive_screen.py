@@ -212,3 +212,18 @@ async def test_order_and_columns_chosen_while_it_is_read_are_those_it_opens_with
             assert [column.key for column in screen.table.grid.columns] == ["name", "jobid"]
             filtered = len(screen.table.grid.selection) < 36
             assert filtered is (session == 0), "a filter is for one archive only"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("data", "said"), [(b"", "zero-bytes: the file has 0 bytes"), (b"x" * 600, "✗ not-an-archive")]
+)
+async def test_a_file_in_which_nothing_can_be_is_not_called_a_part(
+    data: bytes, said: str, size: tuple[int, int], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(data)
+    async with opened(path, size) as pilot:
+        await see(pilot, said)
+        assert "PARTIAL" not in screen_text(pilot.app)
+        assert "at least" not in screen_text(pilot.app)
