@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.kube.resources import NAMESPACES
+from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
-from tests.faults.stage import staged
+from fluxstate_tui.operations.plan import OutcomeKind
+from tests.faults.stage import ANY, NAME, staged
+from tests.faults.test_migrations import found, jobs_of, queue_of
 
 BROKER_CONFIG = """\
 [queues.batch]
@@ -29,3 +33,26 @@ async def test_queues_that_were_started_are_started_again(tmp_path: Path, paused
         assert "batch: Scheduling is started" in status
         assert "debug: Scheduling is stopped" in status
         assert job in await stage.jobs()
+
+
+async def test_in_another_namespace_each_queue_is_as_it_was(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage:
+        cluster = stage.context.cluster
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "elsewhere"}}
+        await cluster.create(NAMESPACES, body)
+        await stage.create(flux={"brokerConfig": BROKER_CONFIG})
+        await stage.flux("queue", "start", "batch")
+        await stage.flux("queue", "stop", "-m", "maintenance", "debug")
+        jobs = {await stage.submit(f"--queue={queue}", "true") for queue in ("batch", "debug")}
+        await stage.flux("queue", "disable", "-m", "not today", "debug")
+        outcome = await stage.do("migrate", Choices(to_namespace="elsewhere"))
+        assert outcome.kind is OutcomeKind.COMPLETED, outcome
+        new = ClusterRef("elsewhere", NAME, "")
+        assert await found(stage, ANY) is None
+        assert (await jobs_of(stage, new)).keys() == jobs
+        assert (await queue_of(stage, new)).splitlines() == [
+            "batch: Job submission is enabled",
+            "batch: Scheduling is started",
+            "debug: Job submission is disabled: not today",
+            "debug: Scheduling is stopped: maintenance",
+        ]
