@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from fluxstate_tui.flux import jobs
 from fluxstate_tui.flux.command import FluxFailed
-from fluxstate_tui.model import eventlog
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.screens.job_requests import RELEASED, JobAnswer, JobRequest
@@ -23,6 +22,7 @@ AT_ONCE: Final = 16
 LOOKS: Final = 5
 """The broker answers before the eventlog is written: how often it is looked for."""
 PAUSE: Final = 0.2
+SUBMIT_TIMEOUT: Final = 30.0
 
 
 async def act(
@@ -46,33 +46,34 @@ async def _act(session: FluxSession, job_id: int, request: JobRequest, clock: Cl
     if verb == "again":
         return await _again(session, job_id)
     if verb == "kill":
-        await session.request("job.kill", job=job_id, signal=SIGTERM)
+        await jobs.kill_job(session, job_id, SIGTERM)
         return "SIGTERM was sent"  # Flux writes no event for a signal
     if verb in ("cancel", "raise"):
         kind = request.type if verb == "raise" else "cancel"
         severity = request.severity if verb == "raise" else 0
         wanted: dict[str, Any] = {"type": kind, "severity": severity}
-        await session.request("job.raise", job=job_id, note=request.note, **wanted)
+        await jobs.raise_exception(session, job_id, type=kind, severity=severity, note=request.note)
         return await _read_back(session, job_id, "exception", wanted, clock)
     if verb == "limit":
-        await session.request("job.update", job=job_id, duration=request.limit)
+        await jobs.set_duration(session, job_id, request.limit)
         changed = {"attributes.system.duration": request.limit}
         return await _read_back(session, job_id, "jobspec-update", changed, clock)
     urgency = {"hold": 0, "release": RELEASED}.get(verb, request.urgency)
-    await session.request("job.urgency", job=job_id, urgency=urgency)
+    await jobs.set_urgency(session, job_id, urgency)
     return await _read_back(session, job_id, "urgency", {"urgency": urgency}, clock)
 
 
 async def _again(session: FluxSession, job_id: int) -> str:
-    """Submit its jobspec once more. Flux keeps no environment in it: the new job gets its own."""
-    info = await session.request("job.info", job=job_id, keys=["jobspec"])
-    jobspec: Any = info["jobspec"]
-    if not isinstance(jobspec, dict):
-        jobspec = json.loads(str(jobspec))
-    submitted = await session.request("job.submit", jobspec=jobspec, copies=1)
-    if submitted["errors"]:
-        raise FluxFailed("submit", str(submitted["errors"][0]))
-    return f"submitted again as {f58(int(submitted['ids'][0]))}"
+    """Submit its jobspec as it is now once more, with its directory and the lead's environment.
+
+    Flux keeps no environment in a jobspec, and the signed one that has it is private.
+    """
+    try:
+        jobspec, _ = await jobs.read_jobspec(session, job_id)
+    except ValueError as error:
+        raise FluxFailed("submit again", f"its jobspec cannot be read: {error}") from None
+    new = await session.submit(jobspec, RELEASED, timeout=SUBMIT_TIMEOUT)
+    return f"submitted again as {f58(new)}"
 
 
 async def _read_back(
@@ -82,8 +83,7 @@ async def _read_back(
     for look in range(LOOKS):
         if look:
             await clock.sleep(PAUSE)
-        info = await session.request("job.info", job=job_id, keys=["eventlog"])
-        found = _newest(eventlog.parse(str(info["eventlog"]).encode()), name, wanted)
+        found = _newest(await jobs.read_eventlog(session, job_id), name, wanted)
         if found is not None:
             said = " ".join(f"{key.split('.')[-1]} {found.context[key]}" for key in wanted)
             return f"its eventlog says {name}: {said}"

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from fluxstate_tui.archive.details import output
-from fluxstate_tui.flux.command import FluxFailed
-from fluxstate_tui.flux.protocol import Message, OutputLines
-from fluxstate_tui.model import eventlog
+from fluxstate_tui.flux import jobs
 from fluxstate_tui.model.resources import places
 from fluxstate_tui.screens.actions import JobDetail, OutputLine
 
 if TYPE_CHECKING:
     from fluxstate_tui.flux.session import FluxSession
 
-LONGEST: Final = 30 * 86400.0
-"""Seconds: no job is followed for longer."""
-
 
 async def read_detail(session: FluxSession, job_id: int) -> JobDetail:
     """Eventlog, jobspec and the output so far. Raises FluxstateError."""
-    info = await session.request("job.info", job=job_id, keys=["eventlog", "jobspec"])
+    try:
+        jobspec, events = await jobs.read_jobspec(session, job_id)
+    except ValueError:
+        jobspec, events = None, await jobs.read_eventlog(session, job_id)
     return JobDetail(
-        events=tuple(eventlog.parse(str(info["eventlog"]).encode())),
-        jobspec=_decoded(info.get("jobspec")),
+        events=events,
+        jobspec=jobspec,
         output=await _output_so_far(session, job_id),
-        places=places(_decoded(await _key(session, job_id, "R"))),
+        places=places(await jobs.read_resources(session, job_id)),
     )
 
 
@@ -44,12 +41,7 @@ async def follow_output(
     """
     heard: asyncio.Queue[str | None] = asyncio.Queue()
 
-    def listen(message: Message) -> None:
-        if isinstance(message, OutputLines):
-            heard.put_nowait(message.event)
-
-    request = session.request("job.follow", job=job_id, listen=listen, timeout=LONGEST)
-    task = asyncio.create_task(request)
+    task = asyncio.create_task(jobs.follow_output(session, job_id, heard.put_nowait))
     task.add_done_callback(lambda _: heard.put_nowait(None))
     try:
         async with aclosing(_pieces(heard, task)) as pieces:
@@ -60,7 +52,7 @@ async def follow_output(
 
 
 async def _pieces(
-    heard: asyncio.Queue[str | None], task: asyncio.Task[dict[str, Any]]
+    heard: asyncio.Queue[str | None], task: asyncio.Task[None]
 ) -> AsyncGenerator[tuple[OutputLine, ...], None]:
     while True:
         came = [await heard.get()]
@@ -77,25 +69,5 @@ async def _pieces(
 
 async def _output_so_far(session: FluxSession, job_id: int) -> tuple[OutputLine, ...]:
     """What it printed so far; a job that never ran has no output."""
-    chunks = output((await _key(session, job_id, "guest.output")).encode())
+    chunks = output((await jobs.read_output(session, job_id)).encode())
     return tuple(OutputLine(chunk.stream, chunk.rank, chunk.text) for chunk in chunks)
-
-
-async def _key(session: FluxSession, job_id: int, key: str) -> str:
-    """What is at that key of the job, '' if there is nothing."""
-    try:
-        info = await session.request("job.info", job=job_id, keys=[key])
-    except FluxFailed:
-        return ""
-    value = info.get(key, "")
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _decoded(value: Any) -> dict[str, Any] | None:
-    if isinstance(value, dict):
-        return value
-    try:
-        decoded = json.loads(str(value))
-    except ValueError:
-        return None
-    return decoded if isinstance(decoded, dict) else None

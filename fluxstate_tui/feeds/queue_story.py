@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fluxstate_tui.feeds.cluster_clock import ClusterClock
 from fluxstate_tui.flux import protocol
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 LIST_PAUSE = 1.0  # seconds between two complete lists
 DOUBTS = 2  # heartbeats at which our account differs, until the list is read again
+LIST_PATIENCE = 30.0  # seconds until a list that does not come is asked for again
+OVERLAP = 2.0  # seconds by which two lists of what ended lately overlap
 MOST_DOUBTS = 200  # it doubles each time that the list did not help
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 
@@ -44,12 +45,13 @@ class QueueStory:
         self._queues: tuple[Queue, ...] | None = None
         self._nodes: tuple[Node, ...] | None = None
         self._seen: tuple[tuple[Queue, ...], tuple[Node, ...]] | None = None
-        self._status: dict[str, Any] = {}
-        self._overlay: list[dict[str, Any]] = []
         self._doubts = 0
         self._patience = DOUBTS
         self._list_again = 0.0
         self._why_polling = ""
+        self._poll_since: float | None = None
+        self._list_now = 0.0  # when the last list was asked for, by the cluster's clock
+        self._list_due = 0.0  # until then it is waited for
         self._warnings: dict[str, str] = {}
         self._stats: dict[str, int] | None = None
         self._mode = ""
@@ -81,18 +83,18 @@ class QueueStory:
             self._doubts = 0
         elif isinstance(message, protocol.JobsPiece):
             self._piece(message)
-        elif isinstance(message, protocol.ActiveJobs):
-            self._jobs.active(message)
         elif isinstance(message, protocol.Beat):
             self._beat(message.now, message.state)
             self._compare()
+            if self._mode == "poll" and self._clock.now() > self._list_due:
+                self._poll_since = self._list_now - OVERLAP if self.listed else 0.0
         elif isinstance(message, protocol.Mode):
             self._mode, self._why_polling = message.mode, message.why
+            self._jobs.active(message.active)
+            if message.mode == "poll":
+                self._poll_since = 0.0
         elif isinstance(message, protocol.Fact):
-            try:
-                self._fact(message)
-            except _MALFORMED as error:
-                self._warnings["fact"] = f"'{message.kind}' cannot be understood ({error})."
+            self._fact(message)
         elif isinstance(message, protocol.Rubbish):
             self._warnings["rubbish"] = f"The container printed: {message.text[:60]}"
 
@@ -121,8 +123,19 @@ class QueueStory:
             return "The job list is being read."
         return f"The broker is in state '{self.state}'."
 
-    def wants_list(self) -> bool:
-        """Whether the job list must be read again: it is not what the broker counts."""
+    def wants_list(self) -> float | None:
+        """Since when the job list is wanted (0 = all of it), None if it is not wanted now.
+
+        All of it is, when it is not what the broker counts. Where there is no journal, what ended
+        since the last list is, at each heartbeat.
+        """
+        since, self._poll_since = self._poll_since, None
+        since = 0.0 if self._is_doubtful() else since
+        if since is not None:
+            self._list_due = self._clock.now() + LIST_PATIENCE
+        return since
+
+    def _is_doubtful(self) -> bool:
         if not self.listed or not (self._jobs.gaps or self._doubts >= self._patience):
             return False
         if self._clock.now() < self._list_again:
@@ -163,6 +176,7 @@ class QueueStory:
             return
         if snapshot is not None:
             self._warnings.pop("list", None)
+            self._list_now, self._list_due = piece.now, 0.0
             self._listed(snapshot)
 
     def _listed(self, snapshot: Snapshot) -> None:
@@ -176,17 +190,18 @@ class QueueStory:
             self._warnings["back"] = snapshot.went_back
 
     def _fact(self, message: protocol.Fact) -> None:
-        if message.kind == "queues":
-            self._queues = queues_of(message.fact)
-        elif message.kind == "stats":
-            self._stats = counts_of(message.fact)
-        elif message.kind == "trouble":
-            topic, error = message.fact["topic"], message.fact["error"]
-            self._warnings[topic] = f"{topic}: {error}."
-        else:
-            if message.kind == "resources":
-                self._status = message.fact
+        """What a fact has in its way is told until it comes again."""
+        kind = message.kind
+        self._warnings.pop(kind, None)
+        if message.error:
+            self._warnings[kind] = f"The {kind} cannot be read: {message.error}."
+            return
+        try:
+            if kind == "queues":
+                self._queues = queues_of(message.fact)
+            elif kind == "stats":
+                self._stats = counts_of(message.fact)
             else:
-                self._overlay = message.fact
-            with suppress(KeyError):  # the overlay may come before the resources
-                self._nodes = nodes_of(self._status, self._overlay)
+                self._nodes = nodes_of(message.fact)
+        except _MALFORMED as error:
+            self._warnings[kind] = f"The {kind} cannot be understood ({error})."

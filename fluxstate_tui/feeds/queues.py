@@ -120,8 +120,9 @@ class QueueFeed:
                 self._live(story.detail())
             elif not self._was_live:
                 self._tell(Freshness.CONNECTING, story.what_it_does())
-            if story.wants_list():
-                await session.request("relist")
+            since = story.wants_list()
+            if since is not None:
+                await session.want_jobs(since)
             await asyncio.sleep(0)  # a long list must not stop everything else
 
     async def _next(self, session: FluxSession) -> Message:

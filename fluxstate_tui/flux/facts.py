@@ -24,13 +24,13 @@ def queues_of(fact: list[dict[str, Any]]) -> tuple[Queue, ...]:
     )
 
 
-def nodes_of(status: dict[str, Any], overlay: list[dict[str, Any]]) -> tuple[Node, ...]:
-    """`resource.status` and `overlay.health`: every rank of R with what is known of it.
+def nodes_of(status: dict[str, Any]) -> tuple[Node, ...]:
+    """`resource.status`: every rank of R with what is known of it.
 
+    A broker that died leaves `online` 0.1 s after `overlay.health` calls it lost (0.88, tried).
     Raises ValueError, KeyError or TypeError.
     """
     online = set(idset.decode(status.get("online", "")))
-    lost = {node["rank"] for node in overlay if node.get("status") in ("lost", "offline")}
     drained: dict[int, str] = {}
     for ranks, info in (status.get("drain") or {}).items():
         drained.update(dict.fromkeys(idset.decode(ranks), str(info.get("reason") or "")))
@@ -40,7 +40,7 @@ def nodes_of(status: dict[str, Any], overlay: list[dict[str, Any]]) -> tuple[Nod
             host=share.host,
             cores=len(share.cores),
             gpus=len(share.gpus),
-            up=share.rank in online and share.rank not in lost,
+            up=share.rank in online,
             drained=share.rank in drained,
             reason=drained.get(share.rank, ""),
         )

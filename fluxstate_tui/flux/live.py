@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from fluxstate_tui.flux.protocol import ActiveJobs, JobEvents, JobsPiece
+from fluxstate_tui.flux.protocol import JobEvents, JobsPiece
 from fluxstate_tui.flux.snapshot import SnapshotReader
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.flux_json import job_from_rpc
@@ -74,9 +74,9 @@ class LiveJobs:
         self._journal = None
         self.gaps = False
 
-    def active(self, message: ActiveJobs) -> None:
-        """What the journal says is active, before the first list."""
-        self._journal = message.ids
+    def active(self, ids: frozenset[int] | None) -> None:
+        """What the journal says is active, before the first list; None if it does not say."""
+        self._journal = ids
 
     def piece(self, piece: JobsPiece) -> Snapshot | None:
         """Take a piece of a list; the last one gives the snapshot. ValueError: it was rubbish."""

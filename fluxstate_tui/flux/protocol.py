@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-PROTOCOL = 1
+PROTOCOL = 2
 LINE_LIMIT = 256 * 1024 * 1024
 _SHOWN = 200
 
@@ -31,8 +31,6 @@ class Hello:
     state: str
     now: float
     started: float
-    statedir: str
-    restore: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +43,29 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How jobs are told: `journal`, or `poll` with the reason why."""
+    """How jobs are told: `journal`, or `poll` with the reason why.
+
+    `active` are the jobs that were active when the journal began, by job-manager's own account;
+    None where it does not say.
+    """
 
     mode: str
     why: str
+    active: frozenset[int] | None
 
 
 @dataclass(frozen=True, slots=True)
 class JobsPiece:
     """A deflated, base64 coded piece of job-list's answer (see flux.snapshot).
 
-    `part`: only active jobs and those that ended since the last list.
+    `part`: only active jobs and those that ended since the time that was asked for. `now` is the
+    cluster's clock when it was asked, in seconds since the epoch.
     """
 
     data: str
     last: bool
     part: bool
+    now: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,45 +79,35 @@ class JobEvents:
 
 
 @dataclass(frozen=True, slots=True)
-class ActiveJobs:
-    """The jobs that were active when the journal began, by job-manager's own account."""
-
-    ids: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
 class Fact:
-    """Something changed: `kind` is queues, stats, resources, overlay or trouble."""
+    """Something changed: `kind` is queues, stats or resources. Or it cannot be had: `error`."""
 
     kind: str
     fact: Any
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to a request: a result, or the error in Flux's words. `id` None: to no request."""
+    """The answer to a request: a result, or the error in Flux's words. `id` None: to no request.
+
+    `now` is the cluster's clock, 0.0 with an error.
+    """
 
     id: int | None
     ok: bool
     result: Fields
     errno: int | None
     error: str
+    now: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """A request goes on."""
+class More:
+    """One of the answers of a stream, or something that a running program printed."""
 
     id: int
-    fields: Fields
-
-
-@dataclass(frozen=True, slots=True)
-class OutputLines:
-    """Some eventlog lines (RFC 24) of the output that a `job.follow` asked for."""
-
-    id: int
-    event: str
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +124,7 @@ class Rubbish:
     text: str
 
 
-Message = (
-    Hello
-    | Beat
-    | Mode
-    | JobsPiece
-    | JobEvents
-    | ActiveJobs
-    | Fact
-    | Reply
-    | Progress
-    | OutputLines
-    | Lost
-    | Rubbish
-)
+Message = Hello | Beat | Mode | JobsPiece | JobEvents | Fact | Reply | More | Lost | Rubbish
 
 
 class LineReader:
@@ -199,8 +181,6 @@ def _hello(fields: Fields) -> Hello:
         state=str(fields["state"]),
         now=float(fields["now"]),
         started=float(attributes.get("broker.starttime") or 0),
-        statedir=str(attributes.get("statedir", "")),
-        restore=str(attributes.get("content.restore", "")),
     )
 
 
@@ -213,36 +193,44 @@ def _events(fields: Fields) -> JobEvents:
     return JobEvents(int(fields["id"]), events, fields.get("jobspec"), fields.get("R"))
 
 
+def _mode(fields: Fields) -> Mode:
+    active = fields["active"]
+    ids = None if active is None else frozenset(map(int, active))
+    return Mode(str(fields["mode"]), str(fields["why"]), ids)
+
+
+def _jobs(fields: Fields) -> JobsPiece:
+    last, part = bool(fields["last"]), bool(fields["part"])
+    return JobsPiece(str(fields["z"]), last, part, float(fields["now"]))
+
+
 def _reply(fields: Fields) -> Reply:
-    result = fields.get("result") or {}
     return Reply(
-        fields["id"], bool(fields["ok"]), result, fields.get("errno"), str(fields.get("error", ""))
+        id=fields["id"],
+        ok=bool(fields["ok"]),
+        result=fields.get("result") or {},
+        errno=fields.get("errno"),
+        error=str(fields.get("error", "")),
+        now=float(fields.get("now", 0.0)),
     )
 
 
-def _progress(fields: Fields) -> Progress:
-    rest = {key: value for key, value in fields.items() if key not in ("t", "id")}
-    return Progress(int(fields["id"]), rest)
-
-
 def _fact(fields: Fields) -> Fact:
+    if "error" in fields:
+        return Fact(fields["t"], None, str(fields["error"]))
     return Fact(fields["t"], fields["fact"])
 
 
 _PARSERS: dict[str, Callable[[Fields], Message]] = {
     "hello": _hello,
     "beat": lambda fields: Beat(float(fields["now"]), str(fields["state"])),
-    "mode": lambda fields: Mode(str(fields["mode"]), str(fields["why"])),
-    "jobs": lambda fields: JobsPiece(str(fields["z"]), bool(fields["last"]), bool(fields["part"])),
+    "mode": _mode,
+    "jobs": _jobs,
     "event": _events,
-    "active": lambda fields: ActiveJobs(frozenset(map(int, fields["ids"]))),
     "queues": _fact,
     "stats": _fact,
     "resources": _fact,
-    "overlay": _fact,
-    "trouble": _fact,
     "reply": _reply,
-    "progress": _progress,
-    "output": lambda fields: OutputLines(int(fields["id"]), str(fields["event"])),
+    "more": lambda fields: More(int(fields["id"]), fields["value"]),
     "lost": lambda fields: Lost(str(fields["why"])),
 }

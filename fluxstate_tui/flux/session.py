@@ -7,81 +7,60 @@ process to try it on a Flux of one's own.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, Protocol
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from importlib.resources import files
+from typing import Any
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.flux.command import FluxFailed
 from fluxstate_tui.flux.endpoint import Endpoint
+from fluxstate_tui.flux.pending import Listener, Pending
 from fluxstate_tui.flux.protocol import (
     PROTOCOL,
     Hello,
     LineReader,
     Lost,
     Message,
-    OutputLines,
-    Progress,
+    More,
     Reply,
     parse,
 )
-from fluxstate_tui.flux.remote import BOOTSTRAP, program_line
+from fluxstate_tui.flux.streams import STDOUT_CHANNEL, Stream, StreamExecutor
 
 START_TIMEOUT = 30.0
 REQUEST_TIMEOUT = 30.0
 LONG_TIMEOUT = 3600.0
+JOURNAL_SINCE = (0, 68)  # before, the journal's answers had another shape
 _BACKLOG = 20_000  # messages that wait for their reader before the stream has to wait
 _STDERR = 4096
-_STDOUT_CHANNEL = 1
 
-_READS = frozenset({"ping", "watch", "relist", "queue.status", "stats", "resources", "jobs.list"})
-_READS |= {"job.get", "job.info", "job.follow", "job.unfollow", "kvs.get", "kvs.state", "file.stat"}
-_LONG = frozenset({"dump", "job.follow", "file.stat"})
+BOOTSTRAP = """\
+import json, sys
+text = json.loads(sys.stdin.buffer.raw.readline().decode("ascii"))
+exec(compile(text, "remote_program.py", "exec"))
+"""
+"""Reads the program as one line, for arguments are part of a URL, and proxies refuse long ones.
+Raw, so that nothing of the requests behind that line ends up in Python's own buffer."""
 
-
-class Stream(Protocol):
-    """A running program: see kube.exec.ExecStream."""
-
-    @property
-    def exit_code(self) -> int | None:
-        """None as long as it runs."""
-        ...
-
-    async def read(self) -> tuple[int, bytes] | None:
-        """The next (channel, bytes); None at the end."""
-        ...
-
-    async def write(self, data: bytes) -> None:
-        """To its stdin."""
-        ...
-
-    async def close_stdin(self) -> None:
-        """No more input comes."""
-        ...
+READING = frozenset(
+    {
+        *("content.checkpoint-get", "kvs.getroot", "kvs.lookup", "state-machine.get"),
+        *("job-info.eventlog-watch", "job-info.lookup"),
+        *("job-list.job-stats", "job-list.list", "job-list.list-id"),
+        *("job-manager.alloc-query", "job-manager.queue-list", "job-manager.queue-status"),
+    }
+)
+"""The RPCs that change nothing: no others leave under --read-only."""
 
 
-class StreamExecutor(Protocol):
-    """What starts a program in a container: kube.session.Cluster."""
-
-    @property
-    def read_only(self) -> bool:
-        """Whether anything may be changed."""
-        ...
-
-    def exec_stream(
-        self,
-        namespace: str,
-        pod: str,
-        container: str,
-        argv: Sequence[str],
-        *,
-        only_reads: bool = False,
-    ) -> AbstractAsyncContextManager[Stream]:
-        """See kube.session.Cluster.exec_stream."""
-        ...
+def program_line() -> bytes:
+    """The remote program as the line that the bootstrap reads."""
+    text = files("fluxstate_tui.flux").joinpath("remote_program.py").read_text("utf-8")
+    return json.dumps(text).encode("ascii") + b"\n"
 
 
 class SessionLost(FluxstateError):
@@ -110,7 +89,11 @@ class CannotStart(FluxstateError):
 
 
 class FluxSession:
-    """Requests go in, messages come out, until the block is left."""
+    """Requests go in, messages come out, until the block is left.
+
+    Every request raises FluxFailed when Flux refuses, SessionLost when there is no answer (the
+    outcome of a change is then unknown), FluxstateError (exit 5) for a change under --read-only.
+    """
 
     def __init__(self, stream: Stream, read_only: bool) -> None:
         self._stream = stream
@@ -119,9 +102,7 @@ class FluxSession:
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
         self._room = asyncio.Event()
         self._lost = ""
-        self._replies: dict[int, asyncio.Future[Reply]] = {}
-        self._listeners: dict[int, Callable[[Message], None]] = {}
-        self._number = 0
+        self._pending = Pending()
         self._stderr = b""
         self._ended: FluxstateError | None = None
         self.watching = False
@@ -148,62 +129,70 @@ class FluxSession:
         """What the program said first."""
         return self._hello.result()
 
-    async def request(
-        self,
-        do: str,
-        *,
-        timeout: float | None = None,
-        listen: Callable[[Message], None] | None = None,
-        **args: Any,
-    ) -> dict[str, Any]:
-        """Ask for something of flux/remote/table.py, and return its result.
+    # -- requests -----------------------------------------------------------------------------
 
-        `timeout` is in seconds. `listen` is called with Progress and OutputLines of this request.
-        Raises FluxFailed when Flux refuses, SessionLost when there is no answer (the outcome of a
-        change is then unknown), FluxstateError (exit 5) for a change under --read-only.
+    async def rpc(
+        self, topic: str, payload: dict[str, Any] | None = None, *, node: int = 0
+    ) -> dict[str, Any]:
+        """One RPC of Flux to the rank `node`; its answer."""
+        self._may(topic, topic in READING)
+        args = {"topic": topic, "payload": payload, "node": node}
+        return (await self._ask("rpc", args, what=topic)).result
+
+    async def stream(
+        self, topic: str, payload: dict[str, Any], listen: Listener, *, node: int, timeout: float
+    ) -> None:
+        """An RPC with many answers, which `listen` gets; returns after the last one.
+
+        Cancelling it tells the service (TOPIC-cancel) that nobody listens any more.
         """
-        if self._read_only and do not in _READS:
-            raise FluxstateError(
-                f"'{do}' would change the MiniCluster, and this is --read-only.",
-                safe="Nothing was sent.",
-                exit_code=ExitCode.REFUSED,
-            )
-        if self._ended is not None:
-            raise self._ended
-        self._number += 1
-        number = self._number
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._replies[number] = future
-        if listen is not None:
-            self._listeners[number] = listen
-        line = json.dumps({"id": number, "do": do, "args": args}).encode("ascii") + b"\n"
-        if timeout is None:
-            timeout = LONG_TIMEOUT if do in _LONG else REQUEST_TIMEOUT
+        self._may(topic, topic in READING)
+        args = {"topic": topic, "payload": payload, "node": node}
+        number, line = self._pending.line("stream", args)
         try:
-            async with asyncio.timeout(timeout):
-                await self._stream.write(line)
-                reply = await future
-        except TimeoutError:
-            raise SessionLost(
-                f"The remote program did not answer '{do}' within {timeout:g} s.",
-                safe="It may have been carried out or not.",
-                advice="Look at its effect before you repeat it.",
-            ) from None
+            await self._answer(number, line, topic, timeout, listen)
         except asyncio.CancelledError:
-            if do == "job.follow" and self._ended is None:
-                await self._unfollow(number)
+            if self._ended is None:
+                await self._post("cancel", {"request": number, "topic": f"{topic}-cancel"})
             raise
-        finally:
-            self._replies.pop(number, None)
-            self._listeners.pop(number, None)
-        if not reply.ok:
-            raise FluxFailed(do, reply.error, errno=reply.errno)
-        return reply.result
+
+    async def submit(self, jobspec: dict[str, Any], urgency: int, *, timeout: float) -> int:
+        """Submit a jobspec with the lead container's environment; the id of the new job."""
+        self._may("submit", reads=False)
+        args = {"jobspec": jobspec, "urgency": urgency}
+        return int((await self._ask("submit", args, timeout=timeout)).result["id"])
+
+    async def run(
+        self, argv: Sequence[str], listen: Listener, *, only_reads: bool, timeout: float
+    ) -> int:
+        """Run a program beside the broker; `listen` gets what it prints. Returns its exit code."""
+        self._may(argv[0], only_reads)
+        args = {"argv": list(argv)}
+        asked = self._ask("run", args, what=argv[0], timeout=timeout, listen=listen)
+        return int((await asked).result["code"])
+
+    async def now(self) -> float:
+        """The cluster's clock, in seconds since the epoch."""
+        return (await self._ask("rpc", {"topic": "state-machine.get"})).now
 
     async def watch(self) -> None:
-        """From now on `messages` brings jobs, queues, resources and the broker's state."""
+        """From now on `message` brings jobs, queues, ranks and the broker's state.
+
+        If it does so already, everything is looked at once more.
+        """
         self.watching = True
-        await self.request("watch")
+        numbers = tuple(int(part) for part in re.findall(r"\d+", self.hello.version)[:2])
+        old = "flux-core before 0.68 has no journal that can be read"
+        await self._ask("watch", {"no_journal": old if numbers < JOURNAL_SINCE else ""})
+
+    async def want_jobs(self, since: float = 0.0) -> None:
+        """Let `message` bring all jobs once more; or all active ones and those that ended since.
+
+        It does not wait for them.
+        """
+        await self._post("jobs", {"since": since})
+
+    # -- messages -----------------------------------------------------------------------------
 
     async def message(self) -> Message:
         """The next message. Raises SessionLost (or a KubeError) at the end of the conversation."""
@@ -220,6 +209,53 @@ class FluxSession:
 
     # -- the stream ---------------------------------------------------------------------------
 
+    def _may(self, what: str, reads: bool) -> None:
+        if self._read_only and not reads:
+            raise FluxstateError(
+                f"'{what}' would change the MiniCluster, and this is --read-only.",
+                safe="Nothing was sent.",
+                exit_code=ExitCode.REFUSED,
+            )
+
+    async def _ask(
+        self,
+        do: str,
+        args: dict[str, Any],
+        *,
+        what: str = "",
+        timeout: float = REQUEST_TIMEOUT,
+        listen: Listener | None = None,
+    ) -> Reply:
+        number, line = self._pending.line(do, args)
+        return await self._answer(number, line, what or do, timeout, listen)
+
+    async def _answer(
+        self, number: int, line: bytes, what: str, timeout: float, listen: Listener | None
+    ) -> Reply:
+        if self._ended is not None:
+            raise self._ended
+        future = self._pending.expect(number, listen)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._stream.write(line)
+                reply = await future
+        except TimeoutError:
+            raise SessionLost(
+                f"The remote program did not answer '{what}' within {timeout:g} s.",
+                safe="It may have been carried out or not.",
+                advice="Look at its effect before you repeat it.",
+            ) from None
+        finally:
+            self._pending.forget(number)
+        if not reply.ok:
+            raise FluxFailed(what, reply.error, errno=reply.errno)
+        return reply
+
+    async def _post(self, do: str, args: dict[str, Any]) -> None:
+        """A request whose reply is not waited for; a lost connection shows elsewhere."""
+        with suppress(FluxstateError):
+            await self._stream.write(self._pending.line(do, args)[1])
+
     async def _start(self, timeout: float) -> None:
         try:
             async with asyncio.timeout(timeout):
@@ -232,19 +268,12 @@ class FluxSession:
         if hello.protocol != PROTOCOL:
             raise CannotStart(f"it speaks protocol {hello.protocol}, we {PROTOCOL}", None)
 
-    async def _unfollow(self, followed: int) -> None:
-        """Nobody listens to that `job.follow` any more; its reply is not waited for."""
-        self._number += 1
-        wanted = {"id": self._number, "do": "job.unfollow", "args": {"request": followed}}
-        with contextlib.suppress(FluxstateError):
-            await self._stream.write(json.dumps(wanted).encode("ascii") + b"\n")
-
     async def _read(self) -> None:
         lines = LineReader()
         try:
             while (chunk := await self._stream.read()) is not None:
                 channel, data = chunk
-                if channel != _STDOUT_CHANNEL:
+                if channel != STDOUT_CHANNEL:
                     self._stderr = (self._stderr + data)[-_STDERR:]
                     continue
                 for line in lines.feed(data):
@@ -254,14 +283,8 @@ class FluxSession:
             self._end(error)
 
     async def _take(self, message: Message) -> None:
-        if isinstance(message, Reply):
-            future = self._replies.get(message.id or 0)
-            if future is not None and not future.done():
-                future.set_result(message)
-        elif isinstance(message, Progress | OutputLines):
-            listen = self._listeners.get(message.id)
-            if listen is not None:
-                listen(message)
+        if isinstance(message, Reply | More):
+            self._pending.take(message)
         elif isinstance(message, Hello) and not self._hello.done():
             self._hello.set_result(message)
         elif isinstance(message, Lost):
@@ -280,9 +303,7 @@ class FluxSession:
         if not self._hello.done():
             self._hello.set_exception(error or CannotStart(why, code))
             self._hello.exception()  # it may be that nobody waits any more
-        for future in self._replies.values():
-            if not future.done():
-                future.set_exception(self._ended)
+        self._pending.fail(self._ended)
         self._messages.put_nowait(None)
 
     def _said(self) -> str:

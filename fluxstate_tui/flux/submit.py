@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from fluxstate_tui.flux.command import FluxFailed
 
 if TYPE_CHECKING:
     from fluxstate_tui.flux.session import FluxSession
+
+
+AT_ONCE: Final = 200
+"""Submissions that wait for their answers at the same time: Flux takes them in batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +100,22 @@ class Submitted:
 
 
 async def submit(session: FluxSession, options: SubmitOptions) -> Submitted:
-    """Submit `options.copies` jobs. Raises ValueError, FluxFailed, SessionLost."""
-    result = await session.request(
-        "job.submit",
-        timeout=30.0 + options.copies / 20,
-        jobspec=options.jobspec(),
-        copies=options.copies,
-        urgency=options.urgency,
-    )
-    return Submitted(tuple(result["ids"]), tuple(result["errors"]))
+    """Submit `options.copies` jobs. Raises ValueError, SessionLost."""
+    jobspec = options.jobspec()
+    timeout = 30.0 + options.copies / 20
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one() -> int:
+        async with gate:
+            return await session.submit(jobspec, options.urgency, timeout=timeout)
+
+    answers = await asyncio.gather(*(one() for _ in range(options.copies)), return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException) and not isinstance(answer, FluxFailed):
+            raise answer
+    ids = sorted(answer for answer in answers if isinstance(answer, int))
+    errors = (answer.said for answer in answers if isinstance(answer, FluxFailed))
+    return Submitted(tuple(ids), tuple(errors))
 
 
 def tutorial_loop(rounds: int = 5) -> tuple[SubmitOptions, ...]:

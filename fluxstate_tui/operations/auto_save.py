@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.flux import kvs
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.plan import OutcomeKind
 from fluxstate_tui.operations.prepare import prepare
@@ -73,7 +74,7 @@ class AutoSave:
         session = self._session()
         if session is None:
             return ""
-        return str((await session.request("kvs.state"))["root"]["rootref"])
+        return (await kvs.read_state(session)).root
 
     def _tell(self, state: AutoSaveState) -> None:
         if state != self.state:

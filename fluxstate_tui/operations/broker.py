@@ -6,12 +6,17 @@ import errno
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.flux import kvs
 from fluxstate_tui.flux.command import FluxFailed
-from fluxstate_tui.flux.facts import counts_of, queues_of
+from fluxstate_tui.flux.jobs import count_jobs, list_jobs, raise_exception
+from fluxstate_tui.flux.queues import (
+    enable_queues,
+    read_queues,
+    requests_outstanding,
+    start_queues,
+)
 from fluxstate_tui.flux.session import FluxSession
 from fluxstate_tui.flux.submit import SubmitOptions, Submitted, submit
-from fluxstate_tui.model.flux_json import job_from_rpc
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.queue import Queue
 
@@ -97,42 +102,35 @@ class SessionBroker:
 
     async def now(self) -> float:
         """See Broker."""
-        return float((await self.session.request("ping"))["now"])
+        return await self.session.now()
 
     async def queues(self) -> tuple[Queue, ...]:
         """See Broker."""
-        return queues_of((await self.session.request("queue.status"))["queues"])
+        return await read_queues(self.session)
 
     async def start(self, names: list[str], *, started: bool, reason: str = "") -> None:
         """See Broker."""
-        if started:
-            await self.session.request("queue.start", names=names)
-        else:
-            await self.session.request("queue.stop", names=names, reason=reason)
+        await start_queues(self.session, names, started=started, reason=reason)
 
     async def enable(self, names: list[str], *, enabled: bool, reason: str = "") -> None:
         """See Broker."""
-        if enabled:
-            await self.session.request("queue.enable", names=names)
-        else:
-            await self.session.request("queue.disable", names=names, reason=reason)
+        await enable_queues(self.session, names, enabled=enabled, reason=reason)
 
     async def requests_outstanding(self) -> int:
         """See Broker."""
-        return int((await self.session.request("queue.status")).get("alloc_pending") or 0)
+        return await requests_outstanding(self.session)
 
     async def jobs(self) -> tuple[Job, ...]:
         """See Broker."""
-        return _jobs(await self.session.request("jobs.list"))
+        return await list_jobs(self.session)
 
     async def running_jobs(self) -> tuple[Job, ...]:
         """See Broker."""
-        constraint = {"states": ["running"]}
-        return _jobs(await self.session.request("jobs.list", constraint=constraint))
+        return await list_jobs(self.session, "running")
 
     async def counts(self) -> dict[str, int]:
         """See Broker."""
-        return counts_of(await self.session.request("stats"))
+        return await count_jobs(self.session)
 
     async def submit(self, options: SubmitOptions) -> Submitted:
         """See Broker."""
@@ -142,35 +140,23 @@ class SessionBroker:
         """See Broker."""
         for job in ids:
             try:
-                await self.session.request("job.cancel", job=job, note=CANCEL_NOTE)
+                await raise_exception(self.session, job, note=CANCEL_NOTE)
             except FluxFailed as error:
                 if error.errno not in (errno.ENOENT, errno.EINVAL):
                     raise
 
     async def checkpoint(self) -> str:
         """See Broker."""
-        answer = await self.session.request("kvs.sync")
-        if not answer.get("synced"):
-            raise FluxstateError("the KVS checkpoint does not read back")
-        return str((answer.get("root") or {}).get("rootref") or "")
+        return (await kvs.make_checkpoint(self.session)).root
 
     async def kvs_get(self, key: str) -> str | None:
         """See Broker."""
-        try:
-            return str((await self.session.request("kvs.get", key=key))["value"])
-        except FluxFailed as error:
-            if error.errno == errno.ENOENT:
-                return None
-            raise
+        return await kvs.read_value(self.session, key)
 
     async def kvs_put(self, key: str, value: Any) -> None:
         """See Broker."""
-        await self.session.request("kvs.put", key=key, value=value)
+        await kvs.write_value(self.session, key, value)
 
     async def kvs_unlink(self, key: str) -> None:
         """See Broker."""
-        await self.session.request("kvs.unlink", key=key)
-
-
-def _jobs(answer: dict[str, Any]) -> tuple[Job, ...]:
-    return tuple(job_from_rpc(job) for job in answer["jobs"])
+        await kvs.remove_value(self.session, key)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.flux import kvs
 
 if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock
@@ -74,14 +75,10 @@ class Guard:
 
     async def _look(self, session: FluxSession) -> GuardState:
         """A checkpoint only when something changed since the last one, whoever made that."""
-        seen = await session.request("kvs.state")
-        if seen["fresh"] or not self._makes:
-            return GuardState(_made_at(seen["checkpoint"]), bool(seen["fresh"]))
-        answer = await session.request("kvs.sync")
-        made = _made_at(answer["checkpoint"])
-        if not answer.get("synced"):
-            return GuardState(made, trouble="the checkpoint does not read back")
-        return GuardState(made, fresh=True)
+        seen = await kvs.read_state(session)
+        if not seen.fresh and self._makes:
+            seen = await kvs.make_checkpoint(session)
+        return GuardState(seen.made, seen.fresh)
 
     def _troubled(self, why: str) -> GuardState:
         return replace(self.state, fresh=False, trouble=why)
@@ -90,9 +87,3 @@ class Guard:
         if state != self.state:
             self.state = state
             self._told(state)
-
-
-def _made_at(checkpoint: dict[str, Any] | None) -> float | None:
-    """Its timestamp; flux-core before 0.40 had none."""
-    made = (checkpoint or {}).get("timestamp")
-    return float(made) if isinstance(made, (int, float)) else None

@@ -97,7 +97,7 @@ def long_list(count: int) -> None:
         last = start + PIECE >= len(text)
         data = deflate.compress(text[start : start + PIECE].encode())
         data += deflate.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
-        pieces.append(JobsPiece(base64.b64encode(data).decode(), last, part=False))
+        pieces.append(JobsPiece(base64.b64encode(data).decode(), last, part=False, now=0.0))
     gc.collect()
     gc.freeze()
     live, total, longest = LiveJobs(), 0.0, 0.0

@@ -151,8 +151,9 @@ class PythonPort:
 
     async def _run(self, request: Request) -> Any:
         child = self._process.child(list(request["argv"]))
-        child.stdin, child.stdout = BytesReader(), NullWriter()
+        child.stdin = BytesReader()
         child.stderr = _Sender(lambda data: self._send(request["id"], {"ok": data, "more": True}))
+        child.stdout = child.stderr if request["both"] else NullWriter()
         return {"code": await run_other(self._process, child)}
 
     async def _kill(self, request: Request) -> Any:

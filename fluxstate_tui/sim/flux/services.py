@@ -47,7 +47,7 @@ class Services:
         self.authorize(topic, userid)
         handler = _HANDLERS.get(topic)
         if handler is None:
-            raise FluxError(errno.ENOSYS, f"No service matching {topic} is registered")
+            raise FluxError(errno.ENOSYS, _unknown(topic))
         try:
             answer = handler(self, payload or {}, userid)
             return await answer if isinstance(answer, Awaitable) else answer
@@ -268,6 +268,14 @@ class Services:
         resources = self._instance.resources
         resources.undrain(resources.targets(str(payload["targets"])))
         return None
+
+
+def _unknown(topic: str) -> str:
+    """What flux-core 0.88 says of a method that a service has not, and of no such service."""
+    service = topic.rpartition(".")[0]
+    if any(known.rpartition(".")[0] == service for known in _HANDLERS):
+        return f"Unknown service method '{topic}'"
+    return f"No service matching {topic} is registered"
 
 
 def _reference(sequence: int) -> str:

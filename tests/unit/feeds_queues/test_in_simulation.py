@@ -16,6 +16,7 @@ from fluxstate_tui.feeds.queues import QueueFeed
 from fluxstate_tui.flux.endpoint import NoLead
 from fluxstate_tui.flux.fallback import look
 from fluxstate_tui.flux.files import RemoteFiles, RemoteFileTaken
+from fluxstate_tui.flux.kvs import make_checkpoint
 from fluxstate_tui.flux.locate import locate
 from fluxstate_tui.flux.session import SessionLost
 from fluxstate_tui.flux.submit import SubmitOptions, submit, tutorial_loop
@@ -115,7 +116,7 @@ async def test_a_killed_container_that_lost_jobs_says_so_and_a_checkpoint_saves_
         kept = await on.submit(SubmitOptions(("true",), copies=3))
         await on.all_ended(kept)
         assert on.feed.session is not None
-        assert (await on.feed.session.request("kvs.sync"))["synced"]
+        assert (await make_checkpoint(on.feed.session)).fresh
         await on.sim.kill_lead("default", NAME)
         await on.told.source(Freshness.LIVE)
         assert set(kept) <= set(on.told.jobs)

@@ -19,7 +19,7 @@ A = 16 << 24
 
 def _listing(*jobs: dict[str, Any]) -> JobsPiece:
     data = zlib.compress(json.dumps({"jobs": list(jobs)}).encode())
-    return JobsPiece(base64.b64encode(data).decode(), last=True, part=False)
+    return JobsPiece(base64.b64encode(data).decode(), last=True, part=False, now=0.0)
 
 
 class Teller:
@@ -29,7 +29,7 @@ class Teller:
         self.clock = VirtualClock()
         self.told: list[StoreEvent] = []
         self.story = QueueStory(REF, self.told.append, self.clock)
-        self.story.take(Mode("journal", ""))
+        self.story.take(Mode("journal", "", None))
         self.story.take(_listing(listed(A, 8)))
 
     async def beats(self, count: int) -> int:
@@ -38,7 +38,7 @@ class Teller:
         for _ in range(count):
             await self.clock.advance(3.0)
             self.story.take(Beat(self.clock.now(), "run"))
-            if self.story.wants_list():
+            if self.story.wants_list() is not None:
                 wanted += 1
                 self.story.take(_listing(listed(A, 8)))
         return wanted

@@ -21,6 +21,7 @@ class Told:
     """All that the store was told; `jobs` is the picture that comes of it."""
 
     def __init__(self) -> None:
+        self.history: list[StoreEvent] = []
         self.events: list[StoreEvent] = []
         self.jobs: dict[int, Job] = {}
         self._more = asyncio.Event()
@@ -31,6 +32,7 @@ class Told:
         elif isinstance(event, JobsChanged):
             self.jobs.update({job.id: job for job in event.jobs})
         self.events.append(event)
+        self.history.append(event)
         self._more.set()
 
     async def until(self, test: Callable[[StoreEvent], bool]) -> StoreEvent:

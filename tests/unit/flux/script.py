@@ -99,7 +99,6 @@ class Script:
             "job-list.list": [{"jobs": []}],
             "job-list.job-stats": [{"job_states": STATS}],
             "resource.status": [{"R": R, "drain": {}, "online": "0-1", "offline": ""}],
-            "overlay.health": [{"rank": 0, "status": "full", "duration": 1.0, "children": []}],
         }
         self.cannot_connect = ""
         self.commands: dict[str, str] = {}  # what other flux commands print, by their first word

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fluxstate_tui.flux.live import LiveJobs, Snapshot
-from fluxstate_tui.flux.protocol import ActiveJobs, JobEvents, JobsPiece
+from fluxstate_tui.flux.protocol import JobEvents, JobsPiece
 from fluxstate_tui.model.flux_json import job_from_rpc
 from fluxstate_tui.model.job import Job, JobState
 from tests.unit.flux.script import JOBSPEC, T0, R, event, lifetime, listed
@@ -20,7 +20,7 @@ A, B = 16 << 24, 17 << 24
 
 def _list(live: LiveJobs, *jobs: dict[str, Any], part: bool = False) -> Snapshot:
     data = zlib.compress(json.dumps({"jobs": list(jobs)}).encode())
-    snapshot = live.piece(JobsPiece(base64.b64encode(data).decode(), last=True, part=part))
+    snapshot = live.piece(JobsPiece(base64.b64encode(data).decode(), last=True, part=part, now=0.0))
     assert snapshot is not None
     return snapshot
 
@@ -47,10 +47,10 @@ def test_a_join_at_any_moment_gives_the_job_without_gap_or_double(
     list_had = lagging.changes()[0]
     live = LiveJobs()
     if 0 < subscribed < len(history):
-        live.active(ActiveJobs(frozenset({A})))
+        live.active(frozenset({A}))
         _tell(live, A, history[:subscribed])  # the history of active jobs comes first
     else:
-        live.active(ActiveJobs(frozenset()))
+        live.active(frozenset())
         if subscribed == len(history) and seen < len(history):
             live.replace([list_had])
             assert live.gaps, "a job that job-list wrongly calls active has to be asked for again"
@@ -68,7 +68,7 @@ def test_a_join_at_any_moment_gives_the_job_without_gap_or_double(
 
 def test_an_old_active_job_of_the_list_goes_on_with_the_journal() -> None:
     live = LiveJobs()
-    live.active(ActiveJobs(frozenset({A})))
+    live.active(frozenset({A}))
     _list(live, listed(A, JobState.SCHED, t_depend=T0, t_priority=T0, t_sched=T0, priority=16))
     _tell(live, A, [event("alloc", 100.0)])
     assert live.changes()[0].state is JobState.RUN
@@ -76,7 +76,7 @@ def test_an_old_active_job_of_the_list_goes_on_with_the_journal() -> None:
 
 def test_an_event_that_the_list_already_holds_does_nothing() -> None:
     live = LiveJobs()
-    live.active(ActiveJobs(frozenset({A})))
+    live.active(frozenset({A}))
     snapshot = _list(live, listed(A, JobState.RUN, urgency=20, t_run=T0 + 5, t_sched=T0 + 1))
     _tell(live, A, [event("urgency", 2.0, urgency=3, userid=0)])
     assert live.changes() == snapshot.jobs
@@ -101,7 +101,7 @@ def test_an_event_of_an_unknown_job_asks_for_the_list() -> None:
 
 def test_a_list_that_lags_behind_does_not_take_back_what_the_journal_said() -> None:
     live = LiveJobs()
-    live.active(ActiveJobs(frozenset()))
+    live.active(frozenset())
     _list(live)
     _tell(live, A, lifetime())
     _tell(live, B, lifetime()[:5])
@@ -155,7 +155,7 @@ def test_a_lost_pending_job_is_going_back_in_time_too() -> None:
 
 def test_after_an_interruption_the_list_decides() -> None:
     live = LiveJobs()
-    live.active(ActiveJobs(frozenset()))
+    live.active(frozenset())
     _list(live)
     _tell(live, A, lifetime()[:5])
     live.interrupted()
@@ -175,6 +175,6 @@ def test_a_half_list_of_a_lost_conversation_is_forgotten() -> None:
     live = LiveJobs()
     data = zlib.compressobj()
     half = data.compress(b'{"jobs":[') + data.flush(zlib.Z_SYNC_FLUSH)
-    assert live.piece(JobsPiece(base64.b64encode(half).decode(), False, False)) is None
+    assert live.piece(JobsPiece(base64.b64encode(half).decode(), False, False, 0.0)) is None
     live.interrupted()
     assert _list(live, listed(A, JobState.RUN)).jobs == (job_from_rpc(listed(A, JobState.RUN)),)

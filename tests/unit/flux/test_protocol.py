@@ -66,7 +66,9 @@ def test_no_bytes_make_it_fail(line: bytes) -> None:
         b"null",
         b'"beat"',
         b'{"t":"hello","protocol":1}',
-        b'{"t":"active","ids":null}',
+        b'{"t":"mode","mode":"journal","why":""}',
+        b'{"t":"mode","mode":"journal","why":"","active":["x"]}',
+        b'{"t":"more","value":1}',
     ],
 )
 def test_what_is_none_of_ours_is_rubbish(line: bytes) -> None:

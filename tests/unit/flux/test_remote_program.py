@@ -13,9 +13,11 @@ import pytest
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.flux.command import FluxFailed
+from fluxstate_tui.flux.dump import dump
+from fluxstate_tui.flux.jobs import count_jobs, follow_output, raise_exception
+from fluxstate_tui.flux.kvs import make_checkpoint, read_state
 from fluxstate_tui.flux.live import LiveJobs
 from fluxstate_tui.flux.protocol import (
-    ActiveJobs,
     Beat,
     Fact,
     JobEvents,
@@ -23,8 +25,11 @@ from fluxstate_tui.flux.protocol import (
     Message,
     Mode,
 )
+from fluxstate_tui.flux.queues import read_queues, start_queues
 from fluxstate_tui.flux.session import CannotStart, FluxSession, SessionLost
+from fluxstate_tui.flux.submit import SubmitOptions, Submitted, submit
 from fluxstate_tui.model.job import Job, JobState
+from fluxstate_tui.model.queue import Queue
 from tests.unit.flux.script import JOBSPEC, R, Script, event, lifetime, listed
 
 
@@ -59,7 +64,7 @@ async def test_what_a_profile_script_prints_first_does_no_harm(script: Script) -
 async def test_it_ends_by_itself_when_stdin_closes(script: Script) -> None:
     executor = script.executor()
     async with FluxSession.open(executor, script.endpoint) as session:
-        await session.request("ping")
+        await session.now()
     assert executor.streams[0].exit_code == 0
 
 
@@ -75,9 +80,9 @@ async def test_watching_tells_jobs_queues_resources_and_the_clock(script: Script
     script.answers["job-list.list"] = [{"jobs": [listed(16, 64, result=1)]}]
     async with FluxSession.open(script.executor(), script.endpoint) as session:
         await session.watch()
-        messages = await _until(session, Mode, ActiveJobs, JobsPiece, Beat, Fact)
+        messages = await _until(session, Mode, JobsPiece, Beat, Fact)
         kinds = {message.kind for message in messages if isinstance(message, Fact)}
-        while not {"queues", "resources", "stats", "overlay"} <= kinds:
+        while not {"queues", "resources", "stats"} <= kinds:
             message = await session.message()
             if isinstance(message, Fact):
                 kinds.add(message.kind)
@@ -118,8 +123,8 @@ async def test_a_job_that_the_list_has_not_seen_comes_from_the_journal(script: S
 def _fold(live: LiveJobs, message: Message) -> tuple[Job, ...]:
     if isinstance(message, JobEvents):
         live.events(message)
-    elif isinstance(message, ActiveJobs):
-        live.active(message)
+    elif isinstance(message, Mode):
+        live.active(message.active)
     elif isinstance(message, JobsPiece) and (snapshot := live.piece(message)):
         return snapshot.jobs
     return live.changes()
@@ -132,8 +137,8 @@ async def test_the_history_of_old_jobs_is_not_sent_only_their_ids(script: Script
     ]
     async with FluxSession.open(script.executor(), script.endpoint) as session:
         await session.watch()
-        messages = await _until(session, ActiveJobs, JobsPiece, Beat)
-    assert ActiveJobs(frozenset({16})) in messages
+        messages = await _until(session, Mode, JobsPiece, Beat)
+    assert Mode("journal", "", frozenset({16})) in messages
     assert not any(isinstance(message, JobEvents) for message in messages)
 
 
@@ -141,12 +146,17 @@ async def test_an_old_flux_core_is_polled_and_it_says_so(script: Script) -> None
     script.attributes["version"] = "0.66.0-30-gabc"
     async with FluxSession.open(script.executor(), script.endpoint) as session:
         await session.watch()
-        messages = await _until(session, Mode, JobsPiece)
-        assert isinstance(messages[-1], JobsPiece)
+        messages = await _until(session, Mode)
         assert any(isinstance(m, Mode) and m.mode == "poll" and "0.68" in m.why for m in messages)
-        async with asyncio.timeout(10):
-            while not (isinstance(message := await session.message(), JobsPiece) and message.part):
-                pass
+        await session.want_jobs()
+        all_jobs = (await _until(session, JobsPiece))[-1]
+        await session.want_jobs(since=5.0)
+        later_jobs = (await _until(session, JobsPiece))[-1]
+        assert [isinstance(m, JobsPiece) and m.part for m in (all_jobs, later_jobs)] == [
+            False,
+            True,
+        ]
+        assert [call["since"] for call in script.calls("job-list.list")] == [0.0, 5.0]
     assert not script.calls("job-manager.events-journal")
 
 
@@ -155,7 +165,7 @@ async def test_a_guest_is_polled_and_told_why(script: Script) -> None:
     script.answers["job-manager.events-journal"] = [refusal]
     async with FluxSession.open(script.executor(), script.endpoint) as session:
         await session.watch()
-        messages = await _until(session, Mode, JobsPiece)
+        messages = await _until(session, Mode)
     assert any(isinstance(m, Mode) and m.mode == "poll" and "owner" in m.why for m in messages)
 
 
@@ -174,11 +184,11 @@ async def test_a_broken_request_gets_an_error_and_the_program_lives_on(script: S
     async with FluxSession.open(executor, script.endpoint) as session:
         for rubbish in (b"{broken\n", b"\xff\xfe\n", b"[1]\n", b'{"id": 1}\n', b"\n\n", b"null\n"):
             await executor.streams[0].write(rubbish)
-        with pytest.raises(FluxFailed, match="nonsense"):
-            await session.request("nonsense")
-        with pytest.raises(FluxFailed, match="job"):
-            await session.request("job.cancel")
-        assert (await session.request("ping"))["now"] > 0
+        with pytest.raises(FluxFailed, match="No service matching nonsense"):
+            await session.rpc("nonsense")
+        with pytest.raises(FluxFailed, match="list"):
+            await session.submit([], 16, timeout=5.0)  # type: ignore[arg-type]
+        assert await session.now() > 0
 
 
 async def test_flux_errors_come_as_they_are(script: Script) -> None:
@@ -186,7 +196,7 @@ async def test_flux_errors_come_as_they_are(script: Script) -> None:
     script.answers["job-manager.raise"] = [{"errno": errno.EPERM, "text": words}]
     async with FluxSession.open(script.executor(), script.endpoint) as session:
         with pytest.raises(FluxFailed) as caught:
-            await session.request("job.cancel", job=16, note="why")
+            await raise_exception(session, 16, note="why")
     assert (caught.value.said, caught.value.errno) == (words, errno.EPERM)
     assert script.calls("job-manager.raise") == [
         {"id": 16, "type": "cancel", "severity": 0, "note": "why"}
@@ -198,13 +208,8 @@ async def test_stopping_replies_what_was_read_back(script: Script) -> None:
         {"enable": True, "start": False, "stop_reason": "fluxstate: x"}
     ]
     async with FluxSession.open(script.executor(), script.endpoint) as session:
-        reply = await session.request("queue.stop", reason="fluxstate: x")
-    assert reply["queues"][0] == {
-        "name": "",
-        "enable": True,
-        "start": False,
-        "stop_reason": "fluxstate: x",
-    }
+        await start_queues(session, [], started=False, reason="fluxstate: x")
+        assert await read_queues(session) == (Queue("", True, False, stop_reason="fluxstate: x"),)
     assert script.calls("job-manager.queue-start") == [
         {"start": False, "nocheckpoint": False, "reason": "fluxstate: x", "all": True}
     ]
@@ -213,8 +218,8 @@ async def test_stopping_replies_what_was_read_back(script: Script) -> None:
 async def test_named_queues_are_started_one_by_one(script: Script) -> None:
     script.answers["job-manager.queue-list"] = [{"queues": ["batch", "debug"]}]
     async with FluxSession.open(script.executor(), script.endpoint) as session:
-        reply = await session.request("queue.start", names=["batch", "debug"])
-    assert [queue["name"] for queue in reply["queues"]] == ["batch", "debug"]
+        await start_queues(session, ["batch", "debug"], started=True)
+        assert [queue.name for queue in await read_queues(session)] == ["batch", "debug"]
     sent = script.calls("job-manager.queue-start")
     assert [(call["name"], call["all"]) for call in sent] == [("batch", False), ("debug", False)]
 
@@ -227,35 +232,38 @@ async def test_a_checkpoint_counts_only_when_it_holds_the_commit(script: Script)
         {"value": {"rootref": "sha1-b"}},
     ]
     async with FluxSession.open(script.executor(), script.endpoint) as session:
-        assert [(await session.request("kvs.sync"))["synced"] for _ in range(3)] == [
-            False,
-            True,
-            True,
-        ]
+        with pytest.raises(FluxstateError, match="does not read back"):
+            await make_checkpoint(session)
+        assert [(await make_checkpoint(session)).fresh for _ in range(2)] == [True, True]
     assert script.calls("kvs.commit")[0] == {"namespace": "primary", "flags": 4, "ops": []}
 
 
 async def test_a_checkpoint_is_fresh_while_the_root_is_the_one_that_it_holds(
     script: Script,
 ) -> None:
+    newest = {"rootref": "sha1-a", "sequence": 4, "timestamp": 7.0}
+    checkpoints = {"value": [newest, {"rootref": "sha1-0", "sequence": 1}]}
     script.answers["kvs.getroot"] = [
         {"rootref": "sha1-a", "rootseq": 5},
         {"rootref": "sha1-b", "rootseq": 14},
     ]
     script.answers["content.checkpoint-get"] = [
-        {"value": [{"rootref": "sha1-a", "sequence": 4}, {"rootref": "sha1-0", "sequence": 1}]},
-        {"value": [{"rootref": "sha1-a", "sequence": 4}, {"rootref": "sha1-0", "sequence": 1}]},
+        checkpoints,
+        checkpoints,
         {"errno": errno.ENOENT, "text": "No such file or directory"},
         {"errno": errno.EPERM, "text": "Request requires owner credentials"},
     ]
     executor = script.executor()
     executor.read_only = True  # looking changes nothing
     async with FluxSession.open(executor, script.endpoint) as session:
-        answers = [await session.request("kvs.state") for _ in range(3)]
+        states = [await read_state(session) for _ in range(3)]
         with pytest.raises(FluxstateError, match="owner credentials"):
-            await session.request("kvs.state")
-    assert [answer["fresh"] for answer in answers] == [True, False, False]
-    assert [answer["checkpoint"] is None for answer in answers] == [False, False, True]
+            await read_state(session)
+    assert [(state.fresh, state.made) for state in states] == [
+        (True, 7.0),
+        (False, 7.0),
+        (False, None),
+    ]
     assert not script.calls("kvs.commit")
 
 
@@ -266,8 +274,8 @@ async def test_submitted_jobs_get_the_containers_environment_and_their_errors(
     script.answers["job-ingest.submit"] = [{"id": 32}, refused, {"id": 16}]
     script.environment["MARK"] = "here"
     async with FluxSession.open(script.executor(), script.endpoint) as session:
-        reply = await session.request("job.submit", jobspec=JOBSPEC, copies=3, urgency=0)
-    assert reply == {"ids": [16, 32], "errors": [refused["text"]]}
+        submitted = await submit(session, SubmitOptions(("true",), copies=3, urgency=0))
+    assert submitted == Submitted((16, 32), (str(refused["text"]),))
     sent = script.calls("job-ingest.submit")[0]
     environment = sent["jobspec"]["attributes"]["system"]["environment"]
     assert sent["urgency"] == 0
@@ -279,19 +287,18 @@ async def test_a_dump_never_overwrites(script: Script, tmp_path: Path) -> None:
     archive = tmp_path / "archive.tar.gz"
     archive.write_bytes(b"precious")
     async with FluxSession.open(script.executor(), script.endpoint) as session:
-        with pytest.raises(FluxFailed) as caught:
-            await session.request("dump", path=str(archive))
-    assert caught.value.errno == errno.EEXIST
+        with pytest.raises(FileExistsError):
+            await dump(session, str(archive), print)
     assert archive.read_bytes() == b"precious"
 
 
 async def test_output_is_followed_until_the_job_ends(script: Script) -> None:
     ended = {"errno": errno.ENODATA, "text": "no data"}
     script.answers["job-info.eventlog-watch"] = [{"event": "1\n"}, {"event": "2\n"}, ended]
-    heard: list[Message] = []
+    heard: list[str] = []
     async with FluxSession.open(script.executor(), script.endpoint) as session:
-        await session.request("job.follow", job=16, listen=heard.append)
-    assert [getattr(message, "event", "") for message in heard] == ["1\n", "2\n"]
+        await follow_output(session, 16, heard.append)
+    assert heard == ["1\n", "2\n"]
 
 
 @pytest.mark.parametrize(
@@ -319,7 +326,7 @@ async def test_a_lost_broker_ends_the_conversation_in_words(script: Script) -> N
         with pytest.raises(SessionLost, match="the journal ended"):
             await _until(session, int)
         with pytest.raises(SessionLost):
-            await session.request("ping")
+            await session.now()
 
 
 async def test_a_killed_broker_ends_the_conversation_in_words_too(script: Script) -> None:
@@ -327,7 +334,7 @@ async def test_a_killed_broker_ends_the_conversation_in_words_too(script: Script
     executor = script.executor()
     async with FluxSession.open(executor, script.endpoint) as session:
         with pytest.raises(SessionLost, match="the connection to the broker broke"):
-            await session.request("stats")
+            await count_jobs(session)
     assert executor.streams[0].exit_code == 1
 
 
@@ -335,9 +342,9 @@ async def test_read_only_lets_nothing_out_that_changes_something(script: Script)
     executor = script.executor()
     executor.read_only = True
     async with FluxSession.open(executor, script.endpoint) as session:
-        assert await session.request("queue.status")
+        assert await read_queues(session)
         with pytest.raises(FluxstateError) as caught:
-            await session.request("queue.stop")
+            await start_queues(session, [], started=False)
     assert caught.value.exit_code is ExitCode.REFUSED
     assert not script.calls("job-manager.queue-start")
 

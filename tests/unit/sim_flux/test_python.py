@@ -92,7 +92,7 @@ except OSError as error:
         assert ran.out.splitlines() == [
             "1 0.88.0",
             '{"enable": true, "start": true}',
-            "No service matching job-manager.queue-stop-that is registered",
+            "Unknown service method 'job-manager.queue-stop-that'",
             "2 unknown job id",
         ]
 

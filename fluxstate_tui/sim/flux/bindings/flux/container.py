@@ -94,15 +94,19 @@ def _which(command: str, *_args: Any, **_options: Any) -> str | None:
 
 
 class _Child:
-    """A program that runs in the container; its standard error comes through a pipe."""
+    """A program that runs in the container.
 
-    def __init__(self, argv: list[str]) -> None:
+    Of its standard error, or of both outputs together (stderr=STDOUT), there is a pipe.
+    """
+
+    def __init__(self, argv: list[str], *, both: bool) -> None:
         reading, self._writing = os.pipe()
-        self.stderr = _real_open(reading, "rb", buffering=0)
-        self.stdout = None
+        pipe = _real_open(reading, "rb", buffering=0)
+        self.stdout = pipe if both else None
+        self.stderr = None if both else pipe
         self.stdin = None
         self.returncode: int | None = None
-        self._number = wire().send({"do": "run", "argv": argv}, self._take)
+        self._number = wire().send({"do": "run", "argv": argv, "both": both}, self._take)
 
     def _take(self, message: Message) -> None:
         if message.get("more"):
@@ -132,7 +136,7 @@ class _Child:
     terminate = kill
 
 
-def _popen(argv: Any, *args: Any, **options: Any) -> Any:
-    if isinstance(argv, list) and os.path.basename(argv[0]) == "flux":
-        return _Child(argv)
-    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(argv))
+def _popen(argv: Any, *_args: Any, **options: Any) -> Any:
+    if not isinstance(argv, list):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(argv))
+    return _Child(argv, both=options.get("stderr") == subprocess.STDOUT)

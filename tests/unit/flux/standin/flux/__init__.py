@@ -1,7 +1,7 @@
 """A stand-in for Flux's Python bindings, for the remote program alone: a scripted broker.
 
 What the broker does is in the file named by $STANDIN, as JSON; see `Script` in the tests. Only the
-calls that fluxstate_tui.flux.remote makes exist here.
+calls that flux/remote_program.py makes exist here.
 """
 
 from __future__ import annotations

@@ -1,0 +1,268 @@
+"""The remote program in a real Flux: what the stand-in and the simulation claim, held against it.
+
+Any flux-core does; before 0.68 the jobs come by polling.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from fluxstate_tui.clock import SystemClock
+from fluxstate_tui.dashboard.job_acts import act
+from fluxstate_tui.dashboard.job_reads import follow_output, read_detail
+from fluxstate_tui.feeds.queues import QueueFeed
+from fluxstate_tui.flux.command import FluxFailed
+from fluxstate_tui.flux.dump import dump, fingerprint
+from fluxstate_tui.flux.jobs import list_jobs, read_jobspec
+from fluxstate_tui.flux.kvs import (
+    make_checkpoint,
+    read_state,
+    read_value,
+    remove_value,
+    write_value,
+)
+from fluxstate_tui.flux.queues import read_queues, start_queues
+from fluxstate_tui.flux.session import FluxSession, SessionLost
+from fluxstate_tui.flux.submit import SubmitOptions, submit
+from fluxstate_tui.model.flux_json import job_from_json
+from fluxstate_tui.model.job import Job, JobResult, JobState
+from fluxstate_tui.model.jobid import f58_ascii
+from fluxstate_tui.screens.job_requests import JobRequest
+from fluxstate_tui.store.events import QueuesSeen, StoreEvent
+from fluxstate_tui.store.freshness import Freshness
+from tests.unit.feeds_queues.cluster import OneLead, minicluster
+from tests.unit.feeds_queues.told import Told
+from tests.unit.flux.local import LocalExecutor
+from tests.unit.flux.real import RealFlux, instance, needs_flux
+
+pytestmark = needs_flux
+
+
+@pytest.fixture(scope="module")
+def flux(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealFlux]:
+    with instance(tmp_path_factory.mktemp("flux")) as running:
+        yield running
+
+
+class RealLead(OneLead):
+    """A cluster whose lead container is where the real Flux runs."""
+
+    def __init__(self) -> None:
+        LocalExecutor.__init__(self)
+        self.job_owner = "mc-uid"
+        self.has_job = self.lead_runs = True
+        self.refusal = None
+
+
+class Watched:
+    """A feed on a real Flux, and what it told."""
+
+    def __init__(self, flux: RealFlux) -> None:
+        self.told = Told()
+        self.cluster = RealLead()
+        found = minicluster(flux.endpoint.place)
+        # RealLead has what the feed uses of a Cluster.
+        self.feed = QueueFeed(self.cluster, self.told.emit, SystemClock(), found)  # type: ignore[arg-type]
+
+    @property
+    def session(self) -> FluxSession:
+        assert self.feed.session is not None
+        return self.feed.session
+
+    async def until(self, test: Callable[[dict[int, Job]], bool]) -> None:
+        """The picture of the jobs is like this."""
+        if not test(self.told.jobs):
+            await self.told.until(lambda _event: test(self.told.jobs))
+
+    async def all_ended(self, ids: set[int]) -> None:
+        await self.until(
+            lambda jobs: all(id in jobs and jobs[id].state is JobState.INACTIVE for id in ids)
+        )
+
+
+@asynccontextmanager
+async def watching(flux: RealFlux) -> AsyncIterator[Watched]:
+    watched = Watched(flux)
+    task = asyncio.create_task(watched.feed.run())
+    try:
+        await watched.told.source(Freshness.LIVE)
+        yield watched
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def listed(flux: RealFlux) -> dict[int, Job]:
+    """Flux's own account of all jobs."""
+    fields = json.loads(flux.flux("jobs", "-a", "-A", "-c0", "--json"))["jobs"]
+    return {job.id: job for job in map(job_from_json, fields)}
+
+
+async def test_a_watch_that_begins_among_changes_misses_none_and_counts_none_twice(
+    flux: RealFlux,
+) -> None:
+    async with FluxSession.open(flux.executor, flux.endpoint) as session:
+        before = set((await submit(session, SubmitOptions(("true",), copies=15))).ids)
+        async with watching(flux) as on:
+            after = set((await submit(session, SubmitOptions(("true",), copies=15))).ids)
+            await on.all_ended(before | after)
+            theirs = listed(flux)
+            assert set(on.told.jobs) == set(theirs)
+            for id in before | after:
+                mine = on.told.jobs[id]
+                assert (mine.result, mine.t_run) == (theirs[id].result, theirs[id].t_run)
+
+
+async def test_every_action_is_read_back(flux: RealFlux) -> None:
+    later = ("begin-time:9999999999",)
+    async with FluxSession.open(flux.executor, flux.endpoint) as session:
+        [runs] = (await submit(session, SubmitOptions(("sleep", "300"), name="runs"))).ids
+        options = SubmitOptions(("sleep", "300"), dependencies=later, cwd="/tmp", duration=60.0)
+        [waits] = (await submit(session, options)).ids
+        for request, expected in (
+            (JobRequest("hold"), "urgency 0"),
+            (JobRequest("release"), "urgency 16"),
+            (JobRequest("urgency", urgency=20), "urgency 20"),
+            (JobRequest("limit", limit=600), "duration 600"),
+            (JobRequest("raise", type="look", severity=3), "severity 3"),
+        ):
+            (answer,) = await act(session, (waits,), request, SystemClock())
+            assert answer.taken
+            assert expected in answer.said
+        (again,) = await act(session, (waits,), JobRequest("again"), SystemClock())
+        newest = max(job.id for job in await list_jobs(session))
+        jobspec, _ = await read_jobspec(session, newest)
+        system = jobspec["attributes"]["system"]
+        assert (system["duration"], system["cwd"]) == (600, "/tmp")
+        assert again.taken
+        everything = (runs, waits, newest)
+        answers = await act(session, everything, JobRequest("cancel", note="enough"), SystemClock())
+        assert [answer.taken for answer in answers] == [True, True, True]
+        (late,) = await act(session, (runs,), JobRequest("hold"), SystemClock())
+        assert not late.taken
+        assert "exception" in [event.name for event in (await read_detail(session, waits)).events]
+
+
+async def test_output_is_followed_while_the_job_runs_and_can_be_left(flux: RealFlux) -> None:
+    command = ("sh", "-c", "echo '[/foo]\x1b[31m ƒ'; read x < /proc/self/stat; sleep 0.5; echo two")
+    async with FluxSession.open(flux.executor, flux.endpoint) as session:
+        [job] = (await submit(session, SubmitOptions(command))).ids
+        said = ""
+        async with asyncio.timeout(30), follow_output(session, job) as pieces:
+            async for some in pieces:
+                said += "".join(piece.text for piece in some)
+        assert said == "[/foo]\x1b[31m ƒ\ntwo\n"
+        [endless] = (await submit(session, SubmitOptions(("sh", "-c", "echo 1; sleep 99")))).ids
+        async with asyncio.timeout(30), follow_output(session, endless) as pieces:
+            async for some in pieces:
+                assert some[0].text == "1\n"
+                break
+        assert await session.now() > 0
+        await act(session, (endless,), JobRequest("cancel"), SystemClock())
+
+
+async def test_hostile_names_and_commands_come_back_as_they_are(flux: RealFlux) -> None:
+    name = "[/foo] \x1b[31m\u202e\n😀" + "x" * 500
+    async with watching(flux) as on:
+        options = SubmitOptions(("true", "[red]", "\x07", "a\nb"), name=name)
+        [job] = (await submit(on.session, options)).ids
+        await on.all_ended({job})
+        assert on.told.jobs[job].name == name
+        detail = await read_detail(on.session, job)
+        assert detail.jobspec is not None
+        assert detail.jobspec["tasks"][0]["command"] == list(options.command)
+
+
+async def test_what_flux_refuses_is_said_in_its_words_and_the_rest_goes_on(flux: RealFlux) -> None:
+    async with FluxSession.open(flux.executor, flux.endpoint) as session:
+        done = await submit(session, SubmitOptions(("true",), queue="nowhere", copies=2))
+        assert done.ids == ()
+        assert len(done.errors) == 2
+        assert "queue" in done.errors[0]
+        with pytest.raises(FluxFailed, match="Unknown service method"):
+            await session.rpc("job-manager.nonsense")
+        with pytest.raises(FluxFailed, match="No service matching nonsense"):
+            await session.rpc("nonsense.x")
+        with pytest.raises(FluxFailed):
+            await read_detail(session, 42)
+
+
+async def test_dependencies_are_kept(flux: RealFlux) -> None:
+    async with watching(flux) as on:
+        [first] = (await submit(on.session, SubmitOptions(("sleep", "0.3")))).ids
+        after = SubmitOptions(("true",), dependencies=(f"afterok:{f58_ascii(first)}",))
+        [second] = (await submit(on.session, after)).ids
+        await on.all_ended({first, second})
+        assert on.told.jobs[second].result is JobResult.COMPLETED
+        ended, began = on.told.jobs[first].t_inactive, on.told.jobs[second].t_run
+        assert ended is not None and began is not None and began > on.told.jobs[first].t_run  # type: ignore[operator]
+
+
+async def test_a_checkpoint_has_what_was_committed(flux: RealFlux) -> None:
+    async with FluxSession.open(flux.executor, flux.endpoint) as session:
+        assert await read_value(session, "fluxstate.test") is None
+        assert (await write_value(session, "fluxstate.test", {"a": "ƒ"})).fresh
+        assert json.loads(await read_value(session, "fluxstate.test") or "") == {"a": "ƒ"}
+        await submit(session, SubmitOptions(("true",), urgency=0))
+        async with asyncio.timeout(20):
+            while (await read_state(session)).fresh:
+                pass  # the job manager commits in batches
+        assert (await make_checkpoint(session)).fresh
+        await remove_value(session, "fluxstate.test")
+        assert await read_value(session, "fluxstate.test") is None
+
+
+async def test_a_dump_is_new_and_its_fingerprint_is_read_back(
+    flux: RealFlux, tmp_path: Path
+) -> None:
+    archive = tmp_path / "a.tar.gz"
+    async with FluxSession.open(flux.executor, flux.endpoint) as session:
+        done = await dump(session, str(archive), lambda keys: None)
+        assert done.size == archive.stat().st_size > 300
+        with pytest.raises(FileExistsError):
+            await dump(session, str(archive), lambda keys: None)
+        with pytest.raises(FluxFailed, match="Failed to open"):
+            await dump(session, "/nonexistent/a.tar.gz", lambda keys: None)
+        with pytest.raises(FileNotFoundError):
+            await fingerprint(session, "/nonexistent/a")
+
+
+async def test_named_queues_are_stopped_and_started_one_by_one(tmp_path: Path) -> None:
+    with instance(tmp_path, "[queues.batch]\n[queues.debug]\n", size=1) as flux:
+        async with watching(flux) as on:
+            await start_queues(on.session, [], started=True)
+            await start_queues(on.session, ["batch"], started=False, reason="[/why]")
+            batch, debug = sorted(await read_queues(on.session), key=lambda queue: queue.name)
+            assert (batch.started, batch.stop_reason, debug.started) == (False, "[/why]", True)
+
+            def seen(event: StoreEvent) -> bool:
+                return isinstance(event, QueuesSeen) and {
+                    (queue.name, queue.started) for queue in event.queues
+                } == {("batch", False), ("debug", True)}
+
+            await on.told.until(seen)
+            [waits] = (await submit(on.session, SubmitOptions(("true",), queue="batch"))).ids
+            [runs] = (await submit(on.session, SubmitOptions(("true",), queue="debug"))).ids
+            await on.all_ended({runs})
+            assert on.told.jobs[waits].state is JobState.SCHED
+            with pytest.raises(FluxFailed):
+                await start_queues(on.session, ["nowhere"], started=True)
+
+
+async def test_a_broker_that_is_killed_is_lost_in_words(tmp_path: Path) -> None:
+    with instance(tmp_path, size=1) as flux:
+        async with watching(flux) as on:
+            session = on.session
+            on.cluster.lead_runs = False  # nothing takes its place
+            flux.process.kill()
+            broker = int(flux.flux("getattr", "broker.pid"))
+            await asyncio.create_subprocess_exec("kill", "-9", str(broker))
+            await on.told.source(Freshness.STALE)
+            with pytest.raises(SessionLost):
+                await session.now()
