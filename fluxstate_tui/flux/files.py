@@ -19,7 +19,7 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.flux import file_scripts as scripts
 from fluxstate_tui.flux.command import Executor
-from fluxstate_tui.flux.session import StreamExecutor
+from fluxstate_tui.flux.streams import StreamExecutor
 
 _TIMEOUT = 60.0
 _LONG_TIMEOUT = 900.0
