@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from typing import TypeVar
 
 from fluxstate_tui.model.steps import in_order, let_go, stretches
@@ -14,7 +14,7 @@ V = TypeVar("V")
 class ById(Mapping[int, V]):
     """Values by ids that ascend. Found by bisection; they never change."""
 
-    def __init__(self, ids: Sequence[int], values: Sequence[V]) -> None:
+    def __init__(self, ids: list[int], values: list[V]) -> None:
         """`ids` ascend, and each has its value at the same place."""
         self.ids = ids
         self._values = values
@@ -30,6 +30,11 @@ class ById(Mapping[int, V]):
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def let_go(self) -> None:
+        """Nobody uses it any more: empty it in short steps."""
+        let_go(self.ids)
+        let_go(self._values)
 
     def items(self) -> ItemsView[int, V]:
         """All pairs, without looking for each."""

@@ -18,7 +18,7 @@ import msgspec
 from fluxstate_tui.archive import details, names
 from fluxstate_tui.archive.assembly import Assembly
 from fluxstate_tui.archive.cancelled import ReadingCancelledError
-from fluxstate_tui.archive.collecting import without_collector
+from fluxstate_tui.archive.collecting import hide, without_collector
 from fluxstate_tui.archive.details import DetailReader, OutputChunk
 from fluxstate_tui.archive.findings import BrokenArchiveError, Finding, Findings, Kind
 from fluxstate_tui.archive.members import open_members
@@ -75,7 +75,7 @@ class Archive:
     is the size of the unpacked stream; `lost_and_found` counts jobs that Flux itself had given up.
     """
 
-    jobs: tuple[ArchivedJob, ...]
+    jobs: list[ArchivedJob]
     queues: tuple[Queue, ...] | None
     max_jobid: int | None
     resources: ResourceSet | None
@@ -120,7 +120,9 @@ def read_archive(
         return _archive(opened, None, findings)
     with without_collector():
         assembly = _assembled(opened, findings, thorough=thorough)
-        return _archive(opened, assembly, findings)
+        archive = _archive(opened, assembly, findings)
+        hide(len(archive.jobs))
+        return archive
 
 
 def _assembled(source: Source, findings: Findings, *, thorough: bool) -> Assembly | None:
@@ -178,10 +180,8 @@ class _Watched(Source):
 def _archive(source: _Watched, assembly: Assembly | None, findings: Findings) -> Archive:
     sha256 = source.sha256()
     if assembly is None:
-        return Archive((), None, None, None, "", (), source.size, sha256, 0, findings.all())
-    jobs = tuple(
-        ArchivedJob(job, job.id in assembly.partial, assembly.details) for job in assembly.jobs
-    )
+        return Archive([], None, None, None, "", (), source.size, sha256, 0, findings.all())
+    jobs = [ArchivedJob(job, job.id in assembly.partial, assembly.details) for job in assembly.jobs]
     return Archive(
         jobs=jobs,
         queues=assembly.instance.queues,

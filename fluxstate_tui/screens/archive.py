@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -10,12 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 from textual.widget import Widget
 
+from fluxstate_tui.archive.collecting import MANY_OBJECTS
 from fluxstate_tui.archive.findings import Kind
 from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.screens.archives.archived_job import push_job
-from fluxstate_tui.screens.archives.opened import Load, Opened, prepare, read_file
+from fluxstate_tui.screens.archives.opened import Load, Opened, let_go_of, prepare, read_file
 from fluxstate_tui.screens.archives.verdict_rows import (
     count_parts,
     finding_rows,
@@ -118,6 +120,10 @@ class ArchiveScreen(LiveScreen):
         super().on_unmount()
         if self._reading is not None:
             self._reading.stop()
+        opened, self.opened = self.opened, None
+        if opened is not None and self._path is not None and len(opened.jobs) > MANY_OBJECTS:
+            # Nobody else has what this screen read itself. One of a catalogue is kept for later.
+            asyncio.get_running_loop().run_in_executor(None, let_go_of, opened)
 
     def tick(self) -> None:
         """Nothing in an archive grows older."""

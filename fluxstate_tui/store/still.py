@@ -31,7 +31,7 @@ class StillSelection(Selection[K, R]):
         new: StillSelection[K, R] = StillSelection(
             {}, sort=self.sort, reverse=self.reverse, where=self.where
         )
-        with without_collector():
+        with without_collector(len(rows)):
             new._ordered = self._put_in_order(rows, wanted)
         new.rows = rows
         _go_on(wanted)

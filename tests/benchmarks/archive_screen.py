@@ -52,7 +52,7 @@ class Watch:
 
     def report(self, name: str, seconds: float = 0.0) -> None:
         """Print the longest by each measure, and the memory at its peak."""
-        clock, cpu = (_longest(one) for one in zip(*self._stalls, strict=True))
+        clock, cpu = _longest(a for a, _ in self._stalls), _longest(b for _, b in self._stalls)
         self._stalls.clear()
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         stalls = f"longest stalls, own {cpu} ms, clock {clock} ms"
@@ -105,6 +105,8 @@ async def _use(path: Path) -> None:
         preview = app.screen
         assert isinstance(preview, PreviewScreen)
         await _until(lambda: len(preview.table.grid.selection) > 0, watch, "restore preview")
+        await pilot.press("escape", "escape")
+        await _until(lambda: not isinstance(app.screen, ArchiveScreen), watch, "leave the archive")
         watching.cancel()
 
 

@@ -179,7 +179,7 @@ class DiffScreen(LiveScreen):
         mine = self.opened.jobs
 
         def compare() -> tuple[ById[Compared], dict[What, int], str]:
-            with without_collector():
+            with without_collector(len(mine) + len(other.by_id)):
                 found = diff(mine.values(), other.by_id.values(), reading.go_on)
                 rows, counts = compared(found)
                 if not self.other.live:

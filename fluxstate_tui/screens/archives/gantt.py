@@ -162,7 +162,7 @@ def _lay_out(opened: Opened) -> _Chart:
     jobs = opened.jobs.values()
     now = archive.dumped_at or max((job.t_inactive or job.t_submit for job in jobs), default=0.0)
     hosts = archive.resources.nodelist if archive.resources is not None else ""
-    with without_collector():
+    with without_collector(len(opened.jobs)):
         begin, end = timeline.span(jobs, now) or (0.0, 0.0)
         nodes = occupancy(timeline.gantt(jobs, hosts), begin, now)
     ran = sum(1 for job in jobs if job.t_run is not None)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.archive.by_id import ById
+from fluxstate_tui.archive.collecting import without_collector
 from fluxstate_tui.archive.findings import Finding, Kind
 from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.model.job import Job
-from fluxstate_tui.model.steps import stretches
+from fluxstate_tui.model.steps import let_go, stretches
 from fluxstate_tui.store.picture import JobCounts
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.words import moment
@@ -55,9 +56,16 @@ def prepare(
     name: str, verdict: Verdict, ref: ClusterRef | None = None, path: Path | None = None
 ) -> Opened:
     """Index and count the jobs."""
-    listed = [one.job for one in verdict.archive.jobs]
-    jobs = ById([job.id for job in listed], listed)
-    return Opened(name, verdict, jobs, count(jobs.values()), ref, path)
+    with without_collector(len(verdict.archive.jobs)):
+        listed = [one.job for one in verdict.archive.jobs]
+        jobs = ById([job.id for job in listed], listed)
+        return Opened(name, verdict, jobs, count(jobs.values()), ref, path)
+
+
+def let_go_of(opened: Opened) -> None:
+    """Nobody looks at it any more: a million jobs are not freed in one long step."""
+    let_go(opened.verdict.archive.jobs)
+    opened.jobs.let_go()
 
 
 def count(jobs: Iterable[Job]) -> JobCounts:

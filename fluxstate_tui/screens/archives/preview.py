@@ -165,7 +165,7 @@ def think(
     opened: Opened, room: Room, go_on: Callable[[], None]
 ) -> tuple[RestorePreview, dict[Fate, int], ById[JobFate]]:
     """The fate of every job, how many have each, and the fates by job. May run in a thread."""
-    with without_collector():
+    with without_collector(len(opened.jobs)):
         found = preview(
             opened.verdict.archive, size=room.size, cores=room.cores, uid=room.uid, go_on=go_on
         )
