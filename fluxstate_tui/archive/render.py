@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
 from fluxstate_tui.archive.diff import Diff, FieldChange
@@ -15,7 +16,7 @@ from fluxstate_tui.archive.timeline import life
 from fluxstate_tui.archive.verify import Verdict, counts
 from fluxstate_tui.model import jobspec as jobspecs
 from fluxstate_tui.model.flux_json import dependency_text, job_to_json, returncode, username
-from fluxstate_tui.model.job import Job
+from fluxstate_tui.model.job import Job, JobException
 from fluxstate_tui.model.jobid import dothex, f58
 from fluxstate_tui.model.resources import places
 from fluxstate_tui.model.text import plain, plain_lines
@@ -249,4 +250,12 @@ def _value(value: object) -> str:
 
 
 def _change_json(field: FieldChange) -> dict[str, Any]:
-    return {"name": field.name, "before": _value(field.before), "after": _value(field.after)}
+    before, after = _value_json(field.before), _value_json(field.after)
+    return {"name": field.name, "before": before, "after": after}
+
+
+def _value_json(value: Any) -> Any:
+    """Numbers, texts and null as they are; states and results by Flux's names."""
+    if isinstance(value, JobException):
+        return {"type": value.type, "severity": value.severity, "note": value.note}
+    return value.name if isinstance(value, Enum) else value

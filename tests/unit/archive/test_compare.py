@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from fluxstate_tui.archive.diff import diff
 from fluxstate_tui.archive.entries import Entry
 from fluxstate_tui.archive.preview import Fate, RestorePreview, preview
 from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.archive.render import diff_json
 from fluxstate_tui.archive.timeline import gantt, life, span
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.job import Job, JobException, JobResult, JobState
@@ -176,3 +178,14 @@ def test_jobs_that_share_a_node_are_in_different_lanes() -> None:
     assert rows[2].lanes == ()
     assert span([_DONE, _PENDING], 99.0) == (5.0, 99.0)
     assert span([], 1.0) is None
+
+
+def test_a_diff_for_programs_has_values_not_texts() -> None:
+    failed = JobException("exec", 0, "no")
+    after = replace(_DONE, urgency=20, result=JobResult.FAILED, exception=failed, t_run=None)
+    (change,) = json.loads(diff_json(diff([_DONE], [after])))["changed"]
+    fields = {field["name"]: (field["before"], field["after"]) for field in change["fields"]}
+    assert fields["urgency"] == (16, 20)
+    assert fields["result"] == ("COMPLETED", "FAILED")
+    assert fields["exception"] == (None, {"type": "exec", "severity": 0, "note": "no"})
+    assert fields["t_run"] == (_DONE.t_run, None)
