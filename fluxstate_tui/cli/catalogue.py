@@ -19,7 +19,7 @@ def add_parser(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     """Add the command with its own commands."""
     parser = subparsers.add_parser(
         "archives",
-        help="list, verify, fetch, remove, prune or adopt the archives of a MiniCluster",
+        help="list, verify, fetch, put, remove, prune or adopt the archives of a MiniCluster",
         description="The catalogue of a MiniCluster's archives.",
         epilog=_WHERE,
     )
@@ -30,6 +30,7 @@ def add_parser(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     _add_remove(commands)
     _add_prune(commands)
     _add_adopt(commands)
+    _add(commands, "put", "enter archives of this computer into the catalogue, verified", "FILE...")
 
 
 def _add(

@@ -8,6 +8,7 @@ import posixpath
 import shutil
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 from fluxstate_tui.archive.catalogue import Retention, is_verified, removable
@@ -18,6 +19,7 @@ from fluxstate_tui.cli.catalogue_tables import entry_json, listing, names, verdi
 from fluxstate_tui.cli.options import configuration
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.flux.files import RemoteFiles
 from fluxstate_tui.model.text import plain
 from fluxstate_tui.operations.adopt import Adoption, adopt_archive
 from fluxstate_tui.operations.archive_care import (
@@ -28,6 +30,7 @@ from fluxstate_tui.operations.archive_care import (
     verify_archive,
 )
 from fluxstate_tui.operations.context import default_who
+from fluxstate_tui.operations.local_archive import bring_in, entry_for, read_local
 from fluxstate_tui.operations.script import RefusedError
 
 
@@ -177,6 +180,34 @@ async def adopt(args: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+async def put(args: argparse.Namespace) -> int:
+    """Upload archives of this computer, each with its manifest, or with a new one."""
+    done = []
+    async with open_place(args, changes=True) as place, place.changing("put") as alone:
+        files = place.files
+        if not isinstance(files, RemoteFiles):
+            raise FluxstateError(
+                "put is for the volume of a MiniCluster",
+                safe="Nothing was done.",
+                advice="In a folder of this computer: archives adopt --folder DIR FILE",
+                exit_code=ExitCode.USAGE,
+            )
+        for word in _required(place.ids):
+            local = await read_local(Path(word))
+            name, now = place.ref.name, place.clock.now()
+            going = entry_for(local, place.folder, await place.entries(), name, now)
+            adoption = Adoption(name, place.ref.namespace, default_who(), now, place.raw)
+            await alone()
+            entry = await bring_in(files, local, going, adoption, lambda text: None)
+            place.log("put", "Completed", f"{word} is {entry.id}", (place.line("put", word),))
+            done.append(entry)
+            if not args.json:
+                print(f"{word} is in the catalogue as {entry.id}")
+    if args.json:
+        print(json.dumps({"put": [entry_json(entry) for entry in done]}, indent=2))
+    return ExitCode.OK
+
+
 async def _remove(
     args: argparse.Namespace,
     place: Place,
@@ -274,4 +305,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, int]]] = 
     "remove": remove,
     "prune": prune,
     "adopt": adopt,
+    "put": put,
 }

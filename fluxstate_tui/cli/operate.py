@@ -7,6 +7,7 @@ go to stderr. Consent is asked for on a terminal; else --yes is needed.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.cli.lock import add_lock
@@ -97,7 +98,15 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_restore(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--archive", default="", metavar="ID|PATH", help="default: the newest")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--archive", default="", metavar="ID|PATH", help="default: the newest")
+    group.add_argument(
+        "--from",
+        dest="from_file",
+        type=Path,
+        metavar="FILE",
+        help="an archive of this computer, entered into the catalogue first",
+    )
     parser.add_argument("--size", type=int, metavar="N", help="number of pods (default: as saved)")
     parser.add_argument("-f", "--file", metavar="MANIFEST", help="the MiniCluster to create")
     parser.add_argument(
@@ -124,8 +133,6 @@ def run(args: argparse.Namespace) -> int:
 
 def choices_of(args: argparse.Namespace) -> Choices:
     """The flags as choices. Raises FluxstateError for a manifest that cannot be read."""
-    from pathlib import Path
-
     from fluxstate_tui.kube.manifest import load_manifest
     from fluxstate_tui.operations.choices import Choices, Running
 
@@ -144,6 +151,7 @@ def choices_of(args: argparse.Namespace) -> Choices:
         restore_paused=bool(given.get("restore_paused")),
         save_first=bool(given.get("save")),
         archive=given.get("archive") or "",
+        from_file=given.get("from_file"),
         size=given.get("size"),
         manifest=load_manifest(Path(given["file"])) if given.get("file") else None,
         start_timeout=given.get("timeout") or 600.0,

@@ -62,10 +62,10 @@ async def adopt_archive(
         when = archive.dumped_at or adoption.now
         name = new_id(when, adoption.minicluster, taken) + suffix
         await files.copy(path, posixpath.join(folder, name))
-    manifest = _manifest(archive, name, path, adoption)
+    manifest = manifest_for(archive, name, f"adopted from {path}", adoption)
     target = posixpath.join(folder, manifest_name(id_of(name)))
     await files.write_new(target, to_bytes(manifest))
-    return await _read_back(files, folder, manifest)
+    return await read_back(files, folder, manifest)
 
 
 def _suffix(path: str) -> str:
@@ -101,7 +101,8 @@ def _refuse_twice(archive: Archive, path: str, entries: tuple[CatalogueEntry, ..
             )
 
 
-def _manifest(archive: Archive, name: str, path: str, adoption: Adoption) -> Manifest:
+def manifest_for(archive: Archive, name: str, came_from: str, adoption: Adoption) -> Manifest:
+    """What can be said of an archive that others made; `name` is its file's in the catalogue."""
     extra = {"adopted": str(adoption.now)}
     if adoption.minicluster_json:
         extra["minicluster"] = adoption.minicluster_json
@@ -117,13 +118,14 @@ def _manifest(archive: Archive, name: str, path: str, adoption: Adoption) -> Man
         counts=dict(Counter(one.job.status for one in archive.jobs)),
         verified="L2",
         idle=False,
-        came_from=f"adopted from {path}",
+        came_from=came_from,
         parts=(Part("queue", name, archive.size, archive.sha256),),
         extra=extra,
     )
 
 
-async def _read_back(files: FolderFiles, folder: str, manifest: Manifest) -> CatalogueEntry:
+async def read_back(files: FolderFiles, folder: str, manifest: Manifest) -> CatalogueEntry:
+    """The entry with that very manifest. Raises NotSoundError when the catalogue has another."""
     entries = await read_catalogue(files, folder)
     entry = next((one for one in entries if one.id == manifest.id), None)
     if entry is None or entry.problem or entry.manifest != manifest:

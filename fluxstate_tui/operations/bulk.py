@@ -24,7 +24,6 @@ from fluxstate_tui.operations.plan import (
     Plan,
     StepEvent,
 )
-from fluxstate_tui.operations.prepare import prepare as prepare_one
 
 # From good to bad: what was cancelled was put back, what is unknown has to be looked at first.
 _SEVERITY = (
@@ -190,6 +189,7 @@ async def prepare(
     limit: int = 1,
 ) -> Bulk:
     """Plan each of them. One that cannot be planned, or loses something, is a part that failed."""
+    from fluxstate_tui.operations.prepare import prepare as prepare_one
 
     async def one(ref: ClusterRef) -> Operates:
         return await prepare_one(kind, context, ref, choices)

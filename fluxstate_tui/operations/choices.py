@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 
@@ -24,11 +25,12 @@ class Running(Enum):
 class Choices:
     """Everything that can be chosen. Each operation reads only what concerns it.
 
-    `wait_seconds` belongs to `Running.WAIT_AT_MOST`; `archive` is an id of the catalogue or a path
-    on the volume; `size` is the number of pods to restore to; `manifest` is a whole MiniCluster
-    object to create (a file, or the last seen one); `start_timeout` is how long a restored
-    MiniCluster may take until its broker runs, in seconds; `to_name`, `to_namespace` and `image`
-    are what a migration changes ('' = as it is); `to_context` is a context of the kubeconfig.
+    `wait_seconds` belongs to `Running.WAIT_AT_MOST`; `archive` is an id of the catalogue or a
+    path on the volume; `from_file` is an archive of this computer, to be brought there first;
+    `size` is the number of pods to restore to; `manifest` is a whole MiniCluster object to create
+    (a file, or the last seen one); `start_timeout` is how long a restored MiniCluster may take
+    until its broker runs, in seconds; `to_name`, `to_namespace` and `image` are what a migration
+    changes ('' = as it is); `to_context` is a context of the kubeconfig.
     """
 
     running: Running = Running.WAIT
@@ -37,6 +39,7 @@ class Choices:
     restore_paused: bool = False
     save_first: bool = False
     archive: str = ""
+    from_file: Path | None = None
     size: int | None = None
     manifest: dict[str, Any] | None = None
     start_timeout: float = 600.0

@@ -36,10 +36,15 @@ class HelperPod:
         self.files = PatientFiles(context.cluster, context.clock, namespace, name, _CONTAINER)
 
     @classmethod
-    async def start(cls, context: OperationContext, manifest: dict[str, Any]) -> HelperPod:
-        """Create it and wait until its container runs. Raises FluxstateError with the reason."""
+    async def start(
+        cls, context: OperationContext, manifest: dict[str, Any], *, fresh: bool = False
+    ) -> HelperPod:
+        """Create it and wait until its container runs. Raises FluxstateError with the reason.
+
+        With `fresh` nothing need have been on the volume before: a directory of a node is made.
+        """
         namespace = manifest["metadata"]["namespace"]
-        body = pod_for(manifest, secrets.token_hex(3))
+        body = pod_for(manifest, secrets.token_hex(3), fresh=fresh)
         created = await _create(context, namespace, body)
         helper = cls(context, namespace, created["metadata"]["name"], created["metadata"]["uid"])
         helper.body = body
@@ -111,7 +116,7 @@ async def _create(
     return await patiently(context.clock, once)
 
 
-def pod_for(manifest: dict[str, Any], token: str) -> dict[str, Any]:
+def pod_for(manifest: dict[str, Any], token: str, *, fresh: bool = False) -> dict[str, Any]:
     """The pod for that MiniCluster's archive volume. Raises FluxstateError without one."""
     spec = manifest["spec"]
     container, volume = container_of(spec), archive_volume(spec)
@@ -134,7 +139,7 @@ def pod_for(manifest: dict[str, Any], token: str) -> dict[str, Any]:
                 "volumeMounts": [{"name": "archives", "mountPath": volume["path"]}],
             }
         ],
-        "volumes": [{"name": "archives", **_source(volume)}],
+        "volumes": [{"name": "archives", **_source(volume, fresh)}],
     }
     _follow(pod_spec, spec, container)
     return {
@@ -182,13 +187,15 @@ def why_not_running(pod: dict[str, Any]) -> str:
     return str(status.get("phase") or "Pending")
 
 
-def _source(volume: dict[str, Any]) -> dict[str, Any]:
+def _source(volume: dict[str, Any], fresh: bool) -> dict[str, Any]:
     if volume.get("hostPath"):
-        return {"hostPath": {"path": volume["hostPath"], "type": "Directory"}}
+        kind = "DirectoryOrCreate" if fresh else "Directory"
+        return {"hostPath": {"path": volume["hostPath"], "type": kind}}
     if volume.get("claimName"):
         return {"persistentVolumeClaim": {"claimName": volume["claimName"]}}
     raise FluxstateError(
         "archives on this kind of volume cannot be reached without the MiniCluster",
         safe="Nothing was done.",
-        advice="Use a hostPath or a claimName for the volume of spec.archive.path.",
+        advice="Use a hostPath or a claimName for the volume of spec.archive.path; an archive that "
+        "was fetched is restored there with restore --file MANIFEST --from FILE.",
     )

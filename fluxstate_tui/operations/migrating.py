@@ -140,7 +140,7 @@ class Migrating:
             self._lease.keep(run.problem)
         run.remember("open", list(self._saving.started))
         run.remember("to", [self._target.ref.namespace, self._target.ref.name])
-        helper = await HelperPod.start(self._destination, self._target.manifest)
+        helper = await HelperPod.start(self._destination, self._target.manifest, fresh=True)
         try:
             saved, folder = self._saving.saved, folder_of(self._target.archive_path)
             version = Version(saved.path, saved.size, saved.sha256)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fluxstate_tui.archive.catalogue import folder_of
-from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.archive.manifest import CatalogueEntry, Manifest
 from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -18,15 +21,22 @@ from fluxstate_tui.model.job import JobState
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import last_seen
 from fluxstate_tui.operations import restore_plan as steps
+from fluxstate_tui.operations.adopt import Adoption
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.fetch import fetch
 from fluxstate_tui.operations.helper_pod import HelperPod
+from fluxstate_tui.operations.local_archive import (
+    LocalArchive,
+    bring_in,
+    entry_for,
+    read_local,
+)
 from fluxstate_tui.operations.neighbours import dangers
 from fluxstate_tui.operations.restore_plan import Source
 from fluxstate_tui.operations.restoring import Restoring
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.script import RefusedError, Script
+from fluxstate_tui.operations.script import Action, RefusedError, Run, Script
 
 
 async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) -> Operation:
@@ -37,26 +47,27 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
     """
     served = (await context.cluster.minicluster_resource()).version
     await _require_free_name(context, ref)
-    manifest = for_create(_template(context, ref, choices), size=choices.size)
+    local = await read_local(choices.from_file) if choices.from_file is not None else None
+    manifest = for_create(_template(context, ref, choices, local), size=choices.size)
     manifest["metadata"] |= {"name": ref.name, "namespace": ref.namespace}
     steps.require_valid(manifest, served)
-    helper = await HelperPod.start(context, manifest)
+    helper = await HelperPod.start(context, manifest, fresh=local is not None)
     try:
-        entry = await _choose(helper.files, manifest, choices)
-        async with fetch(helper.files, entry.path, context.state_dir, _silent) as archive:
-            source = Source(entry, archive)
+        async with _source(context, helper.files, manifest, choices, local) as source:
             steps.require_sound(source)
             if choices.manifest is None:
                 manifest = _as_saved(source, manifest, choices)
                 steps.require_valid(manifest, served)
             size = int(manifest["spec"].get("size", 1))
             beside = await _dangers(context, source, manifest)
-            lines = (*preview(archive, size=size).lines(source.queues_to_start), *beside)
-            planned = steps.plan(source, manifest, lines)
+            fates = preview(source.archive, size=size).lines(source.queues_to_start)
+            brought = str(local.path) if local is not None else ""
+            planned = steps.plan(source, manifest, (*fates, *beside), brought)
     except BaseException:
         await helper.remove()
         raise
-    restoring = Restoring(context, helper, source, manifest, choices.start_timeout)
+    bring = _bringing(context, helper, local, source, manifest) if local is not None else None
+    restoring = Restoring(context, helper, source, manifest, choices.start_timeout, bring)
     script = Script(
         restoring.tasks(planned),
         success=restoring.success,
@@ -64,6 +75,49 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
         close=restoring.close,
     )
     return Operation(context, planned, script)
+
+
+@asynccontextmanager
+async def _source(
+    context: OperationContext,
+    files: RemoteFiles,
+    manifest: dict[str, Any],
+    choices: Choices,
+    local: LocalArchive | None,
+) -> AsyncIterator[Source]:
+    """What is restored: read out of the volume, or here, where it is not there yet."""
+    folder = folder_of(manifest["spec"]["archive"]["path"])
+    entries = await read_catalogue(files, folder)
+    if local is not None:
+        name = manifest["metadata"]["name"]
+        entry = entry_for(local, folder, entries, name, context.clock.now())
+        yield Source(entry, local.archive)
+        return
+    entry = await _choose(files, entries, choices)
+    async with fetch(files, entry.path, context.state_dir, _silent) as archive:
+        yield Source(entry, archive)
+
+
+def _bringing(
+    context: OperationContext,
+    helper: HelperPod,
+    local: LocalArchive,
+    source: Source,
+    manifest: dict[str, Any],
+) -> Action:
+    """The step that uploads it, and makes it known to the catalogue."""
+    metadata = manifest["metadata"]
+    now = context.clock.now()
+    raw = json.dumps(manifest, sort_keys=True)
+    adoption = Adoption(metadata["name"], metadata["namespace"], context.who, now, raw)
+
+    async def bring(run: Run) -> str:
+        words = ["fluxstate-tui", "archives", "put", metadata["name"], str(local.path)]
+        run.by_hand(shlex.join([*words, "-n", metadata["namespace"]]))
+        entry = await bring_in(helper.files, local, source.entry, adoption, run.tell)
+        return f"{entry.path}: sha256 {local.archive.sha256[:12]}"
+
+    return bring
 
 
 async def _require_free_name(context: OperationContext, ref: ClusterRef) -> None:
@@ -96,9 +150,15 @@ async def _dangers(
     return dangers(manifest, saved_from, waiting, living)
 
 
-def _template(context: OperationContext, ref: ClusterRef, choices: Choices) -> dict[str, Any]:
+def _template(
+    context: OperationContext, ref: ClusterRef, choices: Choices, local: LocalArchive | None
+) -> dict[str, Any]:
     if choices.manifest is not None:
         return choices.manifest
+    if local is not None and local.manifest is not None:
+        saved = saved_object(local.manifest)
+        if saved is not None:
+            return saved
     seen = last_seen.recall(context.state_dir, context.cluster.server, ref.namespace, ref.name)
     if seen is None:
         raise FluxstateError(
@@ -112,12 +172,8 @@ def _template(context: OperationContext, ref: ClusterRef, choices: Choices) -> d
 
 def _as_saved(source: Source, manifest: dict[str, Any], choices: Choices) -> dict[str, Any]:
     """The MiniCluster as it was when this archive was saved, if the manifest has it."""
-    saved = source.entry.manifest.extra.get("minicluster") if source.entry.manifest else None
-    if not saved:
-        return manifest
-    try:
-        raw = json.loads(saved)
-    except ValueError:
+    raw = saved_object(source.entry.manifest) if source.entry.manifest else None
+    if raw is None:
         return manifest
     again = for_create(raw, size=choices.size)
     again["apiVersion"] = manifest["apiVersion"]
@@ -125,8 +181,18 @@ def _as_saved(source: Source, manifest: dict[str, Any], choices: Choices) -> dic
     return again
 
 
-async def _choose(files: RemoteFiles, manifest: dict[str, Any], choices: Choices) -> CatalogueEntry:
-    entries = await read_catalogue(files, folder_of(manifest["spec"]["archive"]["path"]))
+def saved_object(manifest: Manifest) -> dict[str, Any] | None:
+    """The MiniCluster as it was when that archive was saved, if that is known."""
+    try:
+        raw = json.loads(manifest.extra.get("minicluster") or "null")
+    except ValueError:
+        return None
+    return raw if isinstance(raw, dict) else None
+
+
+async def _choose(
+    files: RemoteFiles, entries: tuple[CatalogueEntry, ...], choices: Choices
+) -> CatalogueEntry:
     if choices.archive.startswith("/") and all(item.path != choices.archive for item in entries):
         stat = await files.stat(choices.archive)
         name = choices.archive.rpartition("/")[2]

@@ -17,6 +17,7 @@ from fluxstate_tui.operations.archive_place import no_place
 from fluxstate_tui.operations.observation import describe
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
 
+BRING = Step("bring", "Bring the archive to the volume", "fluxstate-tui archives put NAME FILE")
 CHECK = Step("check", "Check manifest and names", "kubectl create --dry-run=server -f MANIFEST")
 ARM = Step("arm", "Arm the archive", "cp FOLDER/ID.tar.gz ARCHIVE_PATH && sha256sum ARCHIVE_PATH")
 CREATE = Step("create", "Create the MiniCluster", "kubectl create -f MANIFEST")
@@ -115,19 +116,27 @@ def require_valid(manifest: dict[str, Any], served_version: str) -> None:
         )
 
 
-def plan(source: Source, manifest: dict[str, Any], fates: tuple[str, ...]) -> Plan:
-    """The steps of a restore. `fates` are the lines of archive.preview."""
+def plan(
+    source: Source, manifest: dict[str, Any], fates: tuple[str, ...], brought: str = ""
+) -> Plan:
+    """The steps of a restore. `fates` are the lines of archive.preview.
+
+    `brought` is the file of this computer that the archive is, '' when it is on the volume.
+    """
     metadata = manifest["metadata"]
     ref = ClusterRef(metadata["namespace"], metadata["name"], "")
-    steps = [CHECK, ARM, CREATE, START, ACCOUNT, DISARM, CHECKPOINT]
+    steps = [BRING] if brought else []
+    steps += [CHECK, ARM, CREATE, START, ACCOUNT, DISARM, CHECKPOINT]
     if source.queues_to_start:
         steps.append(QUEUE)
     size = manifest["spec"].get("size", 1)
     pods = f"{size} pod" if size == 1 else f"{size} pods"
     lines = [
         f"Create {ref} with {pods} from {source.entry.id}: {describe(source.jobs)}.",
+        f"{brought} is entered into the catalogue on the volume first." if brought else "",
         *fates,
         f"It is armed at {manifest['spec']['archive']['path']} until every job is accounted for.",
     ]
     question = f"Restore {ref} from {source.entry.id}?"
-    return Plan("restore", ref, tuple(steps), tuple(lines), Consent(ConsentKind.CONFIRM, question))
+    consent = Consent(ConsentKind.CONFIRM, question)
+    return Plan("restore", ref, tuple(steps), tuple(filter(None, lines)), consent)

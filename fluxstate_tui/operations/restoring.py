@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fluxstate_tui.archive.account import Account, Accounted, Fortune, account
@@ -24,7 +25,7 @@ from fluxstate_tui.operations.queue_checkpoint import SYNC_KEY
 from fluxstate_tui.operations.read_cluster import left_of_name, read_by_name
 from fluxstate_tui.operations.restore_plan import Source
 from fluxstate_tui.operations.roll_back import roll_back
-from fluxstate_tui.operations.script import Run, Task, Undo
+from fluxstate_tui.operations.script import Action, Run, Task, Undo
 from fluxstate_tui.operations.world import World
 
 OLD_PODS_SECONDS = 180.0
@@ -41,11 +42,14 @@ class Restoring:
         source: Source,
         manifest: dict[str, Any],
         start_timeout: float,
+        bring: Callable[[Run], Awaitable[str]] | None = None,
     ) -> None:
+        """`bring` puts the archive on the volume, when it is not there yet."""
         self._context = context
         self._helper: HelperPod | None = helper
         self._source = source
         self._manifest = manifest
+        self._bring = bring
         self._start_timeout = start_timeout
         self._archive_path: str = manifest["spec"]["archive"]["path"]
         metadata = manifest["metadata"]
@@ -69,7 +73,7 @@ class Restoring:
 
     def tasks(self, plan: Plan) -> list[Task]:
         """One task per step of the plan."""
-        actions = {
+        actions: dict[str, Action] = {
             steps.CHECK.id: self.check,
             steps.ARM.id: self.arm,
             steps.CREATE.id: self.create,
@@ -79,8 +83,11 @@ class Restoring:
             steps.CHECKPOINT.id: self.checkpoint,
             steps.QUEUE.id: self.queue,
         }
+        if self._bring is not None:
+            actions[steps.BRING.id] = self._bring
         aftercare = {steps.CHECKPOINT.id, steps.QUEUE.id}
-        before = {steps.CHECK.id, steps.ARM.id, steps.CREATE.id}  # after these it must be disarmed
+        # Once it is created, it must be disarmed whatever happens.
+        before = {steps.BRING.id, steps.CHECK.id, steps.ARM.id, steps.CREATE.id}
         return [
             Task(step, actions[step.id], step.id not in aftercare, step.id in before)
             for step in plan.steps
