@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.flux.session import FluxSession
 
 SYNC: Final = 4  # FLUX_KVS_SYNC: flush to the backing store, then checkpoint
+_NEWEST: Final = "kvs-primary"  # checkpoints had keys once (0.66 refuses to go without: tried)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ async def _with_checkpoint(session: FluxSession, root: dict[str, Any]) -> KvsSta
     """Every change makes a root with another `rootref`; a later `sequence` has it too."""
     reference = str(root["rootref"])
     try:
-        value = (await session.rpc("content.checkpoint-get"))["value"]
+        value = (await session.rpc("content.checkpoint-get", {"key": _NEWEST}))["value"]
     except FluxFailed as error:
         if error.errno == errno.ENOENT:
             return KvsState(reference, None, fresh=False)

@@ -259,6 +259,8 @@ async def test_a_checkpoint_is_fresh_while_the_root_is_the_one_that_it_holds(
         states = [await read_state(session) for _ in range(3)]
         with pytest.raises(FluxstateError, match="owner credentials"):
             await read_state(session)
+    asked = script.calls("content.checkpoint-get")[0]
+    assert asked == {"key": "kvs-primary"}, "flux-core 0.66 refuses to go without"
     assert [(state.fresh, state.made) for state in states] == [
         (True, 7.0),
         (False, 7.0),
