@@ -11,6 +11,7 @@ from fluxstate_tui.archive.findings import Findings, Kind
 from fluxstate_tui.model import eventlog as eventlogs
 from fluxstate_tui.model.job import Job, JobState
 from fluxstate_tui.model.jobid import f58
+from fluxstate_tui.model.jobspec import Counts
 from fluxstate_tui.model.replay import JobDraft
 from fluxstate_tui.model.resources import ResourceSet
 
@@ -54,18 +55,8 @@ class JobFolder:
         """The job if everything is as flux-core writes it, else UnusualError and its like."""
         course, times = self._courses.course(eventlog)
         asked = self._decoders.asked(jobspec)
-        counts = asked.counts
-        ntasks, ncores, nnodes = counts.ntasks, counts.ncores, counts.nnodes
-        ranks = nodelist = ""
-        expiration = None
-        if course.allocated:
-            if r is None:
-                raise UnusualError
-            found, until = self._decoders.resources(r)
-            ranks, nodelist, expiration = found.ranks, found.nodelist, until or None
-            ncores, nnodes = found.ncores, found.nnodes
-            if counts.ntasks_per is not None:
-                ntasks = found.tasks(counts.ntasks_per)
+        got = self._got(course.allocated, asked.counts, r)
+        ntasks, ncores, nnodes, ranks, nodelist, expiration = got
         return Job(
             job_id,
             course.userid,
@@ -97,6 +88,19 @@ class JobFolder:
             course.dependencies,
             course.annotations,
         )
+
+    def _got(
+        self, allocated: bool, counts: Counts, r: bytes | None
+    ) -> tuple[int | None, int | None, int | None, str, str, float | None]:
+        """Tasks, cores, nodes, ranks, nodelist and expiration, as asked for or as allocated."""
+        if not allocated:
+            return counts.ntasks, counts.ncores, counts.nnodes, "", "", None
+        if r is None:
+            raise UnusualError
+        found, until = self._decoders.resources(r)
+        per = counts.ntasks_per
+        ntasks = counts.ntasks if per is None else found.tasks(per)
+        return ntasks, found.ncores, found.nnodes, found.ranks, found.nodelist, until or None
 
     def _shared(self, directory: str) -> str:
         """The same object for the same directory."""
