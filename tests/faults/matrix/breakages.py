@@ -42,7 +42,7 @@ def _requests(seen: list[Point]) -> list[Point]:
 
 
 def _commands(seen: list[Point]) -> list[Point]:
-    return [point for point in chosen(seen) if point.is_exec or point.is_message]
+    return [point for point in _changes_and_steps(seen) if point.is_exec or point.is_message]
 
 
 def _changing_execs(seen: list[Point]) -> list[Point]:
@@ -60,10 +60,6 @@ def _changes_and_steps(seen: list[Point]) -> list[Point]:
 
 def _steps(seen: list[Point]) -> list[Point]:
     return steps(chosen(seen), 0.5)
-
-
-def _steps_twice(seen: list[Point]) -> list[Point]:
-    return steps(chosen(seen), 0.0, 0.5)
 
 
 def _add(faults: Faults, kind: str, hit: Hit, **options: object) -> None:
@@ -196,9 +192,9 @@ ALL = (
     Breakage("connection lost for good", _steps, _cut_for_good, of_steps=True),
     Breakage("rights lost for good", _steps, _forbidden_for_good, of_steps=True),
     Breakage("API server restart", _steps, _restart_api, of_steps=True),
-    Breakage("lead container killed", _steps_twice, _kill_lead(_newest), of_steps=True),
+    Breakage("lead container killed", _steps, _kill_lead(_newest), of_steps=True),
     Breakage("old lead container killed", _steps, _kill_lead(_oldest), of_steps=True),
-    Breakage("pod evicted", _steps_twice, _evict(_newest), of_steps=True),
+    Breakage("pod evicted", _steps, _evict(_newest), of_steps=True),
     Breakage("old pod evicted", _steps, _evict(_oldest), of_steps=True),
     Breakage("node gone", _steps, _lose_node, of_steps=True),
     Breakage("disk full", _steps, _fill_disk, of_steps=True),
@@ -209,11 +205,16 @@ ALL = (
 )
 BY_NAME = {breakage.name: breakage for breakage in ALL}
 
+# Several at once are what each of them is alone; but a process is killed in all of them at once.
+_BULK = ("connection lost for good", "lead container killed", "second operator", "SIGKILL",
+         "SIGKILL after the effect")  # fmt: skip
+
 
 def points(breakage: Breakage, scenario: Scenario, seen: list[Point]) -> list[Point]:
     """Where that fault is tried in that operation; `seen` are the points of a clean run."""
-    two = scenario.name == "migrate beside"
-    if breakage.name.startswith("old ") and not two:
+    if breakage.name.startswith("old ") and scenario.name != "migrate beside":
+        return []
+    if scenario.name.startswith("bulk") and breakage.name not in _BULK:
         return []
     found = breakage.at(seen)
     if breakage.of_steps:

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 from fluxstate_tui.flux import file_scripts
+from fluxstate_tui.flux.session import READING
 from fluxstate_tui.sim.faults import STDIN
 
 PREPARE = "prepare"
 # A wait asks the same again and again: its first questions stand for all of them.
 OCCURRENCES = {True: 2, False: 1}
-_READS = re.compile(
-    r"GET |exec (list|stat|read|read_small|free|flux python)$"
-    r"|say (data|ping|jobs.list|stats|queue.status|kvs.get|kvs.state)$"
+_READS = frozenset(
+    [*(f"say {topic}" for topic in READING), "say data"]
+    + [f"exec {name}" for name in ("list", "stat", "read", "read_small", "free", "flux python")]
 )
 _SCRIPTS = {
     text: name.lower()
@@ -55,7 +56,7 @@ class Point:
     @property
     def changes(self) -> bool:
         """Whether it may have an effect; reading has none."""
-        return _READS.match(self.what) is None
+        return not self.what.startswith("GET ") and self.what not in _READS
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def steps(points: list[Point], *where: float) -> list[Point]:
 def name_of(method: str, path: str) -> str:
     """A request in words that do not depend on names and numbers of one run."""
     if method == STDIN:
-        asked = re.search(r'"do": "([\w.]+)"', path)
+        asked = re.search(r'"(?:topic|do)": "([\w.-]+)"', path.replace('"do": "rpc"', ""))
         return f"say {asked[1] if asked else 'data'}"
     parts = urlsplit(path)
     query = parse_qs(parts.query)

@@ -44,9 +44,12 @@ async def _run(process: Process, text: str, argv: list[str]) -> int:
         child = await warm_python.start([bindings, text, *argv], environment, theirs)
     finally:
         theirs.close()
-    reader, writer = await asyncio.open_connection(sock=ours, limit=LIMIT)
-    port = PythonPort(process, reader, writer)
-    return await _serve(process, child, port)
+    try:
+        reader, writer = await asyncio.open_connection(sock=ours, limit=LIMIT)
+        port = PythonPort(process, reader, writer)
+        return await _serve(process, child, port)
+    finally:
+        child.close()
 
 
 async def _serve(process: Process, child: warm_python.Child, port: PythonPort) -> int:
@@ -63,8 +66,6 @@ async def _serve(process: Process, child: warm_python.Child, port: PythonPort) -
         await outputs
         return _code(await child.wait())
     finally:
-        child.kill()
-        await child.wait()
         outputs.cancel()
         for helper in helpers:
             helper.cancel()

@@ -41,15 +41,15 @@ class Child:
         """Its exit code, negative for a signal."""
         if self.code is None:
             self.code = int(await self._news.readline() or -signal.SIGKILL)
-            for writer in self._writers:
-                writer.close()
         return self.code
 
-    def kill(self) -> None:
-        """SIGKILL; harmless when it has ended."""
+    def close(self) -> None:
+        """SIGKILL, unless it has ended."""
         if self.code is None:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
+        for writer in self._writers:
+            writer.close()
 
 
 class _Interpreter:
@@ -107,11 +107,17 @@ async def start(
         request = json.dumps({"arguments": arguments, "environment": environment}).encode()
         theirs = [pair[1].fileno() for pair in pairs]
         descriptors = [*theirs[:3], broker.fileno(), theirs[3]]
-        await asyncio.to_thread(_INTERPRETERS.fork, request, descriptors)
+        _INTERPRETERS.fork(request, descriptors)
     finally:
         for pair in pairs:
             pair[1].close()
     streams = [await asyncio.open_connection(sock=ours, limit=_LIMIT) for ours, _ in pairs]
     (_, stdin), (stdout, _), (stderr, _), (news, _) = streams
-    pid = int(await news.readline())
-    return Child(stdin, stdout, stderr, news, pid, tuple(writer for _, writer in streams))
+    writers = tuple(writer for _, writer in streams)
+    try:
+        pid = int(await news.readline())
+    except BaseException:
+        for writer in writers:
+            writer.close()
+        raise
+    return Child(stdin, stdout, stderr, news, pid, writers)

@@ -1,0 +1,45 @@
+"""What an archive came from, and what a stale checkpoint in it must not do."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fluxstate_tui.archive.manifest import Manifest, from_bytes
+from fluxstate_tui.operations.choices import Choices
+from tests.faults.stage import FOLDER, Stage
+
+
+def manifests(stage: Stage) -> list[Manifest]:
+    """Oldest first."""
+    names = sorted(name for name in stage.finished() if name.endswith(".json"))
+    return [from_bytes(stage.volume.read(f"{FOLDER}/{name}")) for name in names]
+
+
+async def test_an_archive_tells_which_one_its_queue_was_restored_from(stage: Stage) -> None:
+    await stage.submit("true")
+    await stage.well("delete", Choices(save_first=True))
+    await stage.well("restore")
+    await stage.well("save")
+    first, second = manifests(stage)
+    assert (first.origin, second.origin) == ("", f"restored from {first.id}")
+    assert second.uid != first.uid
+
+
+@pytest.mark.parametrize(
+    "closed", [{"start": False, "enable": True}, {"start": True, "enable": False}]
+)
+async def test_a_stale_checkpoint_does_not_stop_a_restored_queue(
+    stage: Stage, closed: dict[str, bool]
+) -> None:
+    # As a clean shutdown of an earlier life left it (facts/flux.md, 2).
+    stale = json.dumps({"version": 1, "max_jobid": 0, "queue": [closed]})
+    await stage.flux("kvs", "put", f"checkpoint.job-manager={stale}")
+    job = await stage.submit("true")
+    await stage.well("delete", Choices(save_first=True))
+    await stage.well("restore")
+    status = await stage.flux("queue", "status")
+    assert "submission is enabled" in status
+    assert "Scheduling is started" in status
+    assert job in await stage.jobs()
