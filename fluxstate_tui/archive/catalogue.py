@@ -109,14 +109,14 @@ def removable(
 ) -> tuple[CatalogueEntry, ...]:
     """Which entries a policy lets go, newest first. Nothing is removed here.
 
-    Per MiniCluster (by name): the newest verified archive always stays, whatever the policy.
-    Archives of others (no manifest) and entries with a problem are never chosen: somebody has to
-    look at them.
+    Per MiniCluster (by namespace and name) the newest verified archive always stays, whatever the
+    policy. Archives of others (no manifest) and entries with a problem are never chosen: somebody
+    has to look at them.
     """
-    ours: dict[str, list[CatalogueEntry]] = {}
+    ours: dict[tuple[str, str], list[CatalogueEntry]] = {}
     for entry in sorted(entries, key=lambda one: (_time(one), one.id), reverse=True):
         if entry.manifest is not None and not entry.problem:
-            ours.setdefault(entry.manifest.minicluster, []).append(entry)
+            ours.setdefault(owner(entry), []).append(entry)
     gone: list[CatalogueEntry] = []
     for versions in ours.values():
         last_verified = next((one for one in versions if is_verified(one)), None)
@@ -126,6 +126,12 @@ def removable(
             if not kept and entry is not last_verified and last_verified is not None:
                 gone.append(entry)
     return tuple(sorted(gone, key=lambda one: (_time(one), one.id), reverse=True))
+
+
+def owner(entry: CatalogueEntry) -> tuple[str, str]:
+    """Namespace and name of the MiniCluster whose archive it is; several may share a volume."""
+    manifest = entry.manifest
+    return (manifest.namespace, manifest.minicluster) if manifest is not None else ("", "")
 
 
 def is_verified(entry: CatalogueEntry) -> bool:

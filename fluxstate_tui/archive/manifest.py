@@ -7,6 +7,12 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+# The newest form that can be read. A newer version adds fields, which are kept, without another
+# number; it takes another one only when what is here would be misunderstood.
+FORMAT = 1
+
+DUMPED = "flux dump"  # how most manifests' `came_from` begins
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -40,8 +46,13 @@ class Manifest:
     idle: bool
     came_from: str = ""
     parts: tuple[Part, ...] = ()
-    format: int = 1
+    format: int = FORMAT
     extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        """What its queue, or the file, came from; '' for a queue that began empty."""
+        return self.came_from.removeprefix(DUMPED).removeprefix("; ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,15 @@ def from_bytes(data: bytes) -> Manifest:
     try:
         value = json.loads(data)
         del value["checksum"]
+        newer = int(value.get("format", FORMAT)) > FORMAT
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ManifestError(f"the manifest cannot be read ({error})") from error
+    if newer:
+        raise ManifestError(
+            f"its manifest has format {value['format']} of a newer fluxstate-tui; this one knows "
+            f"{FORMAT}"
+        )
+    try:
         return _manifest(value)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ManifestError(f"the manifest cannot be read ({error})") from error

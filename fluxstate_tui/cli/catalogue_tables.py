@@ -52,5 +52,5 @@ def _row(entry: CatalogueEntry, now: float) -> tuple[object, ...]:
         sum(manifest.counts.values()) if manifest else "?",
         manifest.verified if manifest and not entry.problem else "-",
         age(now - (manifest.created if manifest else entry.modified)),
-        entry.problem or ("" if manifest else "made by others; not verified"),
+        entry.problem or (manifest.origin if manifest else "made by others; not verified"),
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from fluxstate_tui.archive.catalogue import is_verified, manifest_name
+from fluxstate_tui.archive.catalogue import is_verified, manifest_name, owner
 from fluxstate_tui.archive.manifest import CatalogueEntry, Part
 from fluxstate_tui.archive.verify import Verdict, verify
 from fluxstate_tui.errors import FluxstateError
@@ -98,20 +98,20 @@ async def bereaved(
     that lose a verified archive count.
     """
     ids = {entry.id for entry in gone}
-    names = sorted({_owner(entry) for entry in gone if is_verified(entry)})
+    owners = sorted({owner(entry) for entry in gone if is_verified(entry)})
     lonely = []
-    for name in names:
+    for mine in owners:
         staying = [
             entry
             for entry in entries
-            if entry.id not in ids and is_verified(entry) and _owner(entry) == name
+            if entry.id not in ids and is_verified(entry) and owner(entry) == mine
         ]
         for entry in staying:
             if await _intact(files, entry):
                 break
         else:
-            lonely.append(name)
-    return tuple(lonely)
+            lonely.append(mine[1])
+    return tuple(dict.fromkeys(lonely))
 
 
 async def remove_archive(files: FolderFiles, entry: CatalogueEntry) -> None:
@@ -152,7 +152,3 @@ async def _checked(copy: IO[bytes], entry: CatalogueEntry, flux: str | None) -> 
     expected = queue_part(entry)
     path = Path(copy.name)
     return await asyncio.to_thread(lambda: verify(path, flux=flux, expected=expected))
-
-
-def _owner(entry: CatalogueEntry) -> str:
-    return entry.manifest.minicluster if entry.manifest is not None else ""

@@ -14,7 +14,7 @@ import shlex
 from dataclasses import dataclass
 
 from fluxstate_tui.archive.catalogue import archive_name, folder_of, manifest_name, new_id
-from fluxstate_tui.archive.manifest import Manifest, Part, to_bytes
+from fluxstate_tui.archive.manifest import DUMPED, Manifest, Part, to_bytes
 from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -31,6 +31,7 @@ from fluxstate_tui.operations.queue_checkpoint import (
     comes_up_stopped,
     paused_checkpoint,
 )
+from fluxstate_tui.operations.restore_plan import RESTORED_FROM
 from fluxstate_tui.operations.script import Run, Undo
 from fluxstate_tui.operations.world import World
 
@@ -277,6 +278,8 @@ class Saver:
             extra["restore"] = "paused"
         archive = self._archive
         assert archive is not None
+        annotations = world.minicluster.raw["metadata"].get("annotations") or {}
+        before = annotations.get(RESTORED_FROM, "")
         return Manifest(
             id=saved.id,
             minicluster=world.ref.name,
@@ -289,7 +292,7 @@ class Saver:
             counts=counts(saved.jobs),
             verified=saved.level,
             idle=self._idle,
-            came_from="flux dump",
+            came_from=f"{DUMPED}; restored from {before}" if before else DUMPED,
             parts=(Part("queue", name, saved.size, saved.sha256),),
             extra=extra,
         )

@@ -13,6 +13,7 @@ from fluxstate_tui.archive.manifest import (
     CatalogueEntry,
     Manifest,
     ManifestError,
+    Part,
     from_bytes,
     to_bytes,
 )
@@ -44,7 +45,7 @@ async def read_local(path: Path) -> LocalArchive:
             f"{path} is no archive by its name", safe="Nothing was done.", exit_code=ExitCode.USAGE
         )
     manifest = await asyncio.to_thread(_manifest_beside, path)
-    expected = manifest.parts[0] if manifest is not None else None
+    expected = _queue_part(manifest) if manifest is not None else None
     verdict = await asyncio.to_thread(lambda: verify(path, expected=expected))
     if not verdict.kind.good:
         raise NotSoundError(
@@ -67,8 +68,12 @@ def _manifest_beside(path: Path) -> Manifest | None:
             safe="Nothing was sent to the volume.",
             advice="Move that manifest away to bring the archive in as one that others made.",
         ) from error
-    fits = len(manifest.parts) == 1 and manifest.parts[0].file == path.name
-    return manifest if fits else None
+    part = _queue_part(manifest)
+    return manifest if part is not None and part.file == path.name else None
+
+
+def _queue_part(manifest: Manifest) -> Part | None:
+    return next((part for part in manifest.parts if part.kind == "queue"), None)
 
 
 def entry_for(

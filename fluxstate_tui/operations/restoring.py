@@ -48,7 +48,9 @@ class Restoring:
         self._context = context
         self._helper: HelperPod | None = helper
         self._source = source
-        self._manifest = manifest
+        notes = {**(manifest["metadata"].get("annotations") or {})}
+        notes[steps.RESTORED_FROM] = source.entry.id
+        self._manifest = {**manifest, "metadata": {**manifest["metadata"], "annotations": notes}}
         self._bring = bring
         self._start_timeout = start_timeout
         self._archive_path: str = manifest["spec"]["archive"]["path"]

@@ -54,7 +54,9 @@ def note(entry: CatalogueEntry) -> str:
         return "made by flux dump, without a manifest"
     if not entry.manifest.idle:
         return "the queue was not idle: running jobs come back FAILED"
-    return f"from {plural(entry.manifest.size, 'node')}, flux-core {entry.manifest.core_version}"
+    manifest = entry.manifest
+    nodes = f"from {plural(manifest.size, 'node')}, flux-core {manifest.core_version}"
+    return f"{nodes}; {manifest.origin}" if manifest.origin else nodes
 
 
 ARCHIVE_COLUMNS: tuple[Column[CatalogueEntry], ...] = (

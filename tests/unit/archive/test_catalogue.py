@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -77,6 +78,23 @@ def test_a_manifest_survives_and_keeps_what_a_newer_version_added() -> None:
         from_bytes(newer)
     extra = from_bytes(_signed(newer)).extra
     assert extra["volumes"] == "[1, 2]"
+
+
+def test_a_manifest_that_this_version_would_misunderstand_is_refused_with_the_reason() -> None:
+    newer = _signed(to_bytes(_manifest()).replace(b'"format": 1', b'"format": 2'))
+    with pytest.raises(ManifestError, match="format 2 of a newer fluxstate-tui"):
+        from_bytes(newer)
+    manifest = _manifest()
+    file = (manifest.parts[0].file, manifest.parts[0].size, _NOW)
+    (entry,) = build("/f", [file], {f"{manifest.id}.json": newer})
+    assert "newer" in entry.problem  # listed, never removed by a policy, usable by its path
+    assert removable([entry], Retention(last=1), _NOW) == ()
+
+
+def test_what_a_queue_came_from_is_told_but_not_that_it_was_dumped() -> None:
+    assert _manifest(came_from="flux dump").origin == ""
+    assert _manifest(came_from="flux dump; restored from x").origin == "restored from x"
+    assert _manifest(came_from="adopted from /a.tar").origin == "adopted from /a.tar"
 
 
 def test_any_changed_or_missing_byte_of_a_manifest_is_noticed() -> None:
@@ -180,6 +198,31 @@ def test_a_policy_keeps_the_newest() -> None:
     assert [entry.id for entry in removable(entries, Retention(last=2), _NOW)] == ["2", "3", "4"]
     week = removable(entries, Retention(within=2.5 * 86400), _NOW)
     assert [entry.id for entry in week] == ["3", "4"]
+
+
+def _entry(identity: str, **fields: Any) -> CatalogueEntry:
+    return CatalogueEntry(identity, "/f", 7, _NOW, _manifest(**fields), "")
+
+
+def test_without_any_verified_one_nothing_goes() -> None:
+    entries = [_entry(str(day), verified="", created=_NOW - day * 86400.0) for day in range(4)]
+    assert removable(entries, Retention(last=1), _NOW) == ()
+
+
+def test_of_those_of_the_same_second_exactly_as_many_stay_as_are_asked_for() -> None:
+    entries = [_entry(name) for name in ("a", "a-2", "a-3")]
+    assert [entry.id for entry in removable(entries, Retention(last=1), _NOW)] == ["a-2", "a"]
+
+
+def test_an_adopted_archive_counts_as_one_of_its_minicluster() -> None:
+    adopted = _entry("adopted", uid="", created=_NOW - 5 * 86400.0)
+    ours = _entry("ours", verified="L0")
+    assert removable([ours, adopted], Retention(last=1), _NOW) == ()  # the only verified one
+
+
+def test_miniclusters_of_one_name_in_two_namespaces_are_two() -> None:
+    entries = [_entry("old", namespace="a", created=_NOW - 86400.0), _entry("new", namespace="b")]
+    assert removable(entries, Retention(last=1), _NOW) == ()
 
 
 def _signed(data: bytes) -> bytes:
