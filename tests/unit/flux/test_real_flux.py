@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -39,7 +40,7 @@ from fluxstate_tui.store.freshness import Freshness
 from tests.unit.feeds_queues.cluster import OneLead, minicluster
 from tests.unit.feeds_queues.told import Told
 from tests.unit.flux.local import LocalExecutor
-from tests.unit.flux.real import RealFlux, instance, needs_flux
+from tests.unit.flux.real import FLUX, RealFlux, instance, needs_flux
 
 pytestmark = needs_flux
 
@@ -53,19 +54,23 @@ def flux(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealFlux]:
 class RealLead(OneLead):
     """A cluster whose lead container is where the real Flux runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *before: str) -> None:
         LocalExecutor.__init__(self)
+        self.before = before
         self.job_owner = "mc-uid"
         self.has_job = self.lead_runs = True
         self.refusal = None
+
+    def _argv(self, argv: Sequence[str]) -> list[str]:
+        return [*self.before, *super()._argv(argv)]
 
 
 class Watched:
     """A feed on a real Flux, and what it told."""
 
-    def __init__(self, flux: RealFlux) -> None:
+    def __init__(self, flux: RealFlux, *before: str) -> None:
         self.told = Told()
-        self.cluster = RealLead()
+        self.cluster = RealLead(*before)
         found = minicluster(flux.endpoint.place)
         # RealLead has what the feed uses of a Cluster.
         self.feed = QueueFeed(self.cluster, self.told.emit, SystemClock(), found)  # type: ignore[arg-type]
@@ -87,11 +92,12 @@ class Watched:
 
 
 @asynccontextmanager
-async def watching(flux: RealFlux) -> AsyncIterator[Watched]:
-    watched = Watched(flux)
+async def watching(flux: RealFlux, *before: str, words: str = "") -> AsyncIterator[Watched]:
+    """`before` comes before each command line; `words` are in the detail of the live source."""
+    watched = Watched(flux, *before)
     task = asyncio.create_task(watched.feed.run())
     try:
-        await watched.told.source(Freshness.LIVE)
+        await watched.told.source(Freshness.LIVE, words)
         yield watched
     finally:
         task.cancel()
@@ -266,3 +272,49 @@ async def test_a_broker_that_is_killed_is_lost_in_words(tmp_path: Path) -> None:
             await on.told.source(Freshness.STALE)
             with pytest.raises(SessionLost):
                 await session.now()
+
+
+GUESTS = "[access]\nallow-guest-user = true\nallow-root-owner = true\n"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user")
+async def test_a_guest_sees_the_queue_by_polling_and_is_told_why_it_may_not_change_it(
+    tmp_path: Path,
+) -> None:
+    guest = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    with instance(tmp_path, GUESTS, size=1) as flux:
+        open_to_others(tmp_path, Path(flux.uri.removeprefix("local://")))
+        job = int(flux.flux("job", "id", "--to=dec", flux.flux("submit", "sleep", "0.5").strip()))
+        async with watching(flux, *guest, words="Polling") as on:
+            await on.all_ended({job})
+            with pytest.raises(FluxFailed, match="owner credentials"):
+                await start_queues(on.session, [], started=False)
+            done = await submit(on.session, SubmitOptions(("true",)))
+            assert "owner" in done.errors[0]
+            with pytest.raises(FluxFailed):
+                await make_checkpoint(on.session)
+
+
+def open_to_others(folder: Path, socket: Path) -> None:
+    """Temporary folders are private, and a guest of the instance has to come to its socket."""
+    for place in (folder, *folder.parents, socket.parent, socket.parent.parent):
+        if place != Path("/") and place.stat().st_uid == os.getuid():
+            place.chmod(place.stat().st_mode | 0o055)
+
+
+async def test_a_flux_without_bindings_is_asked_by_its_commands(
+    flux: RealFlux, tmp_path: Path
+) -> None:
+    """`flux python` fails there, and everything else is real."""
+    script = f'#!/bin/sh\nif [ "$1" = python ]; then exit 127; fi\nexec {FLUX} "$@"\n'
+    (tmp_path / "flux").write_text(script, "utf-8")
+    (tmp_path / "flux").chmod(0o755)
+    view = f"export PATH={tmp_path}:$PATH fluxsocket={flux.uri}\n"
+    (tmp_path / "flux-view.sh").write_text(view, "utf-8")
+    crippled = RealFlux(flux.process, flux.uri, tmp_path)
+    (tmp_path / "flux-view.sh").write_text(view, "utf-8")
+    async with watching(crippled, words="Polling `flux jobs`") as on:
+        theirs = listed(flux)
+        assert {id: (job.name, job.state) for id, job in on.told.jobs.items()} == {
+            id: (job.name, job.state) for id, job in theirs.items()
+        }
