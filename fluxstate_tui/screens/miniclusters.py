@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -19,8 +19,11 @@ from fluxstate_tui.store.freshness import Freshness
 from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line
 from fluxstate_tui.widgets.table import Table
+from fluxstate_tui.widgets.words import plural
 
 if TYPE_CHECKING:
+    from fluxstate_tui.screens.actions import Kind
+    from fluxstate_tui.widgets.line import Part
     from fluxstate_tui.widgets.panel import Panel
 
 CONNECTING = "Connecting …"
@@ -44,6 +47,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         Binding("enter", "open", "open", id="miniclusters.open", key_display="↵"),
         *ClusterActions.KEYS,
         Binding("x", "explain", "explain", id="miniclusters.explain"),
+        Binding("b", "bulk", "all marked", id="miniclusters.bulk"),
     ]
 
     def __init__(self, services: Services) -> None:
@@ -94,6 +98,45 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         key = self.table.grid.cursor_key
         return None if key is None else self.services.store.summaries.get(key)
 
+    @property
+    def marked(self) -> tuple[Summary, ...]:
+        """The marked MiniClusters by name."""
+        known = self.services.store.summaries
+        found = (known[uid] for uid in self.table.grid.marked if uid in known)
+        return tuple(sorted(found, key=lambda one: (one.ref.namespace, one.ref.name)))
+
+    def why_not(self, what: Kind | Literal["submit"]) -> str:
+        """Only save and delete act on several; what one of them cannot do is in its plan."""
+        marked = self.marked
+        if not marked:
+            return super().why_not(what)
+        if what not in ("save", "delete"):
+            return f"{plural(len(marked), 'MiniCluster')} marked: ctrl+l takes the marks away."
+        if self.services.read_only:
+            return "This dashboard was started read-only."
+        whole = self.services.bulk
+        return "Another of several runs: b shows it." if whole and whole.running else ""
+
+    def action_operate(self, what: Kind) -> None:
+        """On all that are marked, else on the one under the cursor."""
+        if not self.marked:
+            super().action_operate(what)
+            return
+        from fluxstate_tui.screens.bulk.start import start_bulk
+
+        start_bulk(self.app, self.services, what, self.marked, self.table.grid.unmark)
+
+    def action_bulk(self) -> None:
+        """Show the last operation on several again."""
+        from fluxstate_tui.operations.choices import Choices
+        from fluxstate_tui.screens.bulk.screen import BulkScreen
+
+        whole = self.services.bulk
+        if whole is not None:
+            refs = tuple(part.ref for part in whole.bulk.parts)
+            kind = cast("Kind", whole.bulk.kind)
+            self.app.push_screen(BulkScreen(self.services, kind, refs, Choices(), whole))
+
     def on_mount(self) -> None:
         """The cursor is in the list."""
         super().on_mount()
@@ -106,6 +149,10 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         event.stop()
         self._show_reason()
         self.refresh_bindings()
+
+    def on_grid_marked(self, event: Grid.Marked) -> None:
+        """Keys act on all that are marked."""
+        self.on_grid_highlighted(event)
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Go into the chosen MiniCluster."""
@@ -142,6 +189,8 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without a MiniCluster there is nothing to open or explain."""
+        if action == "bulk":
+            return self.services.bulk is not None
         if action in ("open", "explain"):
             return True if self.chosen is not None else None
         return super().check_action(action, parameters)
@@ -154,7 +203,13 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
             if panel is not None:
                 panel.say([])
             return
-        line.say(headline(chosen, self.services.runs.get(chosen.ref.uid)))
+        marked = self.marked
+        if marked:
+            names = ", ".join(one.ref.name for one in marked)
+            said: list[Part] = [(f"{len(marked)} marked", "$accent bold"), (f"  {names}", "")]
+            line.say(said, [("s saves, d deletes them", "$muted")])
+        else:
+            line.say(headline(chosen, self.services.runs.get(chosen.ref.uid)))
         if panel is not None:
             news = self.services.store.events_of(chosen.ref.uid)[:5]
             panel.say(explanation(chosen, news, self.services.server_now()))

@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Button, Input
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan
+from fluxstate_tui.operations.plan import ConsentKind, Plan
 from fluxstate_tui.screens.actions import Kind
+from fluxstate_tui.screens.consent_bar import ConsentBar
 from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.operation_rows import (
     end_rows,
@@ -75,13 +75,7 @@ class OperationScreen(LiveScreen):
             Panel(id="outcome", classes="block"),
             id="operation",
         )
-        yield Panel(id="question")
-        yield Horizontal(
-            Input(id="word", compact=True),
-            Button("Cancel", id="no", compact=True),
-            Button("Go ahead", id="yes", compact=True),
-            id="consent",
-        )
+        yield ConsentBar()
 
     def crumbs(self) -> list[str]:
         """The MiniCluster and what is done to it."""
@@ -90,7 +84,6 @@ class OperationScreen(LiveScreen):
     def on_mount(self) -> None:
         """Plan, unless a running operation is looked at again."""
         super().on_mount()
-        self.query_one("#consent").display = False
         self.query_one("#operation").focus()
         if self.run is None:
             in_background(self, self._prepare)
@@ -109,24 +102,13 @@ class OperationScreen(LiveScreen):
             return self.run is not None and self.run.running
         return True
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
+    def on_consent_bar_answered(self, event: ConsentBar.Answered) -> None:
         """Yes starts it, no leaves."""
         event.stop()
-        if event.button.id == "yes":
-            self._start()
+        if event.yes:
+            self._start(event.typed)
         else:
             self.action_leave()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Go ahead only when the name is typed exactly."""
-        if self.run is not None:
-            word = self.run.plan.consent.word
-            self.query_one("#yes", Button).disabled = event.value.strip() != word
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter after the name is consent too: the name was typed for it."""
-        if self.run is not None and event.value.strip() == self.run.plan.consent.word:
-            self._start()
 
     def action_leave(self) -> None:
         """Back; what runs goes on."""
@@ -165,38 +147,19 @@ class OperationScreen(LiveScreen):
         if operation.plan.consent.kind is ConsentKind.NONE:
             self._start()
         else:
-            self._ask(operation.plan.consent)
+            self.query_one(ConsentBar).ask(operation.plan.consent)
 
     def _say_before(self, text: str) -> None:
         self.query_one("#preview", Panel).say([[(text, "$muted")]])
 
-    def _ask(self, consent: Consent) -> None:
-        typed = consent.kind is ConsentKind.TYPE_NAME
-        hint = f"Type {consent.word} to go ahead." if typed else ""
-        rows = [[(consent.question, "$foreground bold"), (f"  {hint}", "$muted")]]
-        question = self.query_one("#question", Panel)
-        question.say(rows)
-        question.add_class("-asked")
-        word, yes, no = (
-            self.query_one("#word", Input),
-            self.query_one("#yes", Button),
-            self.query_one("#no", Button),
-        )
-        word.display = typed
-        word.placeholder = consent.word
-        yes.disabled = typed
-        self.query_one("#consent").display = True
-        (word if typed else no).focus()
-
-    def _start(self) -> None:
+    def _start(self, typed: str = "") -> None:
         if self.run is None or self.run.running or self.run.outcome is not None:
             return
-        self.query_one("#consent").display = False
-        self.query_one("#question").remove_class("-asked")
+        self.query_one(ConsentBar).hide()
         self.query_one("#operation").focus()
         self.services.runs[self.ref.uid] = self.run
         self.run.ended = self._tell_when_away
-        self.run.start(self.query_one("#word", Input).value.strip())
+        self.run.start(typed)
         self._follow(self.run)
 
     def _follow(self, run: OperationRun) -> None:

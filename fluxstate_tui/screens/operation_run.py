@@ -19,7 +19,8 @@ _BROKEN = (StepState.FAILED, StepState.UNKNOWN)
 class OperationRun:
     """Runs an operation as a task and keeps what its steps said.
 
-    `changed` is called at every news, `ended` at the end. `put_back` says what was undone.
+    `changed` is called at every news, `ended` at the end. `started` says that it was consented to,
+    `put_back` what was undone.
     """
 
     def __init__(self, operation: Operation) -> None:
@@ -29,7 +30,8 @@ class OperationRun:
         self.outcome: Outcome | None = None
         self.changed: Callable[[], None] = lambda: None
         self.ended: Callable[[], None] = lambda: None
-        self._task: asyncio.Task[None] | None = None
+        self.started = False
+        self._task: asyncio.Task[Outcome] | None = None
 
     @property
     def plan(self) -> Plan:
@@ -40,11 +42,6 @@ class OperationRun:
     def there(self) -> Store | None:
         """What shows where a migration goes to, None when it is the dashboard's own store."""
         return self.operation.there
-
-    @property
-    def started(self) -> bool:
-        """It was consented to."""
-        return self._task is not None
 
     @property
     def title(self) -> str:
@@ -64,15 +61,16 @@ class OperationRun:
     @property
     def running(self) -> bool:
         """It was started and has not ended."""
-        return self._task is not None and self.outcome is None
+        return self.started and self.outcome is None
 
     def start(self, typed: str = "") -> None:
-        """Go. What the operation raises becomes an outcome that is never a success."""
-        self._task = asyncio.create_task(self._run(typed), name=self.title)
+        """Go."""
+        self.started = True
+        self._task = asyncio.create_task(self.perform(typed), name=self.title)
 
     def cancel(self) -> None:
         """Ask it to stop; it puts back what it did and says so in its outcome."""
-        if self._task is not None and self.outcome is None:
+        if self.running:
             self.operation.cancel()
 
     async def finished(self) -> None:
@@ -80,9 +78,11 @@ class OperationRun:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def _run(self, typed: str) -> None:
+    async def perform(self, typed: str) -> Outcome:
+        """Carry it out. What the operation raises becomes an outcome that is never a success."""
+        self.started = True
         try:
-            self.outcome = await self.operation.run(self._progress, typed)
+            self.outcome = await self.operation.run(self.take, typed)
         except FluxstateError as error:
             self.outcome = Outcome(
                 OutcomeKind.FAILED, error.message, error.safe, error.advice, int(error.exit_code)
@@ -101,8 +101,10 @@ class OperationRun:
             )
         self.changed()
         self.ended()
+        return self.outcome
 
-    def _progress(self, event: StepEvent) -> None:
+    def take(self, event: StepEvent) -> None:
+        """Keep what a step says."""
         known = self.steps.get(event.step)
         if known is not None and known.state in _BROKEN and event.state is StepState.FAILED:
             self.put_back.append(event.read_back.removeprefix("put back: "))  # its step has ended

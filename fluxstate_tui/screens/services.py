@@ -12,6 +12,7 @@ from fluxstate_tui.widgets.remembered import Memory
 if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock
     from fluxstate_tui.screens.actions import Actions
+    from fluxstate_tui.screens.bulk.run import BulkRun
     from fluxstate_tui.screens.operation_run import OperationRun
     from fluxstate_tui.store import Notices, Store
 
@@ -28,7 +29,7 @@ class Services:
     """`place` is context and namespace in words; `trouble` is why there is no cluster, if so.
 
     `tell` shows a notice (text, title, severity) over any screen. `runs` are operations by the uid
-    of their MiniCluster: they go on when their screen is left. `memory` is what the user chose for
+    of their MiniCluster: they go on when their screen is left; `bulk` is the last one of all marked. `memory` is what the user chose for
     tables.
     """
 
@@ -43,6 +44,7 @@ class Services:
     tell: Tell = _to_nobody
     memory: Memory = field(default_factory=Memory)
     runs: dict[str, OperationRun] = field(default_factory=dict)
+    bulk: BulkRun | None = None
 
     def server_now(self) -> float:
         """The API server's time: what its objects and events are dated by."""

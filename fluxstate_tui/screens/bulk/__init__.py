@@ -1,0 +1,1 @@
+"""One operation on all marked MiniClusters: the plan, the progress, and each outcome."""

@@ -1,0 +1,169 @@
+"""One operation on several MiniClusters, from the plan to the outcomes. It goes on when its screen
+is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, cast
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations.plan import Outcome, StepEvent
+from fluxstate_tui.screens.cluster_actions import ASKABLE
+from fluxstate_tui.screens.operation_run import OperationRun
+
+if TYPE_CHECKING:
+    from fluxstate_tui.model.reference import ClusterRef
+    from fluxstate_tui.operations.bulk import Bulk, Part
+    from fluxstate_tui.operations.choices import Choices
+    from fluxstate_tui.screens.actions import Kind, Operation
+    from fluxstate_tui.screens.services import Services
+
+PLANNED_AT_ONCE = 4
+"""Each plan opens a session with a broker and reads its queue."""
+
+
+class PartRun(OperationRun):
+    """The run of one MiniCluster's operation; the whole begins it when it is its turn."""
+
+    def __init__(self, operation: Operation) -> None:
+        super().__init__(operation)
+        self.begun = False
+        self.wanted = True
+        self._also: Callable[[StepEvent], None] = lambda event: None
+        self.whole: BulkRun | None = None
+
+    @property
+    def progress_text(self) -> str:
+        """Its step, or that others are before it."""
+        return super().progress_text if self.begun else "waits for its turn"
+
+    async def run(self, progress: Callable[[StepEvent], None], typed: str = "") -> Outcome:
+        """Carry it out, for the whole; `progress` is told what its own screen is told."""
+        self.begun = True
+        self._also = progress
+        return await self.perform(typed)
+
+    def take(self, event: StepEvent) -> None:
+        """Tell both."""
+        super().take(event)
+        self._also(event)
+
+    def cancel(self) -> None:
+        """Stop and put back, or do not even begin."""
+        if self.whole is not None and not self.begun:
+            self.whole.skip(self)
+        super().cancel()
+
+    async def close(self) -> None:
+        """Give back what was prepared."""
+        await self.operation.close()
+
+    async def finished(self) -> None:
+        """Return when the whole has ended."""
+        if self.whole is not None:
+            await self.whole.finished()
+
+
+class BulkRun:
+    """`changed` is called with the uid of the MiniCluster that has news, `ended` at the end."""
+
+    def __init__(self, bulk: Bulk) -> None:
+        self.bulk = bulk
+        self.parts: dict[str, Part] = {part.ref.uid: part for part in bulk.parts}
+        self.changed: Callable[[str], None] = lambda uid: None
+        self.ended: Callable[[], None] = lambda: None
+        self._task: asyncio.Task[None] | None = None
+        for part in bulk.parts:
+            run = run_of(part)
+            if run is not None:
+                run.whole = self
+
+    @classmethod
+    async def prepare(
+        cls, services: Services, kind: Kind, refs: Iterable[ClusterRef], choices: Choices
+    ) -> BulkRun:
+        """Plan all of them; nothing has happened yet."""
+        from fluxstate_tui.operations.bulk import prepare_all
+
+        async def one(ref: ClusterRef) -> PartRun:
+            refuse_hopeless(services, kind, ref, choices)
+            return PartRun(await services.actions.prepare(kind, ref, choices))
+
+        bulk = await prepare_all(kind, refs, one, limit=PLANNED_AT_ONCE)
+        bulk.limit = 1  # one after the other, unless it is chosen otherwise
+        return cls(bulk)
+
+    @property
+    def started(self) -> bool:
+        """It was consented to."""
+        return self._task is not None
+
+    @property
+    def running(self) -> bool:
+        """It was started and has not ended."""
+        return self._task is not None and not self._task.done()
+
+    def start(self, services: Services, typed: str) -> None:
+        """Go; every MiniCluster shows from now on that it waits for its turn."""
+        for part in self.bulk.ready:
+            run = run_of(part)
+            if run is not None:
+                run.started = True
+                services.runs[part.ref.uid] = run
+        services.bulk = self
+        self._task = asyncio.create_task(self._run(typed), name=f"{self.bulk.kind} of several")
+
+    def skip(self, run: PartRun) -> None:
+        """Do not begin that one."""
+        for part in self.parts.values():
+            if part.operation is run:
+                part.wanted = False
+
+    def hold_back(self) -> None:
+        """Begin no more; those that run go on to their end."""
+        self.bulk.hold_back()
+
+    def cancel(self) -> None:
+        """Begin no more; those that run put back what they did."""
+        self.bulk.cancel()
+
+    async def close(self) -> None:
+        """Give back what was prepared, when the user says no."""
+        await self.bulk.close()
+
+    async def finished(self) -> None:
+        """Return when all have ended."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _run(self, typed: str) -> None:
+        await self.bulk.run(lambda part, event: self.changed(part.ref.uid), self._part_ended, typed)
+        self.ended()
+
+    def _part_ended(self, part: Part) -> None:
+        run = run_of(part)
+        if run is not None:
+            run.outcome = part.outcome  # it was held back: nobody else says so
+        self.changed(part.ref.uid)
+
+
+def refuse_hopeless(services: Services, kind: Kind, ref: ClusterRef, choices: Choices) -> None:
+    """Raise FluxstateError for what the picture and the rights say cannot be done.
+
+    Asking a broker that does not answer would take a minute.
+    """
+    summary = services.store.summaries.get(ref.uid)
+    why = services.actions.why_not(kind, ref)
+    if summary is None or summary.deleted:
+        why = f"{ref.name} is deleted."
+    elif (kind == "save" or choices.save_first) and summary.phase not in ASKABLE:
+        why = f"{ref.name} is {summary.phase.value}: its Flux does not answer."
+    if why:
+        raise FluxstateError(why, safe="Nothing was done.", exit_code=ExitCode.REFUSED)
+
+
+def run_of(part: Part) -> PartRun | None:
+    """What shows that one by itself, None when it could not be planned."""
+    return cast("PartRun | None", part.operation)
