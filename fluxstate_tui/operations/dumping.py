@@ -19,6 +19,7 @@ from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.feeds.catalogues import read_catalogue
+from fluxstate_tui.flux.files import RemoteFileError
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.fetch import fetch
@@ -32,8 +33,9 @@ from fluxstate_tui.operations.queue_checkpoint import (
     paused_checkpoint,
 )
 from fluxstate_tui.operations.restore_plan import RESTORED_FROM
+from fluxstate_tui.operations.room import free_bytes
 from fluxstate_tui.operations.script import Run, Undo
-from fluxstate_tui.operations.world import World
+from fluxstate_tui.operations.world import DumpFailedError, World
 
 DUMP_TRIES = 3
 PART = ".part-"
@@ -167,7 +169,13 @@ class Saver:
         self._temporary = temporary
         self._before = await self._world.jobs()
         run.by_hand(self._world.flux_line("dump", "-q", temporary))
-        await self._world.dump(temporary)
+        try:
+            await self._world.dump(temporary)
+        except DumpFailedError as error:
+            # Flux only says "Write error": on a full volume this says why.
+            free = await free_bytes(files, self._folder)
+            error.message += f" ({free:,} bytes are free on the volume)"
+            raise
         stat = await files.stat(temporary)
         if stat.size == 0:
             raise NotVerifiedError(
@@ -248,9 +256,18 @@ class Saver:
         saved, world = self.saved, self._world
         manifest = self._manifest(saved, started)
         path = posixpath.join(self._folder, manifest_name(saved.id))
-        await world.files.write_new(path, to_bytes(manifest))
         place = ("-n", world.ref.namespace, saved.path)
-        run.by_hand(shlex.join(["fluxstate-tui", "archives", "adopt", world.ref.name, *place]))
+        adopt = shlex.join(["fluxstate-tui", "archives", "adopt", world.ref.name, *place])
+        run.by_hand(adopt)
+        try:
+            await world.files.write_new(path, to_bytes(manifest))
+        except RemoteFileError as error:
+            raise FluxstateError(
+                f"{saved.id} has no manifest: {error.message}",
+                safe=f"The archive itself is complete and was verified: {saved.path}.",
+                advice=f"Make room on the volume, then: {adopt}",
+                exit_code=error.exit_code,
+            ) from error
         entries = await read_catalogue(world.files, self._folder)
         mine = next((entry for entry in entries if entry.id == saved.id), None)
         if mine is None or mine.problem or mine.manifest != manifest:

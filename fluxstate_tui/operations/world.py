@@ -54,6 +54,10 @@ class BrokerRestartedError(FluxstateError):
     """The broker that an operation worked with is gone; another one has taken its place."""
 
 
+class DumpFailedError(FluxstateError):
+    """`flux dump` said no, or was killed (exit code UNKNOWN)."""
+
+
 class World:
     """Use `World.open`, and `close` it."""
 
@@ -259,7 +263,7 @@ class World:
     async def dump(self, path: str) -> None:
         """`flux dump` to a name that does not exist yet.
 
-        Raises FluxstateError with flux-dump's own words, or one with exit code UNKNOWN when the
+        Raises DumpFailedError with flux-dump's own words, or one with exit code UNKNOWN when the
         connection was lost meanwhile (the command may still be writing).
         """
         try:
@@ -271,7 +275,7 @@ class World:
             )
         except FluxFailed as error:
             words = error.said.splitlines() or [error.message]
-            raise FluxstateError(
+            raise DumpFailedError(
                 f"flux dump failed: {words[-1]}",
                 safe="It wrote to a temporary name: every archive is as it was.",
                 advice="Is the volume full, or not writable for the broker's user?",
