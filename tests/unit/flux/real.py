@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,12 @@ class RealFlux:
         self.endpoint = Endpoint("ns", "pod-0", "uid", "c", "v1alpha2", str(folder))
         self.executor = LocalExecutor()
 
+    def kill(self) -> None:
+        """As the death of the container does it: no broker has time for anything."""
+        broker = int(self.flux("getattr", "broker.pid"))
+        self.process.kill()
+        os.kill(broker, signal.SIGKILL)
+
     def flux(self, *args: str) -> str:
         """What `flux ARGS` prints."""
         environment = {**os.environ, "FLUX_URI": self.uri, "FLUX_F58_FORCE_ASCII": "1"}
@@ -40,9 +47,11 @@ class RealFlux:
 
 @contextmanager
 def instance(folder: Path, config: str = "", size: int = 2) -> Iterator[RealFlux]:
-    """`flux start`, with a configuration (TOML); it ends with the block."""
+    """`flux start`, with a configuration (TOML); it ends with the block. Its state is kept."""
     (folder / "config.toml").write_text(config, "utf-8")
+    (folder / "state").mkdir(exist_ok=True)
     argv = [FLUX, "start", f"--test-size={size}", f"-o,--config-path={folder}/config.toml"]
+    argv.append(f"-o,-Sstatedir={folder}/state")
     script = 'echo "$FLUX_URI"; exec cat'
     pipe = subprocess.PIPE
     with subprocess.Popen([*argv, "sh", "-c", script], stdin=pipe, stdout=pipe) as process:

@@ -261,17 +261,25 @@ async def test_named_queues_are_stopped_and_started_one_by_one(tmp_path: Path) -
                 await start_queues(on.session, ["nowhere"], started=True)
 
 
-async def test_a_broker_that_is_killed_is_lost_in_words(tmp_path: Path) -> None:
-    with instance(tmp_path, size=1) as flux:
-        async with watching(flux) as on:
+async def test_a_killed_broker_is_lost_in_words_and_one_that_lost_jobs_says_so(
+    tmp_path: Path,
+) -> None:
+    with instance(tmp_path, size=1) as first:
+        async with watching(first) as on:
+            kept = set((await submit(on.session, SubmitOptions(("true",), copies=3))).ids)
+            await on.all_ended(kept)
+            await make_checkpoint(on.session)
+            lost = set((await submit(on.session, SubmitOptions(("true",), copies=2))).ids)
+            await on.all_ended(lost)
             session = on.session
-            on.cluster.lead_runs = False  # nothing takes its place
-            flux.process.kill()
-            broker = int(flux.flux("getattr", "broker.pid"))
-            await asyncio.create_subprocess_exec("kill", "-9", str(broker))
+            first.kill()
             await on.told.source(Freshness.STALE)
             with pytest.raises(SessionLost):
                 await session.now()
+            with instance(tmp_path, size=1):  # in the same state directory
+                live = await on.told.source(Freshness.LIVE, "back in time")
+                assert "2 of 5 jobs are gone" in live.detail
+                assert set(on.told.jobs) == kept
 
 
 GUESTS = "[access]\nallow-guest-user = true\nallow-root-owner = true\n"
