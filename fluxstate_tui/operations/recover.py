@@ -15,6 +15,7 @@ from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.observation import Observation, describe
 from fluxstate_tui.operations.observe import observe
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind
+from fluxstate_tui.operations.read_cluster import read_by_name
 from fluxstate_tui.operations.restore_plan import ARM
 from fluxstate_tui.operations.world import World
 
@@ -54,7 +55,17 @@ async def look(context: OperationContext, record: Record) -> Finding:
         return _absent(record, first)
     except FluxstateError as error:
         return Finding(record, (first, f"It cannot be asked now: {error.message}."))
-    return judge(record, seen, first)
+    finding = judge(record, seen, first)
+    return finding if finding.next else await _left_over(context, record, first) or finding
+
+
+async def _left_over(context: OperationContext, record: Record, first: str) -> Finding | None:
+    """A migration that did not get far: the old one goes on, and the new one is there as well."""
+    new = arrival(record)
+    if new is None or await read_by_name(context, new) is None:
+        return None
+    says = f"The old one goes on. The unfinished {new} is there as well, with a copy of its jobs."
+    return Finding(replace(record, target=new), (first, says), next="delete")
 
 
 def _absent(record: Record, first: str) -> Finding:

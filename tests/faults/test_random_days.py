@@ -5,134 +5,282 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from dataclasses import dataclass, field
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-
-from fluxstate_tui.kube.errors import NotFound
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import OutcomeKind
-from fluxstate_tui.operations.world import World
-from tests.faults.stage import ANY, NAME, NAMESPACE, Stage, attempt, broken_at, staged
-
-FAULTS = ("drop", "lost-answer", "exec-cut", "exec-no-status")
-ROUNDS = 300 if os.environ.get("FLUXSTATE_ALL_FAULTS") else 4
-
-actions = st.one_of(
-    st.just(("submit",)),
-    st.just(("submit",)),
-    st.just(("pause",)),
-    st.just(("resume",)),
-    st.just(("save",)),
-    st.just(("delete",)),
-    st.tuples(st.just("restore"), st.integers(min_value=1, max_value=3)),
-    st.just(("kill",)),
-    st.tuples(
-        st.sampled_from(("broken save", "broken delete", "broken restore")),
-        st.sampled_from(FAULTS),
-        st.integers(min_value=0, max_value=40),
-    ),
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
 )
 
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.operations.world import World
+from tests.faults.matrix.clock import PatientClock
+from tests.faults.matrix.look import in_archives, lead_pod, living, settled
+from tests.faults.stage import ANY, NAME, NAMESPACE, SPEED, Stage, attempt, broken_at, staged
 
-@dataclass
-class Day:
+T = TypeVar("T")
+
+# FLUXSTATE_ALL_FAULTS=1: 300 days, in parts that can run side by side.
+ALL = bool(os.environ.get("FLUXSTATE_ALL_FAULTS"))
+DAYS, PARTS = (300, 12) if ALL else (4, 1)
+FAULTS = (
+    "drop",
+    "lost-answer",
+    "exec-cut",
+    "exec-no-status",
+    "exec-killed",
+    "stdin-lost",
+    "status",
+)
+CODES = (403, 409, 410, 429, 500)
+OPERATIONS = ("pause", "resume", "save", "delete", "migrate")
+
+sizes = st.integers(min_value=1, max_value=3)
+kinds = st.sampled_from(OPERATIONS)
+points = st.integers(min_value=0, max_value=60)
+
+
+class Days(RuleBasedStateMachine):
     """The model: ids of all jobs that Flux accepted, and whether the queue was left paused."""
 
     stage: Stage
-    accepted: set[int] = field(default_factory=set)
-    paused: bool = False
-    good: dict[str, str] = field(default_factory=dict)
 
-    async def alive(self) -> bool:
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.folder = tempfile.TemporaryDirectory()
+        self.things = AsyncExitStack()
+        self.accepted: set[int] = set()
+        self.paused = False
+        self.good: dict[str, str] = {}
+
+    def live(self, work: Coroutine[Any, Any, T]) -> T:
+        """One thing happens; then nothing may be lost."""
+
+        async def happen() -> T:
+            result = await work
+            await settled(self.stage)
+            self.check()
+            return result
+
+        return self.runner.run(happen())
+
+    def teardown(self) -> None:
+        """The day is over."""
+        self.runner.run(self.things.aclose())
+        self.runner.close()
+        self.folder.cleanup()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the MiniCluster is there."""
+        return NAME in living(self.stage)
+
+    def check(self) -> None:
+        """No job is lost, no good archive changes, no queue stays stopped, nothing stays armed."""
+        stage, now = self.stage, self.stage.finished()
+        assert self.good.items() <= now.items(), "an archive was changed or removed"
+        self.good = now
+        assert not stage.armed(), "an archive is armed"
+        assert stage.unfinished() == [], "an operation is unfinished"
+        there = in_archives(stage)
+        if self.alive:
+            one = living(stage)[NAME]
+            assert one.jobs is not None, "it does not run"
+            assert one.open is not self.paused, "the queue is not as it was left"
+            there |= one.jobs
+        assert self.accepted <= there, "a job is lost"
+
+    # -- what people do -----------------------------------------------------------------------
+
+    @initialize()
+    def morning(self) -> None:
+        """A MiniCluster is created."""
+
+        async def begin() -> None:
+            clock = PatientClock(SPEED, time.time())
+            staging = staged(Path(self.folder.name), clock=clock)
+            self.stage = await self.things.enter_async_context(staging)
+            await self.stage.create()
+
+        self.runner.run(begin())
+
+    @precondition(lambda self: self.alive)
+    @rule(words=st.sampled_from((("true",), ("--urgency=0", "true"), ("sleep", "5"))))
+    def submit(self, words: tuple[str, ...]) -> None:
+        """A job."""
+        self.accepted.add(self.live(self.stage.submit(*words)))
+
+    @precondition(lambda self: self.alive)
+    @rule(kind=st.sampled_from(("pause", "resume")))
+    def pause_or_resume(self, kind: str) -> None:
+        """Must be completed."""
+        self.paused = kind == "pause"
+        self.live(self.stage.well(kind))
+
+    @precondition(lambda self: self.alive)
+    @rule(keep_paused=st.booleans(), restore_paused=st.booleans())
+    def save(self, keep_paused: bool, restore_paused: bool) -> None:
+        """The same."""
+        self.paused |= keep_paused
+        choices = Choices(keep_paused=keep_paused, restore_paused=restore_paused)
+        self.live(self.stage.well("save", choices))
+
+    @precondition(lambda self: self.alive)
+    @rule()
+    def save_and_delete(self) -> None:
+        """The same."""
+        self.live(self.stage.well("delete", Choices(save_first=True)))
+
+    @precondition(lambda self: self.alive)
+    @rule()
+    def delete(self) -> None:
+        """Refused, unless an archive has everything."""
+        self.live(attempt(self.stage, "delete"))
+
+    @precondition(lambda self: self.alive)
+    @rule(size=sizes)
+    def migrate(self, size: int) -> None:
+        """To another size, under the same name."""
+        self.live(self.stage.well("migrate", Choices(size=size)))
+
+    @precondition(lambda self: self.alive)
+    @rule()
+    def dump_by_hand_and_disarm(self) -> None:
+        """What the tutorial leaves behind is taken away."""
+
+        async def both() -> None:
+            await self.stage.flux("dump", "/state/archive.tar.gz")
+            await self.stage.well("disarm")
+
+        self.live(both())
+
+    @precondition(lambda self: not self.alive and bool(self.good))
+    @rule(size=sizes)
+    def restore(self, size: int) -> None:
+        """The newest archive."""
+        self.live(self._restored(self.stage.do("restore", Choices(size=size))))
+
+    async def _restored(self, work: Coroutine[Any, Any, object]) -> None:
+        await work
+        await settled(self.stage)
+        if self.alive:
+            self.paused = not living(self.stage)[NAME].open
+
+    # -- what goes wrong ----------------------------------------------------------------------
+
+    @precondition(lambda self: self.alive)
+    @rule(
+        kind=kinds,
+        fault=st.sampled_from(FAULTS),
+        code=st.sampled_from(CODES),
+        point=points,
+        size=sizes,
+    )
+    def broken(self, kind: str, fault: str, code: int, point: int, size: int) -> None:
+        """An operation with a fault somewhere."""
+        choices = Choices(save_first=kind == "delete", size=size)
+        self.live(self._broken(kind, {"kind": fault, "code": code}, point, choices))
+
+    async def _broken(
+        self, kind: str, fault: dict[str, object], point: int, choices: Choices
+    ) -> None:
+        outcome, _ = await broken_at(self.stage, kind, fault, point, choices)
+        done = outcome is not None and outcome.kind is OutcomeKind.COMPLETED
+        if kind in ("pause", "resume") and done:
+            self.paused = kind == "pause"
+        elif kind in ("pause", "resume") and self.alive:
+            self.paused = not living(self.stage)[NAME].open  # either is fine: it was not completed
+
+    @precondition(lambda self: not self.alive and bool(self.good))
+    @rule(fault=st.sampled_from(FAULTS), point=points)
+    def broken_restore(self, fault: str, point: int) -> None:
+        """The same for a restore."""
+        self.live(self._restored(broken_at(self.stage, "restore", {"kind": fault}, point)))
+
+    @precondition(lambda self: self.alive)
+    @rule(kind=st.sampled_from(("save", "delete", "migrate")), step=st.integers(0, 14))
+    def cancelled(self, kind: str, step: int) -> None:
+        """Somebody changes their mind."""
+        self.live(self._cancelled(kind, step))
+
+    async def _cancelled(self, kind: str, step: int) -> Outcome | None:
         try:
-            await self.stage.ref()
-        except NotFound:
-            return False
-        return True
-
-    async def act(self, action: tuple[object, ...]) -> None:
-        """One thing that happens; what cannot happen now is left out."""
-        word = str(action[0])
-        alive = await self.alive()
-        if word.endswith("restore"):
-            if not alive and self.good:
-                await self._restore(word, action)
-        elif alive:
-            await self._on_living(word, action)
-        await self.check()
-
-    async def _restore(self, word: str, action: tuple[object, ...]) -> None:
-        if word == "restore":
-            assert isinstance(action[1], int)
-            await self.stage.do("restore", Choices(size=action[1]))
-        else:
-            assert isinstance(action[2], int)
-            await broken_at(self.stage, "restore", {"kind": action[1]}, action[2])
-        if await self.alive():
-            await self.stage.up()
-            self.paused = False
-
-    async def _on_living(self, word: str, action: tuple[object, ...]) -> None:
-        stage = self.stage
-        if word == "submit":
-            self.accepted.add(await stage.submit("true"))
-        elif word in ("pause", "resume"):
-            outcome = await stage.do(word)
-            assert outcome.kind is OutcomeKind.COMPLETED, outcome
-            self.paused = word == "pause"
-        elif word in ("save", "delete"):
-            await attempt(stage, word, Choices(save_first=word == "delete"))
-        elif word == "kill":
-            await self._kill()
-        else:
-            assert isinstance(action[2], int)
-            kind = word.split()[1]
             choices = Choices(save_first=kind == "delete")
-            await broken_at(stage, kind, {"kind": action[1]}, action[2], choices)
+            operation = await prepare(kind, self.stage.context, await self.stage.ref(), choices)
+        except FluxstateError:
+            return None
+        steps: list[str] = []
+
+        def hear(event: StepEvent) -> None:
+            if event.step not in steps:
+                steps.append(event.step)
+            if len(steps) > step:
+                operation.cancel()
+
+        return await operation.run(hear)
+
+    @precondition(lambda self: self.alive)
+    @rule()
+    def the_lead_is_killed(self) -> None:
+        """A moment after the guard has made a checkpoint."""
+        self.live(self._kill())
 
     async def _kill(self) -> None:
-        """The lead's container dies, a moment after the guard has made a checkpoint."""
         world = await World.open(self.stage.context, ANY)
         await world.kvs_sync()
         await world.close()
         await self.stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
         await self.stage.restarted()
-        self.paused = not await self.stage.started()
+        self.paused = not living(self.stage)[NAME].open
 
-    async def check(self) -> None:
-        """No job is lost, no good archive changes, no queue stays stopped, nothing stays armed."""
-        stage = self.stage
-        now = stage.finished()
-        assert self.good.items() <= now.items(), "an archive was changed or removed"
-        self.good = now
-        assert not stage.armed()
-        assert stage.unfinished() == []
-        if await self.alive():
-            there = set(await stage.jobs())
-            assert await stage.started() is not self.paused
+    @precondition(lambda self: self.alive)
+    @rule(node=st.booleans())
+    def the_lead_is_evicted(self, node: bool) -> None:
+        """Or its node is gone: the queue is lost with it, and only archives have what it had."""
+        self.live(self._evict(node))
+
+    async def _evict(self, node: bool) -> None:
+        faults = self.stage.sim.faults
+        if node:
+            await faults.do("lose-node", seconds=5)
         else:
-            there = max(stage.archived(), key=len, default=set())
-        assert self.accepted <= there, "a job is lost"
+            pod = lead_pod(self.stage, NAME)
+            await faults.do("evict-pod", namespace=NAMESPACE, pod=pod)
+        self.accepted &= in_archives(self.stage)
+        await self.stage.restarted()
+        self.paused = False
+
+    @rule()
+    def the_api_server_restarts(self) -> None:
+        """For a moment nobody can ask anything."""
+        self.live(self.stage.sim.faults.do("restart-api", seconds=0.1))
 
 
-@settings(
-    max_examples=ROUNDS,
-    deadline=None,
-    derandomize=ROUNDS == 4,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-@given(st.lists(actions, min_size=6, max_size=14))
-def test_whatever_happens_no_job_is_lost(days: list[tuple[object, ...]]) -> None:
-    async def live() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            async with staged(Path(folder)) as stage:
-                await stage.create()
-                day = Day(stage)
-                for action in days:
-                    await day.act(action)
-
-    asyncio.run(live())
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_happens_no_job_is_lost(part: int) -> None:
+    machine = seed(part)(type(f"Days{part}", (Days,), {}))
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=DAYS // PARTS,
+            stateful_step_count=10,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -51,7 +51,8 @@ async def _finish(trial: Trial, me: Actor) -> list[str]:
         target = finding.record.target
         if finding.next:
             ref = ClusterRef(target.namespace, target.name, "")
-            outcome = await _patiently(trial, me, finding.next, ref, Choices())
+            typed = ref.name if finding.next == "delete" else ""
+            outcome = await _patiently(trial, me, finding.next, ref, Choices(), typed)
             if outcome.kind is not OutcomeKind.COMPLETED:
                 return [f"AGAIN: {finding.next} of {ref}: {outcome.kind.value}: {outcome.reason}"]
         recover.close(me.context, finding)
