@@ -53,18 +53,22 @@ class Assembly:
     def run(self) -> None:
         """Read all members. Raises BrokenArchiveError where it must stop."""
         wanted = names.everything_but_secrets if self._thorough else names.core_wanted
-        for member in self._members.scan(wanted, self._findings):
-            self.entries += 1
-            if member.mtime > self.newest:
-                self.newest = member.mtime
-            file = member.file
-            known = file in names.JOB_FILES and member.kind == FILE
-            if not known or not (member.folder == self._folder or self._enter(member)):
-                self._take_other(member)
-            elif file in names.CORE_FILES and member.data is not None and file not in self._files:
-                self._files[file] = member.data
-            else:
-                self._take_special(file, member)
+        entries = newest = 0
+        try:
+            for member in self._members.scan(wanted, self._findings):
+                entries += 1
+                if member.mtime > newest:
+                    newest = member.mtime
+                file, data = member.file, member.data
+                known = file in names.JOB_FILES and member.kind == FILE
+                if not known or not (member.folder == self._folder or self._enter(member)):
+                    self._take_other(member)
+                elif data is not None and file in names.CORE_FILES and file not in self._files:
+                    self._files[file] = data
+                else:
+                    self._take_special(file, member)
+        finally:
+            self.entries, self.newest = entries, newest
 
     def cut_short(self, kind: Kind) -> None:
         """Reading ended too early: what is missing is missing because of that."""
