@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 6
 MOST_REFUSED = 3
+AGAIN = (
+    "Each has the jobspec and the directory of its job, with later changes of the limit,",
+    "and the environment of the lead container: a job's own is private.",
+)
 
 
 class JobActionDialog(Dialog[JobRequest]):
@@ -166,7 +170,7 @@ def plan_rows(decided: JobPlan) -> list[list[Part]]:
             rows.append([(f"{f58(job.id)}  {why}  ", "$muted"), (job.name, "$muted")])
         rows += _and_more(len(decided.skipped))
     if decided.request.verb == "again":
-        rows.append([("Environment and directory are those of the lead container.", "$muted")])
+        rows += [[(text, "$muted")] for text in AGAIN]
     return rows
 
 

@@ -11,6 +11,7 @@ from fluxstate_tui.dashboard.job_acts import act
 from fluxstate_tui.dashboard.job_reads import follow_output, read_detail
 from fluxstate_tui.dashboard.submitting import submit_all
 from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.flux.jobs import read_jobspec
 from fluxstate_tui.flux.submit import SubmitOptions
 from fluxstate_tui.screens.actions import SubmitRequest
 from fluxstate_tui.screens.job_requests import JobRequest
@@ -47,6 +48,24 @@ async def test_every_action_is_read_back_from_the_eventlog(tmp_path: Path) -> No
         assert all(answer.said for answer in late)
         detail = await read_detail(session, waits)
         assert "exception" in [event.name for event in detail.events]
+
+
+async def test_a_job_submitted_again_has_its_limit_and_its_directory_of_now(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        session, clock = on.feed.session, on.sim.clock
+        assert session is not None
+        options = SubmitOptions(("sleep", "9999"), duration=60.0, cwd="/tmp", name="first")
+        (first,) = await on.submit(options)
+        await act(session, (first,), JobRequest("limit", limit=7200), clock)
+        await act(session, (first,), JobRequest("again"), clock)
+        await on.told.until(lambda _event: len(on.told.jobs) == 2)
+        (new,) = set(on.told.jobs) - {first}
+        assert (on.told.jobs[new].name, on.told.jobs[new].duration) == ("first", 7200.0)
+        system = (await read_jobspec(session, new))[0]["attributes"]["system"]
+        assert system["cwd"] == "/tmp"
 
 
 async def test_output_is_followed_until_the_job_has_ended(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ async def test_the_menu_greys_what_cannot_be_done_and_says_why() -> None:
         assert "is over" in line
         await pilot.press("enter")
         await see(pilot, "Submit again 1 job of flux-sample?")
-        await see(pilot, "Environment and directory are those of the lead container.")
+        await see(pilot, "and the environment of the lead container: a job's own is private.")
 
 
 async def test_an_exception_is_raised_with_type_severity_and_note() -> None:
