@@ -80,13 +80,14 @@ class LiveActions:
     async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> Operation:
         """Read the world and plan an operation."""
         from fluxstate_tui.dashboard.relayed import RelayedOperation
-        from fluxstate_tui.operations import migrate
+        from fluxstate_tui.operations import migrate, refusals
         from fluxstate_tui.operations.prepare import prepare
 
         context, there = self._connection.context, None
         if kind == "migrate" and not context.cluster.read_only:
             destination, there = await self._destinations.open(ref, choices)
-            operation = await migrate.prepare(context, ref, choices, destination)
+            with refusals.logged(context, kind, ref):
+                operation = await migrate.prepare(context, ref, choices, destination)
         else:
             operation = await prepare(kind, context, ref, choices)
         return RelayedOperation(

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,14 @@ class Target:
         manifest = copy.deepcopy(self.manifest)
         manifest["spec"]["size"] = size
         return manifest
+
+    def another(self, suffix: str) -> Target:
+        """Another MiniCluster on the same cluster, with a folder of its own on the volume."""
+        manifest = copy.deepcopy(self.manifest)
+        name = manifest["metadata"]["name"] = f"{self.name}-{suffix}"
+        folder, _, file = manifest["spec"]["archive"]["path"].rpartition("/")
+        manifest["spec"]["archive"]["path"] = f"{folder}/{name}/{file}"
+        return replace(self, manifest=manifest)
 
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Cluster]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -30,10 +32,14 @@ class Walk:
 
     async def see(self, *texts: str) -> None:
         """Wait, without a key press, until all of these are on the screen."""
+        await self.until(lambda: all(text in self.screen for text in texts), f"{texts}")
+
+    async def until(self, condition: Callable[[], bool], what: str = "") -> None:
+        """Wait, without a key press, until that is so."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience
-        while not all(text in self.screen for text in texts):
-            assert loop.time() < deadline, f"never seen together: {texts}\n{self.screen}"
+        while not condition():
+            assert loop.time() < deadline, f"never seen together: {what}\n{self.screen}"
             await self._pilot.pause(0.02)
 
     async def press(self, *keys: str) -> None:
@@ -50,17 +56,24 @@ class Walk:
         await self.press("escape")
 
 
+@asynccontextmanager
+async def dashboard(
+    target: Target, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Walk]:
+    """The program itself on that cluster, in a terminal of that size."""
+    monkeypatch.setenv("FLUXSTATE_STATE_DIR", str(target.state_dir))
+    app = build(KubeOptions(kubeconfig=str(target.kubeconfig), namespace=target.namespace))
+    app.animation_level = "none"
+    async with app.run_test(size=size) as pilot:
+        yield Walk(pilot, target.patience)
+
+
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x48"])
 async def test_watch_pause_save_delete_restore_by_keys(
     target: Target, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FLUXSTATE_STATE_DIR", str(target.state_dir))
     await target.create(size=2)
-    options = KubeOptions(kubeconfig=str(target.kubeconfig), namespace=target.namespace)
-    app = build(options)
-    app.animation_level = "none"
-    async with app.run_test(size=size) as pilot:
-        walk = Walk(pilot, target.patience)
+    async with dashboard(target, size, monkeypatch) as walk:
         await walk.see(target.name, "● Up", "▶ started")
 
         await walk.press("enter")
@@ -98,3 +111,52 @@ async def test_watch_pause_save_delete_restore_by_keys(
     await target.until_done(*jobs)
     assert {job["result"] for job in (await target.jobs()).values()} == {"COMPLETED"}
     assert len(jobs) == 2
+
+
+async def test_migrate_by_keys_with_both_sides_on_the_screen(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await target.create(size=1)
+    done = await target.submit("whoami", count=2)
+    await target.until_done(*done)
+    other = target.another("bigger")
+    try:
+        async with dashboard(target, SMALL, monkeypatch) as walk:
+            await walk.see(target.name, "● Up", "▶ started")
+            await walk.press("m")
+            await walk.see("Say what shall change.")
+            await walk.press("plus", "tab")
+            await walk.type(other.name)
+            await walk.press("enter")
+            await walk.see("○ not there yet", "Go ahead", "Nothing is lost.")
+            await walk.press("right", "enter")
+            await walk.see("2 of 2 arrived", "Account  ✓ 2 saved: 2 same")
+            await walk.see("○ Deleted", "● Up")
+            await walk.outcome()
+            await walk.see(other.name, "2/2")
+        assert (await other.jobs()).keys() == set(done)
+    finally:
+        await other.remove()
+
+
+async def test_save_all_marked_by_keys(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = target.another("second")
+    await target.create(size=1)
+    await other.create(size=1)
+    try:
+        async with dashboard(target, SMALL, monkeypatch) as walk:
+            await walk.see(target.name, other.name)
+            await walk.press("slash")
+            await walk.type(f"name:{target.name}")
+            await walk.press("enter", "asterisk")
+            await walk.see("2 marked", "● Up")
+            await walk.until(lambda: walk.screen.count("▶ started") == 2)
+            await walk.press("s")
+            await walk.see("Save 2 MiniClusters?")
+            await walk.press("right", "enter")
+            await walk.see("✓ 2 Completed")
+        for one in (target, other):
+            listed = await one.fluxstate("get", "archives", one.name, "--json")
+            assert len(listed.json["archives"]) == 1
+    finally:
+        await other.remove()
