@@ -121,7 +121,7 @@ def preview(
     configuration (None = those that the archive knows; empty = only the anonymous queue). `go_on`
     is called now and then and may raise, when nobody waits for it any more.
     """
-    room = Room(size, cores if cores is not None else _cores(archive))
+    room = Room(size, cores if cores is not None else cores_per_node(archive))
     coming = _queues(archive, queues)
     judge = _Judge(room, uid, {queue.name: queue for queue in coming}, archive)
     fates: list[JobFate] = []
@@ -235,7 +235,8 @@ def _warning(finding: Finding) -> str:
     return f"Flux cannot restore this archive, its broker would exit: {finding}"
 
 
-def _cores(archive: Archive) -> int | None:
+def cores_per_node(archive: Archive) -> int | None:
+    """How many cores each node had, None if the archive does not tell."""
     resources = archive.resources
     if resources is None or not resources.nnodes:
         return None

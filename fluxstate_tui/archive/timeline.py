@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -11,7 +11,7 @@ from fluxstate_tui.model import hostlist
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.job import Job, JobState
 from fluxstate_tui.model.replay import JobDraft
-from fluxstate_tui.model.steps import in_order, let_go
+from fluxstate_tui.model.steps import in_order, let_go, stretches
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +71,39 @@ def span(jobs: Iterable[Job], now: float) -> tuple[float, float] | None:
     return None if begin is None or end is None else (begin, end)
 
 
-def gantt(jobs: Iterable[Job], hosts: str = "") -> tuple[NodeRow, ...]:
+def gantt(
+    jobs: Iterable[Job], hosts: str = "", go_on: Callable[[], None] = lambda: None
+) -> tuple[NodeRow, ...]:
     """Per node the jobs that ran there, in the order of the nodes.
 
-    `hosts` (a hostlist) names nodes that are shown even if nothing ran there.
+    `hosts` (a hostlist) names nodes that are shown even if nothing ran there. `go_on` is called now
+    and then and may raise, when nobody waits for it any more.
     """
     rows: dict[str, list[Interval]] = {host: [] for host in _expand(hosts)}
-    for job in jobs:
-        if job.t_run is None:
-            continue
-        interval = Interval(job, job.t_run, job.t_cleanup)
-        for host in _expand(job.nodelist):
-            rows.setdefault(host, []).append(interval)
-    return tuple(NodeRow(host, _lanes(intervals)) for host, intervals in rows.items())
+    for some in stretches(job for job in jobs if job.t_run is not None):
+        go_on()
+        for job in some:
+            interval = Interval(job, job.t_run, job.t_cleanup)
+            for host in _expand(job.nodelist):
+                rows.setdefault(host, []).append(interval)
+    return tuple(NodeRow(host, _lanes(intervals, go_on)) for host, intervals in rows.items())
 
 
-def _lanes(intervals: list[Interval]) -> tuple[list[Interval], ...]:
+def _lanes(intervals: list[Interval], go_on: Callable[[], None]) -> tuple[list[Interval], ...]:
     """The fewest lanes without overlaps: each interval takes the first lane that is free."""
     lanes: list[list[Interval]] = []
     order = in_order((one.begin, one.job.id, at) for at, one in enumerate(intervals))
-    for _, _, at in order:
-        interval = intervals[at]
-        for lane in lanes:
-            last = lane[-1].end
-            if last is not None and last <= interval.begin:
-                lane.append(interval)
-                break
-        else:
-            lanes.append([interval])
+    for some in stretches(order):
+        go_on()
+        for _, _, at in some:
+            interval = intervals[at]
+            for lane in lanes:
+                last = lane[-1].end
+                if last is not None and last <= interval.begin:
+                    lane.append(interval)
+                    break
+            else:
+                lanes.append([interval])
     let_go(order)
     return tuple(lanes)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from fluxstate_tui.archive import timeline
+from fluxstate_tui.archive.cancelled import ReadingCancelledError
 from fluxstate_tui.archive.collecting import without_collector
 from fluxstate_tui.archive.occupancy import Node, let_go, occupancy
 from fluxstate_tui.archive.reading import Reading
@@ -112,7 +113,10 @@ class GanttScreen(LiveScreen):
             asyncio.get_running_loop().run_in_executor(None, let_go, drawn.nodes)
 
     async def _lay_out(self) -> None:
-        drawn = await self._reading.in_thread(lambda: _lay_out(self.opened))
+        try:
+            drawn = await self._reading.in_thread(lambda: lay_out(self.opened, self._reading.go_on))
+        except ReadingCancelledError:
+            return
         self._drawn = drawn
         self.chart.show(drawn.nodes, drawn.whole)
         self._show_where(drawn)
@@ -157,14 +161,15 @@ class GanttScreen(LiveScreen):
         return [*rows, *[(("", ""),)] * (most + 2 - len(rows))]
 
 
-def _lay_out(opened: Opened) -> _Chart:
+def lay_out(opened: Opened, go_on: Callable[[], None]) -> _Chart:
+    """The bars of all jobs. May run in a thread; `go_on` raises when nobody waits any more."""
     archive = opened.verdict.archive
     jobs = opened.jobs.values()
     now = archive.dumped_at or max((job.t_inactive or job.t_submit for job in jobs), default=0.0)
     hosts = archive.resources.nodelist if archive.resources is not None else ""
     with without_collector(len(opened.jobs)):
         begin, end = timeline.span(jobs, now) or (0.0, 0.0)
-        nodes = occupancy(timeline.gantt(jobs, hosts), begin, now)
+        nodes = occupancy(timeline.gantt(jobs, hosts, go_on), begin, now)
     ran = sum(1 for job in jobs if job.t_run is not None)
     return _Chart(nodes, begin, end - begin, ran)
 

@@ -136,7 +136,10 @@ class PreviewScreen(LiveScreen):
             self._compute()
 
     def _compute(self) -> None:
-        self.query_one("#preview-room", Line).say(size_parts(self.room, self.opened, self.found))
+        shown = size_parts(self.room, self.opened, self.found)
+        self.query_one("#preview-room", Line).say([*shown, ("  working it out …", "$muted")])
+        if self.found is None:
+            self.table.say_when_empty("Working out what a restore would do …")
         in_background(self, self._think)
 
     async def _think(self) -> None:
@@ -144,8 +147,8 @@ class PreviewScreen(LiveScreen):
         thought = await reading.in_thread(lambda: think(self.opened, room, reading.go_on))
         found, self.counts, rows = thought
         self.found = found
-        self.table.say_when_empty("The archive holds no job: the queue comes up empty.")
         await self.table.show_in_thread(rows)
+        self.table.say_when_empty("The archive holds no job: the queue comes up empty.")
         self.query_one("#preview-room", Line).say(size_parts(room, self.opened, found))
         warnings = self.query_one("#preview-warnings", Panel)
         warnings.say([[(f"▲ {text}", "$state-bad")] for text in found.warnings[:4]])

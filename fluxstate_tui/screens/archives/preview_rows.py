@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.archive.preview import Fate, JobFate, RestorePreview
+from fluxstate_tui.archive.preview import Fate, JobFate, RestorePreview, cores_per_node
 from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.screens.archives.opened import Opened
 from fluxstate_tui.screens.archives.room import Room
@@ -41,7 +41,7 @@ def size_parts(room: Room, opened: Opened, found: RestorePreview | None) -> list
     """`onto 2 nodes (it had 2), 4 cores each, the same uid`."""
     resources = opened.verdict.archive.resources
     had = f" (it had {resources.nnodes})" if resources is not None else ""
-    cores = room.cores or (found.room.cores if found is not None else None)
+    cores = room.cores or cores_per_node(opened.verdict.archive)
     parts: list[Part] = [
         ("a restore onto ", "$muted"),
         (plural(room.size, "node"), "$accent bold"),

@@ -9,10 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from fluxstate_tui.archive.account import Fortune, account
+from fluxstate_tui.archive.cancelled import ReadingCancelledError
 from fluxstate_tui.archive.diff import diff
 from fluxstate_tui.archive.entries import Entry
 from fluxstate_tui.archive.preview import Fate, RestorePreview, preview
 from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.archive.render import diff_json
 from fluxstate_tui.archive.timeline import gantt, life, span
 from fluxstate_tui.model.event import Event
@@ -189,3 +191,16 @@ def test_a_diff_for_programs_has_values_not_texts() -> None:
     assert fields["result"] == ("COMPLETED", "FAILED")
     assert fields["exception"] == (None, {"type": "exec", "severity": 0, "note": "no"})
     assert fields["t_run"] == (_DONE.t_run, None)
+
+
+def test_what_nobody_waits_for_any_more_ends_soon() -> None:
+    reading = Reading()
+    reading.stop()
+    archive = read_archive(given.path("mixed"))
+    jobs = [one.job for one in archive.jobs]
+    with pytest.raises(ReadingCancelledError):
+        preview(archive, size=2, go_on=reading.go_on)
+    with pytest.raises(ReadingCancelledError):
+        gantt(jobs, go_on=reading.go_on)
+    with pytest.raises(ReadingCancelledError):
+        diff(jobs, jobs, reading.go_on)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.screens.archive import ArchiveScreen
 from fluxstate_tui.screens.archives.gantt import GanttScreen
 from fluxstate_tui.screens.job import JobScreen
 from tests.unit.archive import given
@@ -90,3 +91,11 @@ async def test_resizing_the_terminal_keeps_everything_in_sight() -> None:
         assert isinstance(screen, GanttScreen)
         await until(pilot, lambda: screen.chart.view.width > 100)
         assert not screen.chart.view.zoomed
+
+
+async def test_leaving_at_once_ends_the_work_without_a_word() -> None:
+    async with opened(given.path("big-10k"), SMALL) as pilot:
+        for key in ("g", "v"):
+            await pilot.press(key, "escape")
+            await until(pilot, lambda: isinstance(pilot.app.screen, ArchiveScreen))
+        assert "✓ complete" in screen_text(pilot.app)
