@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,11 @@ from fluxstate_tui.model.job import Job
 from fluxstate_tui.operations.archive_place import archive_volume
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.observation import Observation, describe, queue_words
+from fluxstate_tui.operations.queue_checkpoint import restores_stopped
 from fluxstate_tui.operations.running_jobs import expect
 
 if TYPE_CHECKING:
     from fluxstate_tui.operations.migrate_plan import Target
-
-# The first flux-core that restores whether a queue was started (its queue.c).
-RESTORES_STOPPED = [0, 46]
 
 
 def preview(
@@ -91,8 +88,7 @@ def _way(seen: Observation, target: Target) -> list[str]:
 
 
 def _unofficial(version: str) -> str:
-    numbers = [int(part) for part in re.findall(r"\d+", version)[:2]]
-    if not numbers or numbers >= RESTORES_STOPPED:
+    if restores_stopped(version):
         return "That is an unofficial interface of flux-core; should it fail, it is stopped then."
     return (
         f"flux-core {version} cannot do that: it is stopped as soon as it answers, and jobs that "

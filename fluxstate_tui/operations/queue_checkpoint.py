@@ -7,6 +7,7 @@ flux-core writes it on a clean shutdown only, and a live dump carries along what
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from fluxstate_tui.model.queue import Queue
@@ -21,6 +22,14 @@ SYNC_KEY = "fluxstate.checkpoint"  # any commit with --sync makes a KVS checkpoi
 # A resume finds its queues by this reason. Restored by flux-core since 0.46 (its queue.c; tried on
 # 0.88 with the anonymous and with named queues, together with a disable_reason).
 PAUSED_REASON = f"{PAUSED_BY_US} restored paused"
+
+_FIRST_TO_RESTORE_STOPPED = [0, 46]
+
+
+def restores_stopped(version: str) -> bool:
+    """Whether that flux-core restores a queue as stopped at all; an unknown one is taken to."""
+    numbers = [int(part) for part in re.findall(r"\d+", version)[:2]]
+    return not numbers or numbers >= _FIRST_TO_RESTORE_STOPPED
 
 
 def comes_up_stopped(checkpoint: str | None) -> bool:

@@ -10,7 +10,7 @@ from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.observation import Observation, describe, queue_words
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
-from fluxstate_tui.operations.queue_checkpoint import comes_up_stopped
+from fluxstate_tui.operations.queue_checkpoint import comes_up_stopped, restores_stopped
 from fluxstate_tui.operations.running_jobs import duration, expect
 
 PAUSE = Step("pause", "Stop the queue", "flux queue stop --all -m REASON")
@@ -60,7 +60,9 @@ def preview(seen: Observation, choices: Choices) -> tuple[str, ...]:
         if choices.keep_paused
         else "Afterwards the queue is as it is now."
     )
-    if choices.restore_paused:
+    if choices.restore_paused and not restores_stopped(seen.core_version):
+        lines.append(f"flux-core {seen.core_version} cannot do that: it comes up started.")
+    elif choices.restore_paused:
         lines.append("A restore of it comes up paused (an unofficial interface of flux-core).")
     elif comes_up_stopped(seen.checkpoint):
         lines.append(

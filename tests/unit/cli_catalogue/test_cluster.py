@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.cli.catalogue_place import open_place
 from fluxstate_tui.cli.catalogue_run import COMMANDS
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.resources import PODS
+from fluxstate_tui.operations import audit
 from fluxstate_tui.operations.choices import Choices
-from tests.faults.stage import NAME, NAMESPACE, Stage, staged
+from fluxstate_tui.operations.lease import ClusterLease, LockLostError
+from fluxstate_tui.operations.lock_holder import break_lock, holder_of
+from tests.faults.stage import ANY, NAME, NAMESPACE, Stage, staged
 
 Archives = Callable[..., Awaitable[int]]
 
@@ -111,3 +116,21 @@ async def test_a_damaged_archive_on_the_volume_is_found(
     stage.volume.write(f"/fluxstate/{name}", bytes(data))
     assert await archives("verify", NAME) == ExitCode.VERIFICATION
     assert "complete" not in capsys.readouterr().out
+
+
+async def test_who_lost_the_lock_of_a_catalogue_may_not_change_it_any_more(
+    stage: Stage, tmp_path: Path
+) -> None:
+    words = ["archives", "remove", NAME, "--kubeconfig", str(tmp_path / "kubeconfig")]
+    other = replace(stage.context, who="bob@two")
+    async with open_place(build_parser().parse_args(words), changes=True) as place:
+        with pytest.raises(LockLostError, match="bob@two"):
+            async with place.changing("remove") as alone:
+                await alone()
+                holder = await holder_of(other, ANY)
+                assert holder is not None
+                await break_lock(other, ANY, holder)
+                await ClusterLease(other, ANY, "save").acquire()
+                await alone()
+    entry = audit.read(stage.context.state_dir).entries[-1]
+    assert (entry.what, entry.outcome) == ("archives remove", "Refused")

@@ -59,6 +59,14 @@ def test_a_stale_checkpoint_that_says_stopped_is_named() -> None:
     assert any("checkpoint" in line for line in plan.preview)
 
 
+@pytest.mark.parametrize(
+    ("version", "words"), [("0.45.0", "comes up started"), ("0.88.0", "comes up paused")]
+)
+def test_what_a_paused_restore_is_worth_is_said_before(version: str, words: str) -> None:
+    plan = save_plan.plan(observation(core_version=version), Choices(restore_paused=True))
+    assert any(words in line for line in plan.preview)
+
+
 def test_a_full_volume_is_refused_before_the_queue_is_touched() -> None:
     entry = CatalogueEntry("a", "/state/fluxstate/a.tar.gz", 10_000_000, NOW, None)
     with pytest.raises(FluxstateError, match="bytes free"):
