@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
@@ -54,10 +55,22 @@ class Interruptions:
             )
         recover.close(self._connection.context, finding)
 
-    def ended(self, kind: str, ref: ClusterRef, outcome: Outcome) -> None:
-        """An operation ended here: close what waited for exactly that."""
+    async def ended(self, kind: str, ref: ClusterRef, outcome: Outcome) -> Outcome:
+        """An operation ended here: close what waited for exactly that, unless more is left.
+
+        Then the outcome that is returned says what to do next.
+        """
         if outcome.kind is not OutcomeKind.COMPLETED:
-            return
+            return outcome
         for identity, finding in list(self._found.items()):
-            if finding.next == kind and str(finding.record.target) == str(ref):
+            if finding.next != kind or str(finding.record.target) != str(ref):
+                continue
+            now = await recover.look(self._connection.context, finding.record)
+            if now.next and now.next != kind:
+                self._found[identity] = now
+                said = " ".join(now.says[1:])
+                advice = f"{outcome.advice} {said} Next: {now.next} (i shows it).".strip()
+                outcome = replace(outcome, advice=advice)
+            else:
                 self.close(identity)
+        return outcome

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent, StepState
 from fluxstate_tui.operations.runner import Operation
@@ -21,7 +21,7 @@ class RelayedOperation:
         self,
         operation: Operation,
         look_again: Callable[[], None],
-        ended: Callable[[Outcome], None],
+        ended: Callable[[Outcome], Awaitable[Outcome]],
         there: Store | None = None,
     ) -> None:
         self._operation = operation
@@ -47,9 +47,7 @@ class RelayedOperation:
             if event.state is StepState.DONE:
                 self._look_again()
 
-        outcome = await self._operation.run(relay, typed)
-        self._ended(outcome)
-        return outcome
+        return await self._ended(await self._operation.run(relay, typed))
 
     def cancel(self) -> None:
         """Ask it to stop and to put back what it did."""

@@ -32,13 +32,15 @@ def queue_text(summary: Summary, now: float) -> str:
 
 
 def archives_text(summary: Summary, now: float) -> str:
-    """How many archives there are and how old the newest is; `!` when one is armed."""
+    """How many archives there are and how old the newest is; the danger first, if one is armed."""
+    if summary.armed:
+        return "! armed"
     if summary.archives is None:
         return "–"
     if summary.newest_archive is None:
         return "0"
     newest = age(now - summary.newest_archive)
-    return f"{summary.archives} · {newest}" + (" !" if summary.armed else "")
+    return f"{summary.archives} · {newest}"
 
 
 def _queue_tone(summary: Summary) -> str:
@@ -68,76 +70,86 @@ def _count(
     )
 
 
+_NAME: Column[Summary] = Column(
+    "name",
+    "NAME",
+    13,
+    lambda s, _: s.ref.name,
+    tone=lambda s: "off" if s.deleted else "strong",
+    sort=lambda s: (s.ref.name, s.ref.namespace),
+    flex=1,
+    grow=17,
+)
+_NAMESPACE: Column[Summary] = Column(
+    "namespace",
+    "NAMESPACE",
+    10,
+    lambda s, _: s.ref.namespace,
+    tone=lambda _: "off",
+    sort=lambda s: (s.ref.namespace, s.ref.name),
+    flex=1,
+    rank=6,
+)
+_STATE: tuple[Column[Summary], ...] = (
+    Column(
+        "state",
+        "STATE",
+        12,
+        lambda s, _: str(state_word(s)),
+        tone=lambda s: state_word(s).tone,
+        sort=lambda s: list(PHASES).index(s.phase),
+    ),
+    Column(
+        "nodes",
+        "NODES",
+        5,
+        lambda s, _: f"{s.nodes_up}/{s.size}",
+        "right",
+        _nodes_tone,
+        lambda s: s.size,
+        rank=3,
+    ),
+)
+_QUEUE: tuple[Column[Summary], ...] = (
+    Column("queue", "QUEUE", 9, queue_text, "left", _queue_tone, lambda s: s.queue or "~"),
+    _count("pend", "PEND", 4, lambda s: s.pending, "wait", 1),
+    _count("run", "RUN", 4, lambda s: s.running, "busy", 1),
+    _count("done", "DONE", 5, lambda s: s.done, "ok", 2),
+    _count("fail", "FAIL", 4, lambda s: s.failed, "bad", 2),
+)
+_PAST: tuple[Column[Summary], ...] = (
+    Column(
+        "archives",
+        "ARCHIVES",
+        8,
+        archives_text,
+        "right",
+        lambda s: "bad" if s.armed else "plain" if s.archives else "off",
+        lambda s: s.archives or 0,
+        rank=4,
+        ticks=lambda _: True,
+    ),
+    Column(
+        "age",
+        "AGE",
+        4,
+        lambda s, now: age(now - s.created),
+        "right",
+        lambda _: "off",
+        lambda s: -s.created,
+        rank=5,
+        ticks=lambda _: True,
+    ),
+)
+_WHY: Column[Summary] = Column(
+    "reason", "WHY", 28, lambda s, _: s.reason, tone=lambda _: "off", flex=6, rank=9
+)
+
+
 def cluster_columns(namespaces: bool) -> tuple[Column[Summary], ...]:
     """All columns; the namespace only when there can be more than one."""
-    name: Column[Summary] = Column(
-        "name",
-        "NAME",
-        13,
-        lambda s, _: s.ref.name,
-        tone=lambda s: "off" if s.deleted else "strong",
-        sort=lambda s: (s.ref.name, s.ref.namespace),
-        flex=1,
-    )
-    namespace: Column[Summary] = Column(
-        "namespace",
-        "NAMESPACE",
-        10,
-        lambda s, _: s.ref.namespace,
-        tone=lambda _: "off",
-        sort=lambda s: (s.ref.namespace, s.ref.name),
-        flex=1,
-        rank=6,
-    )
-    rest: tuple[Column[Summary], ...] = (
-        Column(
-            "state",
-            "STATE",
-            12,
-            lambda s, _: str(state_word(s)),
-            tone=lambda s: state_word(s).tone,
-            sort=lambda s: list(PHASES).index(s.phase),
-        ),
-        Column(
-            "nodes",
-            "NODES",
-            5,
-            lambda s, _: f"{s.nodes_up}/{s.size}",
-            "right",
-            _nodes_tone,
-            lambda s: s.size,
-            rank=3,
-        ),
-        Column("queue", "QUEUE", 9, queue_text, "left", _queue_tone, lambda s: s.queue or "~"),
-        _count("pend", "PEND", 4, lambda s: s.pending, "wait", 1),
-        _count("run", "RUN", 4, lambda s: s.running, "busy", 1),
-        _count("done", "DONE", 5, lambda s: s.done, "ok", 2),
-        _count("fail", "FAIL", 4, lambda s: s.failed, "bad", 2),
-        Column(
-            "archives",
-            "ARCHIVES",
-            8,
-            archives_text,
-            "right",
-            lambda s: "warn" if s.armed else "plain" if s.archives else "off",
-            lambda s: s.archives or 0,
-            rank=4,
-            ticks=lambda _: True,
-        ),
-        Column(
-            "age",
-            "AGE",
-            4,
-            lambda s, now: age(now - s.created),
-            "right",
-            lambda _: "off",
-            lambda s: -s.created,
-            rank=5,
-            ticks=lambda _: True,
-        ),
-        Column("reason", "WHY", 28, lambda s, _: s.reason, tone=lambda _: "off", flex=6, rank=9),
-    )
-    return (name, namespace, *rest) if namespaces else (name, *rest)
+    names = (_NAME, _NAMESPACE) if namespaces else (_NAME,)
+    return (*names, *_STATE, *_QUEUE, *_PAST, _WHY)
 
 
 CLUSTER_FIELDS: dict[str, FilterField[Summary]] = {

@@ -23,6 +23,8 @@ def headline(summary: Summary, run: OperationRun | None) -> list[Part]:
     parts: list[Part] = []
     if run is not None and run.outcome is None:
         parts += [(f"▶ {run.title}: {run.progress_text}", "$state-busy"), ("  ", "")]
+    if summary.armed and not (run is not None and run.running):
+        parts += [("! an archive is armed: D disarms it", "$state-bad bold"), ("  ", "")]
     parts += [(str(word), color(word.tone)), ("  ", "")]
     reason = summary.reason
     if summary.evidence and summary.evidence[0].startswith("The queue went back"):
@@ -37,8 +39,9 @@ def explanation(summary: Summary, events: Sequence[KubeEvent], now: float) -> li
     if summary.armed:
         rows.append(
             [
-                ("! ", "$state-warn"),
-                ("An archive is armed: the next start of the lead container loads it.", ""),
+                ("! ", "$state-bad"),
+                ("An archive is armed: the next start of the lead container loads it, and ", ""),
+                ("throws away the queue that is there. D disarms it.", ""),
             ]
         )
     rows += [event_row(event, now) for event in events]

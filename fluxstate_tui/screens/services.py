@@ -29,8 +29,8 @@ class Services:
     """`place` is context and namespace in words; `trouble` is why there is no cluster, if so.
 
     `tell` shows a notice (text, title, severity) over any screen. `runs` are operations by the uid
-    of their MiniCluster: they go on when their screen is left; `bulk` is the last one of all marked. `memory` is what the user chose for
-    tables.
+    of their MiniCluster: they go on when their screen is left; `bulk` is the last one of several.
+    `memory` is what the user chose for tables.
     """
 
     store: Store

@@ -21,7 +21,7 @@ from fluxstate_tui.operations.plan import Consent, ConsentKind, OutcomeKind, Pla
 from fluxstate_tui.operations.save_plan import PAUSE
 from fluxstate_tui.store.events import GuardSeen
 from fluxstate_tui.store.store import Store
-from tests.faults.stage import NAME, NAMESPACE, Stage, staged
+from tests.faults.stage import ARMED, NAME, NAMESPACE, Stage, staged
 
 GUARD = GuardSettings(checkpoint=5.0)
 
@@ -112,3 +112,24 @@ async def test_what_was_interrupted_is_closed_by_what_puts_it_right(
         assert await actions.interrupted() == ()
     (other,) = journal.unfinished(context.state_dir)
     assert other.server == "https://another"  # nobody can judge that from here
+
+
+async def test_what_is_put_right_by_halves_says_what_comes_next(
+    stage: Stage, tmp_path: Path
+) -> None:
+    context, reference = stage.context, await stage.ref()
+    plan = Plan("restore", reference, (PAUSE,), (), Consent(ConsentKind.NONE, "?"))
+    server = context.cluster.server
+    Journal.begin(context.state_dir, plan, who="ghost", server=server, now=1.0).close()
+    await stage.flux("queue", "stop", "--all", "-m", "fluxstate: restore by ghost")
+    stage.volume.write(f"/{ARMED}", b"an archive that nobody disarmed")
+    async with connected(stage, tmp_path) as (store, actions):
+        await until(lambda: bool(store.clusters))
+        (first,) = await actions.interrupted()
+        assert first.next is not None
+        operation = await actions.prepare(first.next, first.ref, Choices())
+        outcome = await operation.run(lambda event: None)
+        assert outcome.kind is OutcomeKind.COMPLETED
+        (second,) = await actions.interrupted()
+        assert {first.next, second.next} == {"resume", "disarm"}
+        assert f"Next: {second.next}" in outcome.advice
