@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Collection
@@ -57,6 +58,16 @@ class Stage:
         """Wait until its broker runs."""
         world = await bring_up(self.context, ref, 300.0, lambda text: None)
         await world.close()
+
+    async def answers(self) -> None:
+        """Wait until the API server does."""
+        while True:
+            try:
+                await self.context.cluster.request_bytes("GET", "/livez")
+            except FluxstateError:
+                await asyncio.sleep(0.05)
+            else:
+                return
 
     async def restarted(self) -> None:
         """Wait until the lead's container has died, and its broker runs again."""

@@ -136,19 +136,3 @@ async def test_a_second_operator_is_told_who_works(stage: Stage) -> None:
     first.cancel()
     await running
     assert await stage.started()
-
-
-async def test_an_api_server_that_restarts_meanwhile_is_outlived(stage: Stage) -> None:
-    job = await stage.submit("sleep", "20")
-    restarts: list[asyncio.Task[None]] = []
-
-    def restart(event: StepEvent) -> None:
-        if event.step == "wait" and not restarts:
-            restarts.append(asyncio.create_task(stage.sim.faults.do("restart-api", seconds=0.3)))
-
-    operation = await prepare("save", stage.context, await stage.ref())
-    outcome = await operation.run(restart)
-    await asyncio.gather(*restarts)
-    assert outcome.kind is OutcomeKind.COMPLETED, outcome
-    assert stage.archived() == [{job}]
-    assert await stage.started()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.operations import audit
 from fluxstate_tui.operations.choices import Choices
@@ -23,7 +25,11 @@ pytestmark = pytest.mark.skipif(
 def lines(stage: Stage, what: str) -> list[str]:
     """Those of the last operation of that kind."""
     entries = [entry for entry in audit.read(stage.context.state_dir).entries if entry.what == what]
-    return [line for line in entries[-1].commands if line.startswith(("kubectl", "echo"))]
+    lines = entries[-1].commands
+    for line in lines:  # ours must be understood by our own parser
+        if line.startswith("fluxstate-tui "):
+            build_parser().parse_args(shlex.split(line, comments=True)[1:])
+    return [line for line in lines if line.startswith(("kubectl", "echo"))]
 
 
 async def by_hand(folder: Path, commands: list[str]) -> None:

@@ -32,5 +32,5 @@ async def test_nothing_half_made_stays_and_it_is_said_what_there_is(
         assert stage.files() == good
         return
     (name,) = stage.files()  # the archive is whole, and can be adopted
-    assert f"archives adopt flux-sample -n default /state/fluxstate/{name}" in outcome.advice
+    assert f"archives adopt flux-sample /state/fluxstate/{name} -n default" in outcome.advice
     assert f"complete and was verified: /state/fluxstate/{name}" in outcome.safe

@@ -11,6 +11,7 @@ import pytest
 
 from fluxstate_tui.config import GuardSettings
 from fluxstate_tui.dashboard.guarding import Guarding
+from fluxstate_tui.flux.checkpoints import SessionCheckpoints
 from fluxstate_tui.flux.locate import locate
 from fluxstate_tui.flux.session import FluxSession
 from fluxstate_tui.kube.options import KubeOptions
@@ -54,7 +55,9 @@ async def guarded(
     told = Told()
     async with FluxSession.open(context.cluster, endpoint) as session:
         reference = await stage.ref()
-        guarding = Guarding(context, reference, lambda: session, told.take, settings)
+        guarding = Guarding(
+            context, reference, lambda: SessionCheckpoints(session), told.take, settings
+        )
         task = asyncio.create_task(guarding.run())
         try:
             yield told
@@ -136,7 +139,11 @@ async def test_a_guard_that_loses_its_broker_says_so_and_goes_on(stage: Stage) -
     told = Told()
     session: list[FluxSession] = []
     guarding = Guarding(
-        stage.context, await stage.ref(), lambda: session[-1] if session else None, told.take, EVERY
+        stage.context,
+        await stage.ref(),
+        lambda: SessionCheckpoints(session[-1]) if session else None,
+        told.take,
+        EVERY,
     )
     task = asyncio.create_task(guarding.run())
     minicluster = await read_minicluster(stage.context, ANY)

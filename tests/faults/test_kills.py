@@ -8,8 +8,6 @@ import signal
 import sys
 from pathlib import Path
 
-import pytest
-
 from fluxstate_tui.kube.resources import LEASES
 from fluxstate_tui.operations import journal, recover
 from tests.faults.stage import NAME, NAMESPACE, Stage
@@ -53,15 +51,13 @@ async def program(stage: Stage, folder: Path, *words: str) -> str:
     return errors.decode()
 
 
-@pytest.mark.parametrize("step", ["wait", "verify"])
 async def test_a_save_that_was_killed_leaves_a_stopped_queue_that_is_noticed(
-    stage: Stage, tmp_path: Path, step: str
+    stage: Stage, tmp_path: Path
 ) -> None:
-    job = await stage.submit("sleep", "900" if step == "wait" else "1")
-    await killed_at(stage, tmp_path, step, "save")
+    job = await stage.submit("sleep", "1")
+    await killed_at(stage, tmp_path, "verify", "save")
     (record,) = journal.unfinished(stage.context.state_dir)
     assert record.operation == "save"
-    assert step in record.steps
     finding = await recover.look(stage.context, record)
     assert finding.next == "resume"
     # The dead one's lock would expire after 30 s of real time.

@@ -181,12 +181,4 @@ class Trial:
         self.faults.gate = None
         self.faults.clear()
         self.stage.sim.state.volumes.host_path("/data").capacity = None
-        while not await self._answers():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-
-    async def _answers(self) -> bool:
-        try:
-            await self.stage.context.cluster.request_bytes("GET", "/livez")
-        except FluxstateError:
-            return False
-        return True
+        await self.stage.answers()
