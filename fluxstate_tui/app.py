@@ -19,7 +19,7 @@ from fluxstate_tui.screens.services import Services
 from fluxstate_tui.store import Notices, Store
 from fluxstate_tui.store.freshness import Freshness
 from fluxstate_tui.widgets.background import in_background
-from fluxstate_tui.widgets.plain import visible
+from fluxstate_tui.widgets.plain import visible, visible_lines
 from fluxstate_tui.widgets.remembered import Memory
 from fluxstate_tui.widgets.theme import (
     DEFAULT_THEME,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Start = Callable[[], Awaitable[None]]
 TICK = 1.0
+MOST_LINES = 12
 OTHER_THEMES_AFTER = 0.3
 
 
@@ -118,8 +119,8 @@ class FluxstateApp(App[int]):
     def tell(
         self, text: str, title: str, severity: Literal["information", "warning", "error"]
     ) -> None:
-        """Show a notice over any screen, as plain text."""
-        plain, heading = visible(text[:1000]), visible(title[:100])
+        """Show a notice over any screen, as lines of plain text."""
+        plain, heading = "\n".join(visible_lines(text, 1000)[:MOST_LINES]), visible(title[:100])
         self.notify(plain, title=heading, severity=severity, markup=False)
 
     def on_mount(self) -> None:
@@ -239,4 +240,5 @@ class FluxstateApp(App[int]):
                 ours = ", ".join(path.stem for path in sorted(theme_folder().glob("*.toml")))
                 mistakes.append(f"There is no theme '{self._wanted_theme}'. Ours: {ours}.")
         if mistakes:
-            self.notify("\n".join(mistakes), severity="warning", markup=False, timeout=12)
+            said = "\n".join(visible_lines("\n".join(mistakes)))
+            self.notify(said, severity="warning", markup=False, timeout=12)

@@ -124,7 +124,7 @@ JOB_COLUMNS: tuple[Column[Job], ...] = (
     Column(
         "name",
         "NAME",
-        9,
+        13,
         lambda j, _: j.name,
         tone=lambda _: "strong",
         sort=lambda j: j.name,
@@ -173,12 +173,13 @@ JOB_COLUMNS: tuple[Column[Job], ...] = (
     Column(
         "info",
         "INFO",
-        10,
+        14,
         lambda j, _: info_text(j),
         tone=lambda _: "off",
         sort=info_text,
         flex=3,
         rank=2,
+        tail=lambda j: j.state.running,
     ),
 )
 
@@ -205,8 +206,9 @@ def _moment(timestamp: float | None) -> str:
     return "-" if timestamp is None else moment(timestamp)
 
 
+# What somebody chose is dropped after what is shown to everybody anyway.
 MORE_JOB_COLUMNS: tuple[Column[Job], ...] = (
-    Column("queue", "QUEUE", 8, lambda j, _: j.queue, sort=lambda j: j.queue, rank=7, extra=True),
+    Column("queue", "QUEUE", 8, lambda j, _: j.queue, sort=lambda j: j.queue, rank=3, extra=True),
     Column(
         "cores",
         "NCORES",
@@ -214,7 +216,7 @@ MORE_JOB_COLUMNS: tuple[Column[Job], ...] = (
         lambda j, _: _number(j.ncores),
         "right",
         sort=lambda j: j.ncores or 0,
-        rank=7,
+        rank=3,
         extra=True,
     ),
     Column(
@@ -225,7 +227,7 @@ MORE_JOB_COLUMNS: tuple[Column[Job], ...] = (
         "right",
         None,
         lambda j: j.urgency,
-        rank=7,
+        rank=3,
         extra=True,
     ),
     Column(
@@ -235,17 +237,17 @@ MORE_JOB_COLUMNS: tuple[Column[Job], ...] = (
         lambda j, _: duration(j.duration) if j.duration else "-",
         "right",
         sort=lambda j: j.duration,
-        rank=7,
+        rank=3,
         extra=True,
     ),
-    Column("cwd", "CWD", 12, lambda j, _: j.cwd, sort=lambda j: j.cwd, rank=8, extra=True),
+    Column("cwd", "CWD", 12, lambda j, _: j.cwd, sort=lambda j: j.cwd, rank=3, extra=True),
     Column(
         "submitted",
         "SUBMITTED",
         19,
         lambda j, _: _moment(j.t_submit),
         sort=lambda j: j.t_submit or 0.0,
-        rank=8,
+        rank=3,
         extra=True,
     ),
     Column(
@@ -254,7 +256,7 @@ MORE_JOB_COLUMNS: tuple[Column[Job], ...] = (
         19,
         lambda j, _: _moment(j.t_run),
         sort=lambda j: j.t_run or 0.0,
-        rank=8,
+        rank=3,
         extra=True,
     ),
     Column(
@@ -263,8 +265,8 @@ MORE_JOB_COLUMNS: tuple[Column[Job], ...] = (
         19,
         lambda j, _: _moment(j.t_cleanup),
         sort=lambda j: j.t_cleanup or 0.0,
-        rank=8,
+        rank=3,
         extra=True,
     ),
-    Column("ranks", "RANKS", 8, lambda j, _: j.ranks, sort=lambda j: j.ranks, rank=8, extra=True),
+    Column("ranks", "RANKS", 8, lambda j, _: j.ranks, sort=lambda j: j.ranks, rank=3, extra=True),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from textual.app import ComposeResult
+from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
@@ -29,7 +30,7 @@ class LiveScreen(Screen[None]):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self.services = services
-        self._widgets = 0
+        self._made: frozenset[DOMNode] = frozenset()
         self._unsubscribe: Callable[[], None] | None = None
 
     def compose(self) -> ComposeResult:
@@ -66,13 +67,13 @@ class LiveScreen(Screen[None]):
         if self._unsubscribe is not None:
             return
         self._unsubscribe = self.services.notices.subscribe(self._noticed)
-        self._widgets = len(self.walk_children())
+        self._made = frozenset(self.walk_children())
         self.show_header()
         self.show_all()
 
     def on_unmount(self) -> None:
         """Follow it no more."""
-        self._widgets = 0
+        self._made = frozenset()
         if self._unsubscribe is not None:
             self._unsubscribe()
 
@@ -86,8 +87,11 @@ class LiveScreen(Screen[None]):
 
     @property
     def ready(self) -> bool:
-        """Its widgets exist: not before it was mounted, and not while it is taken apart."""
-        return 0 < self._widgets <= len(self.walk_children())
+        """Its widgets exist: not before it was mounted, and not while it is taken apart.
+
+        Not by their number: others may have come since, and hide that the header is gone.
+        """
+        return bool(self._made) and self._made.issubset(self.walk_children())
 
     @property
     def seen(self) -> bool:

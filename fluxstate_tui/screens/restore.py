@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
@@ -23,7 +24,10 @@ from fluxstate_tui.store.summary import made_at
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.line import Line
 from fluxstate_tui.widgets.panel import Panel
+from fluxstate_tui.widgets.plain import visible
 from fluxstate_tui.widgets.words import age
+
+MOST_CHARACTERS = 200
 
 
 class RestoreDialog(Dialog[Choices]):
@@ -46,7 +50,13 @@ class RestoreDialog(Dialog[Choices]):
 
     def content(self) -> Iterable[Widget]:
         """The archives, the size, and the preview."""
-        yield OptionList(*(Option(self._label(entry)) for entry in self.entries), compact=True)
+        yield OptionList(
+            *(
+                Option(Content(visible(self._label(entry)[:MOST_CHARACTERS])))
+                for entry in self.entries
+            ),
+            compact=True,
+        )
         label = Line(classes="dialog-label")
         label.say([("nodes", "$muted")])
         was = Line(id="size-before")

@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Checkbox, Input
+from textual.widgets import Input
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.duration import parse_duration
@@ -21,6 +21,7 @@ from fluxstate_tui.screens.services import Services
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.line import Line
 from fluxstate_tui.widgets.panel import Panel
+from fluxstate_tui.widgets.tick import Tick
 from fluxstate_tui.widgets.words import plural
 
 FIELDS = (
@@ -63,11 +64,7 @@ class SubmitDialog(Dialog[None]):
             kind = "integer" if name in NUMBERS else "text"
             entry = Input(placeholder=placeholder, id=name, type=kind, compact=True)  # type: ignore[arg-type]
             yield Horizontal(title, entry, hint, classes="dialog-row")
-        loop = Checkbox(
-            "the tutorials' loop: sleep i and whoami, 5 times", id="tutorial", compact=True
-        )
-        loop.BUTTON_INNER = "✓"
-        yield loop
+        yield Tick("the tutorials' loop: sleep i and whoami, 5 times", id="tutorial", compact=True)
         yield Panel(id="submit-said", classes="block")
 
     def on_mount(self) -> None:
@@ -97,7 +94,7 @@ class SubmitDialog(Dialog[None]):
         self.dismiss(None)
 
     def _request(self) -> SubmitRequest:
-        if self.query_one("#tutorial", Checkbox).value:
+        if self.query_one("#tutorial", Tick).value:
             return SubmitRequest(tutorial=True)
         try:
             command = tuple(shlex.split(self.query_one("#command", Input).value))

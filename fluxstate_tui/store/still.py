@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from fluxstate_tui.archive.collecting import without_collector
 from fluxstate_tui.model.steps import in_order, let_go, stretches
 from fluxstate_tui.store.ordered import Ordered
 from fluxstate_tui.store.selection import Selection
@@ -28,6 +27,8 @@ class StillSelection(Selection[K, R]):
 
         Raises NotWantedError soon after `wanted()` is no longer true.
         """
+        from fluxstate_tui.archive.collecting import without_collector  # not at the first paint
+
         new: StillSelection[K, R] = StillSelection(
             {}, sort=self.sort, reverse=self.reverse, where=self.where
         )

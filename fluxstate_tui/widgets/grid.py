@@ -14,7 +14,7 @@ from textual.message import Message
 from fluxstate_tui.store.still import NotWantedError
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.columns import Column
-from fluxstate_tui.widgets.grid_canvas import GridCanvas
+from fluxstate_tui.widgets.grid_canvas import MOST_MEASURED, GridCanvas
 
 K = TypeVar("K", bound="int | str")
 R = TypeVar("R")
@@ -77,6 +77,9 @@ class Grid(GridCanvas[K, R], can_focus=True):
     class Reselected(Message):
         """Rows of a `still` grid were put in order or filtered just now."""
 
+    class Marked(Highlighted):
+        """Other rows are marked than before."""
+
     class Ordered(Message):
         """The user chose another order with the mouse."""
 
@@ -122,6 +125,7 @@ class Grid(GridCanvas[K, R], can_focus=True):
         if moved:
             self._follow_cursor()
         shown = self._visible_keys()
+        self._measure(key for key in shown if key in changed)
         lines = [
             line
             for line, key in enumerate(shown)
@@ -155,6 +159,7 @@ class Grid(GridCanvas[K, R], can_focus=True):
             self._strips.pop(key, None)
         self.marked.clear()
         self.refresh()
+        self.post_message(self.Marked(self, self._cursor))
 
     # Keys and mouse ------------------------------------------------------------------------
 
@@ -179,6 +184,7 @@ class Grid(GridCanvas[K, R], can_focus=True):
         self.marked ^= {self._cursor}
         self._strips.pop(self._cursor, None)
         self._paint([self._line - self.scroll_offset.y])
+        self.post_message(self.Marked(self, self._cursor))
         self.action_move(1)
 
     def action_mark_all(self) -> None:
@@ -190,7 +196,7 @@ class Grid(GridCanvas[K, R], can_focus=True):
             self.marked |= shown
         self._strips.clear()
         self.refresh()
-        self.post_message(self.Highlighted(self, self._cursor))
+        self.post_message(self.Marked(self, self._cursor))
 
     def on_click(self, event: events.Click) -> None:
         """Header: sort by that column. Row: cursor, and open on the second click."""
@@ -224,6 +230,7 @@ class Grid(GridCanvas[K, R], can_focus=True):
 
     def _reselected(self) -> None:
         self._strips.clear()
+        self._measure(self.selection.between(0, MOST_MEASURED))
         self._follow_cursor()
         self.refresh()
         if self._still:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
+from rich.cells import cell_len
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -13,11 +14,14 @@ from textual.widget import Widget
 from fluxstate_tui.store.still import StillSelection
 from fluxstate_tui.widgets.columns import Column
 from fluxstate_tui.widgets.grid_painter import GridPainter
+from fluxstate_tui.widgets.plain import visible
 
 K = TypeVar("K", bound="int | str")
 R = TypeVar("R")
 
 MOST_STRIPS = 2000
+MOST_CELLS = 100
+MOST_MEASURED = 200
 
 
 class GridCanvas(ScrollView, Generic[K, R]):
@@ -47,6 +51,7 @@ class GridCanvas(ScrollView, Generic[K, R]):
         self._line = 0
         self._strips: dict[K, Strip] = {}
         self._known_painter: GridPainter[R] | None = None
+        self._longest: dict[str, int] = {}
 
     def tick(self) -> None:
         """Time passed: paint the visible rows whose text changed by it."""
@@ -109,6 +114,19 @@ class GridCanvas(ScrollView, Generic[K, R]):
             strips = [strip.apply_filter(line_filter, background) for strip in strips]
         return strips
 
+    def _measure(self, keys: Iterable[K]) -> None:
+        """Give columns that may grow room for these rows. They never shrink: nothing jumps."""
+        now, rows = self._now(), self.selection.rows
+        growing = [column for column in self.every if column.grow]
+        before = dict(self._longest)
+        for key in keys if growing else ():
+            for column in growing:
+                cells = cell_len(visible(column.value(rows[key], now)[:MOST_CELLS]))
+                self._longest[column.key] = max(cells, self._longest.get(column.key, 0))
+        if self._longest != before:
+            self._known_painter = None
+            self.refresh()
+
     def _visible_keys(self) -> list[K]:
         top = self.scroll_offset.y
         return self.selection.between(top, top + max(0, self.size.height - 1))
@@ -145,7 +163,7 @@ class GridCanvas(ScrollView, Generic[K, R]):
         painter, width = self._known_painter, self.scrollable_content_region.width
         if painter is None or painter.width != width:
             variables = self.app.theme_variables
-            painter = GridPainter(self.columns, width, self.rich_style, variables)
+            painter = GridPainter(self.columns, width, self.rich_style, variables, self._longest)
             self._known_painter = painter
             self._strips.clear()
         return painter

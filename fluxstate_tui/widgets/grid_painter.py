@@ -17,17 +17,23 @@ from fluxstate_tui.widgets.tones import tone_style
 R = TypeVar("R")
 
 GUTTER = 2
+MOST_MESSAGE = 2000
 
 
 class GridPainter(Generic[R]):
     """Paints lines of one width in the colours of one theme; made anew when either changes."""
 
     def __init__(
-        self, columns: Sequence[Column[R]], width: int, base: Style, variables: Mapping[str, str]
+        self,
+        columns: Sequence[Column[R]],
+        width: int,
+        base: Style,
+        variables: Mapping[str, str],
+        longest: Mapping[str, int] | None = None,
     ) -> None:
         self.width = width
         self.base = base
-        self.placed: list[Placed[R]] = place(columns, width - GUTTER)
+        self.placed: list[Placed[R]] = place(columns, width - GUTTER, longest)
         self._variables = variables
         self._styles: dict[str, Style] = {}
 
@@ -43,7 +49,8 @@ class GridPainter(Generic[R]):
             if placed.gap:
                 segments.append(Segment(" " * placed.gap, base))
             tone = column.tone(row) if column.tone is not None else "plain"
-            text = fit(column.value(row, now), placed.width, column.align)
+            tail = column.tail is not None and column.tail(row)
+            text = fit(column.value(row, now), placed.width, column.align, tail=tail)
             segments.append(Segment(text, base + self._style(tone)))
         return self._whole(segments, base)
 
@@ -59,7 +66,7 @@ class GridPainter(Generic[R]):
 
     def wrapped(self, text: str) -> list[str]:
         """A message in lines that fit: why there is nothing, and what to do, must be readable."""
-        width = max(1, self.width - GUTTER)
+        width, text = max(1, self.width - GUTTER), text[:MOST_MESSAGE]
         lines = [textwrap.wrap(line, width, break_on_hyphens=False) for line in text.split("\n")]
         return [part for parts in lines for part in parts or [""]]
 

@@ -31,19 +31,34 @@ def visible(text: str) -> str:
     return _TROUBLE.sub(_picture, text)
 
 
+def searchable(text: str, limit: int = 100) -> str:
+    """The longest stretch of it that looks like itself: what can stand in a filter, and finds it.
+
+    Without quotation marks, which end a filter's value.
+    """
+    stretches = _TROUBLE.sub('"', text[: 10 * limit]).split('"')
+    return max(stretches, key=len)[:limit].strip()
+
+
 def visible_lines(text: str, limit: int = 20_000) -> list[str]:
     """Lines for a multi-line panel, each made visible; tabs become four spaces."""
     cut = text if len(text) <= limit else text[:limit] + f"… ({len(text) - limit} more)"
     return [visible(line) for line in cut.replace("\r\n", "\n").expandtabs(4).split("\n")]
 
 
-def fit(text: str, width: int, align: str = "left") -> str:
-    """Exactly `width` cells: cut with … or padded. A megabyte costs no more than a word."""
+def fit(text: str, width: int, align: str = "left", *, tail: bool = False) -> str:
+    """Exactly `width` cells: cut with … or padded. A megabyte costs no more than a word.
+
+    With `tail` the end of a text that is cut is shown, not its beginning.
+    """
     if width <= 0:
         return ""
-    shown = visible(text[: width * 4 + 8])
+    most = width * 4 + 8
+    shown = visible(text[-most:] if tail else text[:most])
     cells = cell_len(shown)
-    if cells > width or len(text) > width * 4 + 8:
+    if cells > width or len(text) > most:
+        if tail:
+            return "…" + set_cell_size(shown[::-1], width - 1)[::-1]
         return set_cell_size(shown, width - 1) + "…"
     padding = " " * (width - cells)
     return padding + shown if align == "right" else shown + padding

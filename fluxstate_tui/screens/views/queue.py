@@ -21,6 +21,7 @@ from fluxstate_tui.store.groups import Group, group_jobs
 from fluxstate_tui.store.picture import ClusterPicture
 from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line, Part
+from fluxstate_tui.widgets.plain import searchable
 from fluxstate_tui.widgets.table import Table
 
 
@@ -91,6 +92,12 @@ class QueueView(JobKeys, View):
         """Keys go to the jobs, or to their groups."""
         (self.table if self.grouped_by is None else self.groups).grid.focus()
 
+    def on_grid_marked(self, event: Grid.Marked) -> None:
+        """Say how many jobs are meant now."""
+        event.stop()
+        self._say()
+        self.screen.refresh_bindings()
+
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Show that job."""
         event.stop()
@@ -124,8 +131,9 @@ class QueueView(JobKeys, View):
     def _open_group(self, way: str) -> None:
         name = self.groups.grid.cursor_key
         self._group_by(None)
-        if name:
-            self.table.filter(f'{way}:"{name}"' if '"' not in name else f"{way}:{name.split()[0]}")
+        wanted = searchable(name or "")
+        if wanted:
+            self.table.filter(f'{way}:"{wanted}"')
 
     def _show_groups(self) -> None:
         """Once a second: it looks at every job."""
@@ -159,9 +167,11 @@ class QueueView(JobKeys, View):
             return
         now = self.services.clock.now()
         width = 30 if self.size.width >= 100 else 0
-        by: list[Part] = [(f"  by {self.grouped_by}", "$accent")] if self.grouped_by else []
+        marked = len(self.table.grid.marked)
+        more: list[Part] = [(f"◆ {marked} marked  ", "$accent")] if marked else []
+        more += [(f"by {self.grouped_by}", "$accent")] if self.grouped_by else []
         self.query_one("#queue-line", Line).say(
-            queue_parts(picture, summary, now) + by, graph_parts(picture, width)
+            queue_parts(picture, summary, now) + more, graph_parts(picture, width)
         )
         self.table.say_when_empty(self._why_empty(picture, summary))
 

@@ -24,7 +24,9 @@ from fluxstate_tui.screens.archive import ArchiveScreen
 from fluxstate_tui.screens.archives import diff, file_dialog, room
 from fluxstate_tui.screens.archives import gantt as gantt_screen
 from fluxstate_tui.screens.archives import preview as preview_screen
+from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.widgets import filter_bar, gantt, grid, table
+from fluxstate_tui.widgets.line import Line
 from tests.unit.screens.stage import LARGE, SMALL, make_app, screen_text, see, until
 
 MODULES = (
@@ -148,3 +150,23 @@ async def test_an_archive_that_is_not_there_is_explained(tmp_path: Path) -> None
         await see(pilot, "✗ ")
         await pilot.press("escape")
         await see(pilot, "Connecting")
+
+
+async def test_a_screen_without_its_header_is_not_ready_whatever_else_was_added() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: app.screen.ready)  # type: ignore[attr-defined]
+        screen = app.screen
+        assert isinstance(screen, LiveScreen)
+        await screen.mount(Line(), Line())
+        await screen.query_one("#header").remove()
+        assert not screen.ready
+
+
+async def test_a_notice_keeps_its_lines_and_only_a_few_of_very_many() -> None:
+    app = make_app()
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        app.tell("first line\nsecond line" + "\nmore" * 100, "title", "warning")
+        await see(pilot, "second line")
+        assert "␊" not in screen_text(app)
+        assert screen_text(app).count("more") < 12

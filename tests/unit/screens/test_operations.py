@@ -203,6 +203,19 @@ async def test_submit_sends_words_not_a_shell_line() -> None:
         assert actions.asked == [("submit", SubmitRequest(("echo", "a b"), 4, None, 1))]
 
 
+async def test_the_tutorials_loop_is_ticked_by_a_mark_not_by_colour_alone() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "n")
+        await see(pilot, "[ ] the tutorials' loop")
+        await pilot.press("shift+tab", "space")
+        await see(pilot, "[✓] the tutorials' loop")
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(actions.asked))
+        assert actions.asked == [("submit", SubmitRequest(tutorial=True))]
+
+
 async def test_a_mistake_in_the_submit_dialog_is_explained_there() -> None:
     actions = RehearsedActions()
     app = make_app(actions=actions)

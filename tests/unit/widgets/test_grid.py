@@ -286,6 +286,40 @@ def test_columns_go_by_rank_when_there_is_no_room() -> None:
     assert [placed.column.key for placed in place(COLUMNS, 3)] == ["text"]
 
 
+def test_a_name_is_shown_whole_before_columns_of_little_weight_are() -> None:
+    name: Column[str] = Column("name", "NAME", 6, lambda row, _: row, grow=10, flex=1)
+    state: Column[str] = Column("state", "STATE", 5, lambda row, _: row, rank=2)
+    old: Column[str] = Column("age", "AGE", 4, lambda row, _: row, rank=5)
+    columns = (name, state, old)
+
+    def shown(longest: int) -> dict[str, int]:
+        return {p.column.key: p.width for p in place(columns, 18, {"name": longest})}
+
+    assert shown(6) == {"name": 7, "state": 5, "age": 4}
+    assert shown(9) == {"name": 11, "state": 5}
+    assert shown(13) == {"name": 7, "state": 5, "age": 4}  # too long in any case
+
+
+async def test_a_column_grows_with_a_longer_name_and_does_not_shrink_again() -> None:
+    columns: tuple[Column[str], ...] = (
+        Column("name", "NAME", 4, lambda row, _: row, grow=20),
+        Column("rest", "REST", 4, lambda row, _: "x"),
+    )
+    app = Bench({1: "ab"})
+    app.grid = Grid(columns)
+    async with app.run_test(size=(40, 8)) as pilot:
+        await pilot.pause()
+        assert "  ab   " in lines(app.grid)[1].replace("▌", " ")
+        app.rows[2] = "a-longer-name"
+        app.grid.patch([2])
+        await pilot.pause()
+        assert "a-longer-name  x" in lines(app.grid)[2]
+        del app.rows[2]
+        app.grid.patch([2])
+        await pilot.pause()
+        assert lines(app.grid)[1].endswith("ab" + " " * 13 + "x")
+
+
 @pytest.mark.parametrize("width", range(6, 60, 7))
 def test_columns_never_take_more_than_there_is(width: int) -> None:
     placed = place(COLUMNS, width)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from fluxstate_tui.widgets.plain import fit, visible, visible_lines
+from fluxstate_tui.widgets.plain import fit, searchable, visible, visible_lines
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,21 @@ def test_a_cell_is_exactly_as_wide_as_asked(text: str, width: int, align: str) -
     assert cell_len(shown) == width
     assert "\n" not in shown
     assert "\x1b" not in shown
+
+
+@given(st.text(max_size=400))
+def test_what_is_searched_for_is_in_the_text_and_looks_like_itself(text: str) -> None:
+    wanted = searchable(text)
+    assert wanted in text
+    assert visible(wanted) == wanted
+    assert '"' not in wanted
+    assert len(wanted) <= 100
+
+
+def test_the_end_of_a_text_may_be_what_is_shown() -> None:
+    assert fit("lammps-sweep-[2-3]", 10, tail=True) == "…eep-[2-3]"
+    assert fit("日本語", 4, tail=True) == "… 語"
+    assert fit("flux-0", 8, tail=True) == "flux-0  "
 
 
 def test_wide_characters_are_measured_in_cells() -> None:
