@@ -96,12 +96,12 @@ class Place:
 
     def line(self, *words: str) -> str:
         """The line for a shell that runs an `archives` command here again."""
-        where = ["--folder", self.folder]
-        if self.context is not None:
-            cluster, ref = self.context.cluster, self.ref
-            where = [ref.name, "-n", ref.namespace]
-            where += ["--context", cluster.context] if cluster.context else []
-        return shlex.join(["fluxstate-tui", "archives", words[0], *where, *words[1:]])
+        command, *ids = words
+        if self.context is None:
+            return shlex.join(["fluxstate-tui", "archives", command, *ids, "--folder", self.folder])
+        cluster, ref = self.context.cluster, self.ref
+        where = ["-n", ref.namespace, *(["--context", cluster.context] if cluster.context else [])]
+        return shlex.join(["fluxstate-tui", "archives", command, ref.name, *ids, *where])
 
     def log(self, what: str, outcome: str, reason: str, commands: tuple[str, ...]) -> None:
         """A line of the audit log. What was done is done: trouble with it is only told."""

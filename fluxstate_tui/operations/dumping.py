@@ -256,8 +256,8 @@ class Saver:
         saved, world = self.saved, self._world
         manifest = self._manifest(saved, started)
         path = posixpath.join(self._folder, manifest_name(saved.id))
-        place = ("-n", world.ref.namespace, saved.path)
-        adopt = shlex.join(["fluxstate-tui", "archives", "adopt", world.ref.name, *place])
+        place = (world.ref.name, saved.path, "-n", world.ref.namespace)
+        adopt = shlex.join(["fluxstate-tui", "archives", "adopt", *place])
         run.by_hand(adopt)
         try:
             await world.files.write_new(path, to_bytes(manifest))
