@@ -142,10 +142,12 @@ class Watch:
     async def ask(self) -> None:
         """Ask for little each time, for everything when something changed or seldom."""
         self.looking = True
-        slow = self.ticks % SLOW_TICKS == 0
         state = (await self.rpc("state-machine.get"))["state"]
-        if slow or state != self.state:
-            self.state = state
+        slow = self.ticks % SLOW_TICKS == 0 or state != self.state
+        self.state = state
+        # Its ranks first, once they are known: `run` with the ranks of before looks degraded.
+        ranks_first = bool(self.mode)
+        if slow and not ranks_first:
             send("beat", now=time.time(), state=state)
         if not self.mode and state not in LOADING:
             self.follow_jobs()
@@ -155,6 +157,8 @@ class Watch:
             self.changed = False
             await self.tell("stats", self.rpc("job-list.job-stats", {}))
             await self.tell("resources", self.rpc("resource.status", {}))
+        if slow and ranks_first:
+            send("beat", now=time.time(), state=state)
         self.looking = False
 
     async def tell(self, kind: str, asked: Any) -> None:

@@ -173,10 +173,25 @@ async def test_jobs_are_not_asked_for_while_the_broker_loads_its_modules(script:
     script.answers["state-machine.get"] = [{"state": "init"}] * 5 + [{"state": "run"}]
     async with FluxSession.open(script.executor(), script.endpoint) as session:
         await session.watch()
-        messages = await _until(session, JobsPiece)
-    states = [message.state for message in messages if isinstance(message, Beat)]
-    assert states[-1] == "run"
-    assert isinstance(messages[-1], JobsPiece)
+        await _until(session, JobsPiece)
+    asked = script.topics()
+    assert asked.count("state-machine.get") > 5
+    assert "job" not in "".join(asked[: asked.index("job-manager.events-journal")])
+
+
+async def test_the_ranks_of_a_new_broker_state_are_told_before_it(script: Script) -> None:
+    script.answers["state-machine.get"] = [{"state": "quorum"}] * 2 + [{"state": "run"}]
+    late, all_here = (
+        {"R": R, "online": ranks, "offline": "", "drain": {}} for ranks in ("0", "0-1")
+    )
+    script.answers["resource.status"] = [late, all_here]
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        await session.watch()
+        messages: list[Message] = []
+        while not (messages and isinstance(messages[-1], Beat) and messages[-1].state == "run"):
+            messages += await _until(session, Beat)
+    told = [m.fact["online"] for m in messages if isinstance(m, Fact) and m.kind == "resources"]
+    assert told == ["0", "0-1"]
 
 
 async def test_a_broken_request_gets_an_error_and_the_program_lives_on(script: Script) -> None:
