@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from fluxstate_tui.archive.catalogue import MANIFEST_SUFFIX, id_of
-from fluxstate_tui.archive.manifest import Part, from_bytes
+from fluxstate_tui.archive.manifest import ManifestError, Part, from_bytes
+
+_OURS = re.compile(r"[0-9]{8}-[0-9]{6}-", re.ASCII)
 
 
 def expected_part(archive: Path) -> Part | None:
@@ -17,5 +20,10 @@ def expected_part(archive: Path) -> Part | None:
     beside = archive.with_name(name + MANIFEST_SUFFIX)
     if not name or not beside.is_file():
         return None
-    parts = from_bytes(beside.read_bytes()).parts
+    try:
+        parts = from_bytes(beside.read_bytes()).parts
+    except ManifestError:
+        if _OURS.match(name):
+            raise
+        return None  # such as what `flux jobs --json` wrote beside what `flux dump` did
     return next((part for part in parts if part.file == archive.name), None)

@@ -116,6 +116,15 @@ def test_verify_uses_the_manifest_beside_the_archive(
     assert "checksum" in out
 
 
+def test_somebodys_own_json_beside_an_archive_is_no_manifest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(given.path("mixed").read_bytes())
+    (tmp_path / "a.json").write_text('{"jobs": []}')
+    assert main(["archive", "verify", "--no-flux", str(tmp_path / "a.tar.gz")]) == 0
+    assert "manifest" not in capsys.readouterr().err
+
+
 def test_an_unknown_job_and_a_wrong_id_are_told_apart() -> None:
     assert main(["archive", "show", _MIXED, "--job", "ƒ1"]) == 4
     assert main(["archive", "show", _MIXED, "--job", "hello"]) == 2
