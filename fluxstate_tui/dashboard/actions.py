@@ -159,7 +159,7 @@ class LiveActions:
         from fluxstate_tui.dashboard.submitting import submit_all
 
         self._refuse_read_only("submit")
-        return await submit_all(self._connection.watched(ref).session(), request)
+        return await submit_all(self._connection.watched(ref).queue, request)
 
     async def act_on_jobs(
         self, ref: ClusterRef, ids: tuple[int, ...], request: JobRequest

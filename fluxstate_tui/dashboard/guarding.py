@@ -12,7 +12,7 @@ from fluxstate_tui.operations.guard import EVERY_SECONDS, Guard
 from fluxstate_tui.store.events import GuardSeen, StoreEvent
 
 if TYPE_CHECKING:
-    from fluxstate_tui.flux.session import FluxSession
+    from fluxstate_tui.flux.checkpoints import Checkpoints
     from fluxstate_tui.model.reference import ClusterRef
     from fluxstate_tui.operations.context import OperationContext
 
@@ -27,7 +27,7 @@ class Guarding:
         self,
         context: OperationContext,
         ref: ClusterRef,
-        session: Callable[[], FluxSession | None],
+        checkpoints: Callable[[], Checkpoints | None],
         emit: Callable[[StoreEvent], None],
         settings: GuardSettings,
     ) -> None:
@@ -37,7 +37,7 @@ class Guarding:
         self._off = _why_off(context.cluster.read_only, settings)
         self._guard = Guard(
             context.clock,
-            session,
+            checkpoints,
             lambda state: self._tell(),
             every=settings.checkpoint or EVERY_SECONDS,
             makes=not self._off,
@@ -45,7 +45,7 @@ class Guarding:
         self._saves: AutoSave | None = None
         if settings.save is not None and not context.cluster.read_only:
             self._saves = AutoSave(
-                context, ref, session, lambda state: self._tell(), every=settings.save
+                context, ref, checkpoints, lambda state: self._tell(), every=settings.save
             )
 
     async def run(self) -> None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.flux.submit import SubmitOptions, submit, tutorial_loop
+from fluxstate_tui.flux.submit import SubmitOptions, tutorial_loop
 from fluxstate_tui.model.jobid import f58
 
 if TYPE_CHECKING:
-    from fluxstate_tui.flux.session import FluxSession
+    from fluxstate_tui.feeds.queues import QueueFeed
     from fluxstate_tui.screens.actions import SubmitRequest
 
 
-async def submit_all(session: FluxSession, request: SubmitRequest) -> tuple[int, ...]:
+async def submit_all(queue: QueueFeed, request: SubmitRequest) -> tuple[int, ...]:
     """The ids of the new jobs. Raises FluxstateError, which says what was submitted until then."""
     ids: list[int] = []
     for options in tutorial_loop() if request.tutorial else (_options(request),):
         try:
-            submitted = await submit(session, options)
+            submitted = await queue.submit(options)
         except ValueError as error:
             raise FluxstateError(str(error), safe="Nothing was submitted.") from error
         ids += submitted.ids

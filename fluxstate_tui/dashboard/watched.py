@@ -34,7 +34,7 @@ class Watched:
         self.minicluster = minicluster
         self.queue = QueueFeed(self._cluster, emit, clock, minicluster)
         self.catalogue = CatalogueFeed(self._cluster, emit, clock, minicluster)
-        self.guarding = Guarding(context, minicluster.ref, lambda: self.queue.session, emit, guard)
+        self.guarding = Guarding(context, minicluster.ref, self.queue.checkpoints, emit, guard)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:

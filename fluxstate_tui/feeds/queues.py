@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.feeds.queue_story import QueueStory
+from fluxstate_tui.flux.checkpoints import Checkpoints, CommandCheckpoints, SessionCheckpoints
 from fluxstate_tui.flux.endpoint import Endpoint, NoLead
 from fluxstate_tui.flux.fallback import look
 from fluxstate_tui.flux.locate import locate
 from fluxstate_tui.flux.session import CannotStart, FluxSession
+from fluxstate_tui.flux.submit import SubmitOptions, Submitted, submit
+from fluxstate_tui.flux.submit_command import submit_by_command
 from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.store.events import SourceChanged, StoreEvent
 from fluxstate_tui.store.freshness import Freshness
@@ -56,6 +59,7 @@ class QueueFeed:
         self._woken = asyncio.Event()
         self._was_live = False
         self._told: tuple[Freshness, str] | None = None
+        self._checkpoints: Checkpoints | None = None
         self.session: FluxSession | None = None
         self.endpoint: Endpoint | None = None
 
@@ -72,6 +76,22 @@ class QueueFeed:
             except FluxstateError as error:
                 self._lost(error.message)
             await self._rest()
+
+    def checkpoints(self) -> Checkpoints | None:
+        """The way to its KVS checkpoints, None while it cannot be asked."""
+        return self._checkpoints
+
+    async def submit(self, options: SubmitOptions) -> Submitted:
+        """Submit jobs, over the session or by command. Raises ValueError, or FluxstateError."""
+        if self.session is not None:
+            return await submit(self.session, options)
+        if self._checkpoints is not None and self.endpoint is not None:
+            return await submit_by_command(self._cluster, self.endpoint, options)
+        raise FluxstateError(
+            f"the broker of {self._minicluster.ref} cannot be reached now",
+            safe="Nothing was sent.",
+            advice="Wait until its queue is live again: the header says so.",
+        )
 
     def wake(self) -> None:
         """Do not wait for the next try: something happened to its lead."""
@@ -98,11 +118,11 @@ class QueueFeed:
             async with FluxSession.open(self._cluster, endpoint) as session:
                 self._story.met(session.hello)
                 await session.watch()
-                self.session = session
+                self.session, self._checkpoints = session, SessionCheckpoints(session)
                 try:
                     await self._listen(session)
                 finally:
-                    self.session = None
+                    self.session = self._checkpoints = None
         except CannotStart as error:
             if not error.no_bindings:
                 raise
@@ -156,10 +176,16 @@ class QueueFeed:
     async def _by_commands(self, endpoint: Endpoint, why: str) -> None:
         """Poll with flux commands; come back now and then to try the remote program again."""
         detail = f"Polling `flux jobs` every {COMMANDS_EVERY:g} s: {why}."
-        for _ in range(COMMANDS_BEFORE_RETRY):
-            self._story.seen(await look(self._cluster, endpoint))
-            self._live(detail)
-            await self._clock.sleep(COMMANDS_EVERY)
+        try:
+            for _ in range(COMMANDS_BEFORE_RETRY):
+                self._story.seen(await look(self._cluster, endpoint))
+                self._live(detail)
+                self._checkpoints = self._checkpoints or CommandCheckpoints(
+                    self._cluster, endpoint, self._clock
+                )
+                await self._clock.sleep(COMMANDS_EVERY)
+        finally:
+            self._checkpoints = None
 
     def _live(self, detail: str) -> None:
         self._pause = _FIRST_PAUSE

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.flux import kvs
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.plan import OutcomeKind
 from fluxstate_tui.operations.prepare import prepare
 
 if TYPE_CHECKING:
-    from fluxstate_tui.flux.session import FluxSession
+    from fluxstate_tui.flux.checkpoints import Checkpoints
     from fluxstate_tui.model.reference import ClusterRef
     from fluxstate_tui.operations.context import OperationContext
 
@@ -37,14 +36,14 @@ class AutoSave:
         self,
         context: OperationContext,
         ref: ClusterRef,
-        session: Callable[[], FluxSession | None],
+        checkpoints: Callable[[], Checkpoints | None],
         told: Callable[[AutoSaveState], None],
         *,
         every: float,
     ) -> None:
         self._context = context
         self._ref = ref
-        self._session = session
+        self._checkpoints = checkpoints
         self._told = told
         self._every = every
         self._root = ""
@@ -71,10 +70,8 @@ class AutoSave:
         self._root = await self._current_root()
 
     async def _current_root(self) -> str:
-        session = self._session()
-        if session is None:
-            return ""
-        return (await kvs.read_state(session)).root
+        checkpoints = self._checkpoints()
+        return (await checkpoints.read()).root if checkpoints is not None else ""
 
     def _tell(self, state: AutoSaveState) -> None:
         if state != self.state:

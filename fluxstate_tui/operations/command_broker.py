@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.flux.checkpoints import CommandCheckpoints
 from fluxstate_tui.flux.command import FluxFailed, run_flux
 from fluxstate_tui.flux.endpoint import Endpoint
 from fluxstate_tui.flux.fallback import parse_jobs, parse_queue_status, parse_uptime
+from fluxstate_tui.flux.queue_commands import queue_commands
 from fluxstate_tui.flux.submit import SubmitOptions, Submitted
+from fluxstate_tui.flux.submit_command import submit_by_command
 from fluxstate_tui.kube.session import Cluster
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58_ascii
@@ -21,7 +22,6 @@ from fluxstate_tui.model.queue import Queue
 
 _OUTSTANDING = re.compile(r"(\d+) alloc requests pending to scheduler")
 _NO_KEY = "No such file or directory"
-_CHECKPOINT_KEY = "fluxstate.checkpoint"
 
 
 class CommandBroker:
@@ -53,13 +53,11 @@ class CommandBroker:
 
     async def start(self, names: list[str], *, started: bool, reason: str = "") -> None:
         """See Broker."""
-        why = ["-m", reason] if reason and not started else []
-        await self._flux("queue", "start" if started else "stop", *why, *(names or ["--all"]))
+        await self._change("start" if started else "stop", names, "" if started else reason)
 
     async def enable(self, names: list[str], *, enabled: bool, reason: str = "") -> None:
         """See Broker."""
-        why = ["-m", reason] if reason and not enabled else []
-        await self._flux("queue", "enable" if enabled else "disable", *why, *(names or ["--all"]))
+        await self._change("enable" if enabled else "disable", names, "" if enabled else reason)
 
     async def requests_outstanding(self) -> int:
         """See Broker."""
@@ -83,13 +81,8 @@ class CommandBroker:
         return {word: words[word] for word in ("pending", "running", "inactive")}
 
     async def submit(self, options: SubmitOptions) -> Submitted:
-        """Refused: the jobspec would have to travel in another way."""
-        raise FluxstateError(
-            "jobs cannot be submitted here: the container's flux has no Python bindings",
-            safe="Nothing was submitted.",
-            advice="Use kubectl exec and flux submit.",
-            exit_code=ExitCode.REFUSED,
-        )
+        """See Broker."""
+        return await submit_by_command(self._cluster, self._endpoint, options)
 
     async def cancel(self, ids: Iterable[int]) -> None:
         """See Broker."""
@@ -101,9 +94,9 @@ class CommandBroker:
                     raise
 
     async def checkpoint(self) -> str:
-        """See Broker: any commit with --sync makes one."""
-        await self._flux("kvs", "put", "--sync", f"{_CHECKPOINT_KEY}={await self.now():.0f}")
-        return (await self._read("kvs", "getroot")).strip()
+        """See Broker."""
+        clock = self._cluster.clock
+        return (await CommandCheckpoints(self._cluster, self._endpoint, clock).make()).root
 
     async def kvs_get(self, key: str) -> str | None:
         """See Broker."""
@@ -121,6 +114,10 @@ class CommandBroker:
     async def kvs_unlink(self, key: str) -> None:
         """See Broker."""
         await self._flux("kvs", "unlink", "-f", key)
+
+    async def _change(self, action: str, names: list[str], reason: str) -> None:
+        for args in queue_commands(self.version, action, names, reason):
+            await self._flux(*args)
 
     async def _flux(self, *args: str) -> str:
         return await run_flux(self._cluster, self._endpoint, args)

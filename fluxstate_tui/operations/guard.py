@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.flux import kvs
 
 if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock
-    from fluxstate_tui.flux.session import FluxSession
+    from fluxstate_tui.flux.checkpoints import Checkpoints
 
 EVERY_SECONDS = 60.0
 # While there is no session, one is looked for this often.
@@ -36,23 +35,23 @@ class GuardState:
 
 
 class Guard:
-    """Makes a checkpoint every now and then over a session that others keep open.
+    """Makes a checkpoint every now and then by a connection that others keep.
 
-    `session` gives the living session, or None while there is none. `told` gets every change.
+    `checkpoints` is the way to them, or None while there is none. `told` gets every change.
     With `makes` False it only looks how old the checkpoint is.
     """
 
     def __init__(
         self,
         clock: Clock,
-        session: Callable[[], FluxSession | None],
+        checkpoints: Callable[[], Checkpoints | None],
         told: Callable[[GuardState], None],
         *,
         every: float = EVERY_SECONDS,
         makes: bool = True,
     ) -> None:
         self._clock = clock
-        self._session = session
+        self._checkpoints = checkpoints
         self._told = told
         self._every = every
         self._makes = makes
@@ -61,23 +60,23 @@ class Guard:
     async def run(self) -> None:
         """Until cancelled. Trouble is told and tried again, never raised."""
         while True:
-            session = self._session()
-            if session is None:
+            checkpoints = self._checkpoints()
+            if checkpoints is None:
                 if self.state.last is not None:  # one that never ran has nothing to guard yet
                     self._tell(self._troubled("the broker cannot be asked"))
                 await self._clock.sleep(min(WAIT_SECONDS, self._every))
                 continue
             try:
-                self._tell(await self._look(session))
+                self._tell(await self._look(checkpoints))
             except FluxstateError as error:
                 self._tell(self._troubled(error.message))
             await self._clock.sleep(self._every)
 
-    async def _look(self, session: FluxSession) -> GuardState:
+    async def _look(self, checkpoints: Checkpoints) -> GuardState:
         """A checkpoint only when something changed since the last one, whoever made that."""
-        seen = await kvs.read_state(session)
+        seen = await checkpoints.read()
         if not seen.fresh and self._makes:
-            seen = await kvs.make_checkpoint(session)
+            seen = await checkpoints.make()
         return GuardState(seen.made, seen.fresh)
 
     def _troubled(self, why: str) -> GuardState:

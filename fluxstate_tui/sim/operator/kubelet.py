@@ -63,6 +63,7 @@ class Kubelet:
         self._rng = rng
         self._pods: dict[str, PodState] = {}
         self._rendezvous: dict[str, Rendezvous] = {}
+        self.python_bindings = True  # what containers have that start from now on
         self._next_ip = 10
         manager.watch(self._changed)
 
@@ -180,6 +181,7 @@ class Kubelet:
                 layout=layout_named(cluster.flavour.layout, cluster.mount_path),
                 broker=lambda: self._broker_for(state, rendezvous, index),
                 rank=index,
+                python_bindings=self.python_bindings,
             )
             rendezvous.machines[index] = machine
             entry = self._flux_entrypoint(state, cluster, rendezvous, index)

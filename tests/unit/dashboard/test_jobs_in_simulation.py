@@ -74,7 +74,7 @@ async def test_output_is_followed_until_the_job_has_ended(tmp_path: Path) -> Non
         session = on.feed.session
         assert session is not None
         command = ("sh", "-c", "echo one; sleep 10; echo two")
-        (job_id,) = await submit_all(session, SubmitRequest(command, name="talk", limit=600))
+        (job_id,) = await submit_all(on.feed, SubmitRequest(command, name="talk", limit=600))
         said = ""
         async with asyncio.timeout(20), follow_output(session, job_id) as pieces:
             async for some in pieces:
@@ -101,6 +101,6 @@ async def test_flux_says_itself_why_it_refuses_a_job(tmp_path: Path) -> None:
         session = on.feed.session
         assert session is not None
         with pytest.raises(FluxstateError, match="Flux refused 1"):
-            await submit_all(session, SubmitRequest(("true",), queue="nowhere"))
+            await submit_all(on.feed, SubmitRequest(("true",), queue="nowhere"))
         with pytest.raises(FluxstateError, match="is no dependency"):
-            await submit_all(session, SubmitRequest(("true",), dependencies=("whatever",)))
+            await submit_all(on.feed, SubmitRequest(("true",), dependencies=("whatever",)))

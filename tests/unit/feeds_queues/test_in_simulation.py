@@ -59,18 +59,26 @@ class Stage:
 
 @asynccontextmanager
 async def stage(folder: Path, flavour: str = "2026-06") -> AsyncIterator[Stage]:
-    async with SimulatedCluster(speed=SPEED, world="tutorial", flavour=flavour) as sim:
-        options = KubeOptions(str(sim.write_kubeconfig(folder / "config")))
-        async with await Cluster.open(options, sim.clock) as cluster:
-            resource = await cluster.minicluster_resource()
-            minicluster = parse_minicluster(await cluster.get(resource, NAME, "default"))
-            found = Stage(sim, cluster, minicluster)
-            task = asyncio.create_task(found.feed.run())
-            try:
-                yield found
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+    async with (
+        SimulatedCluster(speed=SPEED, world="tutorial", flavour=flavour) as sim,
+        feeding(sim, folder) as on,
+    ):
+        yield on
+
+
+@asynccontextmanager
+async def feeding(sim: SimulatedCluster, folder: Path) -> AsyncIterator[Stage]:
+    options = KubeOptions(str(sim.write_kubeconfig(folder / "config")))
+    async with await Cluster.open(options, sim.clock) as cluster:
+        resource = await cluster.minicluster_resource()
+        minicluster = parse_minicluster(await cluster.get(resource, NAME, "default"))
+        found = Stage(sim, cluster, minicluster)
+        task = asyncio.create_task(found.feed.run())
+        try:
+            yield found
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.parametrize("flavour", ["2026-06", "2025-09", "v1alpha1"])
@@ -190,3 +198,28 @@ async def test_a_pod_that_is_replaced_under_the_stream_is_followed_to_the_new_on
         assert on.feed.endpoint.pod_uid != before.pod_uid
         assert "1 of 1 jobs are gone" in live.detail
         assert on.told.jobs == {}
+
+
+async def test_without_python_bindings_jobs_are_submitted_and_guarded_by_commands(
+    tmp_path: Path,
+) -> None:
+    async with SimulatedCluster(speed=SPEED, world="tutorial") as sim:
+        sim.state.kubelet.python_bindings = False
+        async with feeding(sim, tmp_path) as on:
+            await on.told.source(Freshness.LIVE, "Polling `flux jobs`")
+            words = ("sh", "-c", "echo '{cc}' [/foo]")
+            kept = await on.feed.submit(SubmitOptions(words, name="-[x]", copies=2))
+            await on.all_ended(list(kept.ids))
+            assert {on.told.jobs[id].name for id in kept.ids} == {"-[x]"}
+            refused = await on.feed.submit(SubmitOptions(("true",), queue="nowhere"))
+            assert "nowhere" in refused.errors[0]
+            checkpoints = on.feed.checkpoints()
+            assert checkpoints is not None
+            assert not (await checkpoints.read()).fresh
+            assert (await checkpoints.make()).fresh
+            assert (await checkpoints.read()).fresh
+            lost = await on.feed.submit(SubmitOptions(("true",)))
+            await on.all_ended(list(lost.ids))
+            assert not (await checkpoints.read()).fresh
+            await on.sim.kill_lead("default", NAME)
+            await on.told.until(lambda _event: set(on.told.jobs) == set(kept.ids))

@@ -126,6 +126,11 @@ class Script:
     def endpoint(self) -> Endpoint:
         return Endpoint("ns", "pod-0", "uid", "c", "v1alpha2", str(self.path.parent))
 
+    def topics(self) -> list[str]:
+        """What was asked, in order."""
+        lines = Path(f"{self.path}.log").read_text("utf-8").splitlines()
+        return [name for name, _ in map(json.loads, lines)]
+
     def calls(self, topic: str) -> list[Any]:
         """The payloads that were sent to a topic."""
         lines = Path(f"{self.path}.log").read_text("utf-8").splitlines()

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -310,7 +311,7 @@ def open_to_others(folder: Path, socket: Path) -> None:
             place.chmod(place.stat().st_mode | 0o055)
 
 
-async def test_a_flux_without_bindings_is_asked_by_its_commands(
+async def test_a_flux_without_bindings_is_asked_and_changed_by_its_commands(
     flux: RealFlux, tmp_path: Path
 ) -> None:
     """`flux python` fails there, and everything else is real."""
@@ -326,3 +327,23 @@ async def test_a_flux_without_bindings_is_asked_by_its_commands(
         assert {id: (job.name, job.state) for id, job in on.told.jobs.items()} == {
             id: (job.name, job.state) for id, job in theirs.items()
         }
+        options = SubmitOptions(
+            ("sh", "-c", "echo '{cc}' $A"), name="-[x] ƒ", environment={"A": "b c"}
+        )
+        for copies in (1, 2):
+            done = await on.feed.submit(replace(options, copies=copies, cwd="/tmp", duration=90.0))
+            assert (len(done.ids), done.errors) == (copies, ())
+        await on.all_ended(set(done.ids))
+        job = on.told.jobs[done.ids[0]]
+        assert (job.name, job.duration) == ("-[x] ƒ", 90.0)
+        assert flux.flux("job", "attach", f58_ascii(job.id)) == "{cc} b c\n"
+        many = await on.feed.submit(SubmitOptions(("true",), copies=4))
+        assert len(many.ids) == 4
+        refused = await on.feed.submit(SubmitOptions(("true",), queue="nowhere", copies=2))
+        assert (refused.ids, len(refused.errors)) == ((), 2)
+        checkpoints = on.feed.checkpoints()
+        assert checkpoints is not None
+        made = await checkpoints.make()
+        async with FluxSession.open(flux.executor, flux.endpoint) as session:
+            assert (await read_state(session)).made is not None
+        assert made.root

@@ -1,8 +1,9 @@
-"""flux kvs get|put|unlink|ls|dir|sync|version."""
+"""flux kvs get|put|unlink|ls|dir|sync|getroot|version."""
 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -52,7 +53,9 @@ async def _put(process: Process, connection: Connection, options: Options) -> in
         if options.has("append"):
             data = connection.instance.kvs.keys.get(key, b"") + data
         operations.append(_operation(key, data))
-    await _commit(connection, operations, options)
+    root = await _commit(connection, operations, options)
+    if options.has("blobref"):
+        await process.out(f"{root['rootref']}\n")
     return 0
 
 
@@ -81,9 +84,10 @@ def _operation(key: str, data: bytes | None) -> dict[str, Any]:
 
 async def _commit(
     connection: Connection, operations: list[dict[str, Any]], options: Options
-) -> None:
+) -> dict[str, Any]:
+    """The new root."""
     flags = KVS_SYNC if options.has("sync") else 0
-    await connection.rpc("kvs.commit", {"flags": flags, "ops": operations})
+    return dict(await connection.rpc("kvs.commit", {"flags": flags, "ops": operations}) or {})
 
 
 async def _ls(process: Process, connection: Connection, options: Options) -> int:
@@ -112,6 +116,20 @@ async def _sync(process: Process, connection: Connection, options: Options) -> i
     return 0
 
 
+async def _getroot(process: Process, connection: Connection, options: Options) -> int:
+    """As a treeobj (RFC 11), or its parts."""
+    root = await connection.rpc("kvs.getroot")
+    text = json.dumps(
+        {"data": [root["rootref"]], "type": "dirref", "ver": 1}, separators=(",", ":")
+    )
+    if options.has("blobref"):
+        text = root["rootref"]
+    elif options.has("sequence"):
+        text = str(root["rootseq"])
+    await process.out(f"{text}\n")
+    return 0
+
+
 async def _version(process: Process, connection: Connection, options: Options) -> int:
     root = await connection.rpc("kvs.getroot")
     await process.out(f"{root['rootseq']}\n")
@@ -127,6 +145,7 @@ async def _dir(process: Process, connection: Connection, options: Options) -> in
 
 _SUBCOMMANDS: dict[str, Callable[[Process, Connection, Options], Awaitable[int]]] = {
     "get": _get, "put": _put, "unlink": _unlink, "ls": _ls, "dir": _dir, "sync": _sync,
+    "getroot": _getroot,
     "version": _version,
 }  # fmt: skip
 COMMANDS = {"kvs": kvs}
