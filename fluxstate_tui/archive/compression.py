@@ -21,6 +21,7 @@ try:
     from isal import isal_zlib as gzip_without_points
 except ImportError:
     gzip_without_points = zlib
+FAST = gzip_without_points is not zlib
 
 
 class Format(Enum):

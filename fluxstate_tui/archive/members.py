@@ -13,10 +13,11 @@ from fluxstate_tui.archive.source import Source
 from fluxstate_tui.archive.tar import Member, Wanted
 from fluxstate_tui.archive.zip_members import ZipMembers
 
-# A point to go on from costs 40 KB and is set this often in the plain stream. Files that are
-# inflated again in 50 ms need none.
+# A point to go on from costs 40 KB and is set this often in the plain stream. Only zlib has points.
+# Files that are inflated again in a second need none: with isal (4 GB/s of an archive's plain data)
+# those are large.
 _POINT_EVERY = 1 << 24
-_POINTS_FROM = 1 << 22
+_POINTS_FROM = 1 << 27 if compression.FAST else 1 << 22
 
 
 class Members(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import random
 import zlib
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fluxstate_tui.archive.cancelled import ReadingCancelledError
+from fluxstate_tui.archive.compression import Format, Inflater
 from fluxstate_tui.archive.container import iter_entries
 from fluxstate_tui.archive.entries import Entry
 from fluxstate_tui.archive.findings import Kind
@@ -169,3 +171,17 @@ def test_a_file_may_be_replaced_after_it_was_read(tmp_path: Path) -> None:
     archive = read_archive(copy)
     copy.write_bytes(b"something else")
     assert archive.jobs[0].eventlog
+
+
+def test_inflating_goes_on_from_a_point_as_it_did_the_first_time() -> None:
+    data = given.path("big-10k").read_bytes()
+    blocks = [data[at : at + 65536] for at in range(0, len(data), 65536)]
+    inflater = Inflater(Format.GZIP, points=True)
+    chunks = inflater.chunks(blocks)
+    for _ in range(40):
+        next(chunks)
+    point = inflater.snapshot()
+    assert point is not None
+    rest = hashlib.sha256(b"".join(chunks)).digest()
+    again = b"".join(point.chunks([data[point.consumed :]]))
+    assert hashlib.sha256(again).digest() == rest

@@ -25,7 +25,7 @@ from tests.unit.archive import given as made
 
 _NUMBERS = [True, 0, -1, 0.1, -1e9, 1e308, 2**63, 2**64, 10**30]
 _TEXTS = ["", "\x1b[2J", "ƒ", "\ud800", "0-4294967295", "n[0-9999999]", "1,2-"]
-_OTHERS = [None, [], {}, [[]], {"": None}, {"min": 1, "max": 2}, ["n0", 3]]
+_OTHERS: list[Any] = [None, [], {}, [[]], {"": None}, {"min": 1, "max": 2}, ["n0", 3]]
 _ODD = st.sampled_from([*_NUMBERS, *_TEXTS, *_OTHERS])
 
 
