@@ -5,9 +5,10 @@ from __future__ import annotations
 from fluxstate_tui.flux.queue_commands import queue_commands
 
 
-def test_since_073_queues_are_plain_arguments() -> None:
+def test_since_073_a_queue_is_a_plain_argument() -> None:
     assert queue_commands("0.88.0", "stop", ["a", "b"], "why not") == [
-        ["queue", "stop", "-m", "why not", "a", "b"]
+        ["queue", "stop", "-m", "why not", "a"],
+        ["queue", "stop", "-m", "why not", "b"],
     ]
     assert queue_commands("0.73.0", "start", [""]) == [["queue", "start", "--all"]]
 
