@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from fluxstate_tui.widgets.theme import DEFAULT_THEME
 if TYPE_CHECKING:
     from textual.app import App
 
+    from fluxstate_tui.dashboard.actions import LiveActions
+    from fluxstate_tui.dashboard.connection import Connection
     from fluxstate_tui.kube.options import KubeOptions
 
 
@@ -41,15 +44,11 @@ def build(
     connection = Connection(options, store, clock, config.guard, opened)
     actions = LiveActions(connection, options.read_only, config.protects)
 
-    async def stop() -> None:
-        await actions.close()
-        await connection.stop()
-
     app = FluxstateApp(
         store,
         actions,
         start=connection.run if archive is None else None,
-        stop=stop,
+        stop=partial(_stop, actions, connection),
         clock=clock,
         place=_place(options, demo),
         read_only=options.read_only,
@@ -60,6 +59,11 @@ def build(
         memory=Memory(_state_dir),
     )
     return app
+
+
+async def _stop(actions: LiveActions, connection: Connection) -> None:
+    await actions.close()
+    await connection.stop()
 
 
 def run(

@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.model.job import Job
+from fluxstate_tui.model.job import Job, JobState
 from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.screens.actions import JobDetail
 from fluxstate_tui.screens.job_keys import JobKeys
@@ -101,7 +101,7 @@ class JobScreen(JobKeys, LiveScreen):
             return
         detail, now = self._detail, self.source.now()
         self.query_one("#job-head", Line).say(head_parts(job, now))
-        self.query_one("#job-facts", Panel).say(fact_rows(job, detail))
+        self.query_one("#job-facts", Panel).say(fact_rows(job, detail, self.source.waits()))
         if detail is None:
             self.query_one("#job-life", Panel).say([[("Reading …", "$muted")]])
             return
@@ -122,10 +122,11 @@ class JobScreen(JobKeys, LiveScreen):
                 self._reread()
 
     def tick(self) -> None:
-        """A running job grows older."""
+        """A running job grows older, and a waiting one comes nearer to its turn."""
         super().tick()
         job = self.source.job()
-        if job is not None and job.state.running and isinstance(self.source, LiveJob):
+        over = job is None or job.state is JobState.INACTIVE
+        if not over and isinstance(self.source, LiveJob):
             self.show_all()
 
     @property

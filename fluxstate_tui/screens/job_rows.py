@@ -33,8 +33,8 @@ def head_parts(job: Job, now: float) -> list[Part]:
     return parts
 
 
-def fact_rows(job: Job, detail: JobDetail | None) -> list[Row]:
-    """What was asked for, what it got, and how it ended."""
+def fact_rows(job: Job, detail: JobDetail | None, waits: str = "") -> list[Row]:
+    """What was asked for, what it waits for, what it got, and how it ended."""
     command = shlex.join(spec.command(detail.jobspec)) if detail and detail.jobspec else ""
     exception = job.exception
     trouble = ""
@@ -44,6 +44,7 @@ def fact_rows(job: Job, detail: JobDetail | None) -> list[Row]:
         (
             ("command", command),
             ("asks for", _asks(job)),
+            ("waits", f"{waits[:1].upper()}{waits[1:]}." if waits else ""),
             ("limit", duration(job.duration) if job.duration else "no time limit"),
             ("runs on", f"{job.nodelist} (ranks {job.ranks})" if job.nodelist else ""),
             *_place_pairs(detail.places if detail else ()),

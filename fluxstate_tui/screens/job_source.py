@@ -34,6 +34,10 @@ class JobSource(Protocol):
         """Seconds since the epoch by the clock that wrote its times."""
         ...
 
+    def waits(self) -> str:
+        """Why it waits, '' if it does not."""
+        ...
+
     async def detail(self) -> JobDetail:
         """Eventlog, jobspec and output. Raises FluxstateError."""
         ...
@@ -67,6 +71,15 @@ class LiveJob:
         now = self.services.clock.now()
         return picture.cluster_now(now) if picture else now
 
+    def waits(self) -> str:
+        """As far as the queue tells it."""
+        from fluxstate_tui.screens.job_waiting import waiting_text
+
+        picture, job = self.services.store.clusters.get(self.ref.uid), self.job()
+        if picture is None or job is None:
+            return ""
+        return waiting_text(picture, job, self.now())
+
     async def detail(self) -> JobDetail:
         """As Flux tells it now."""
         return await self.services.actions.job_detail(self.ref, self.id)
@@ -92,6 +105,10 @@ class JobOfArchive:
         """When the dump began, or the job's own last time if that is unknown."""
         job = self.archived.job
         return self.dumped_at or job.t_inactive or job.t_run or job.t_submit
+
+    def waits(self) -> str:
+        """Nothing happens in an archive."""
+        return ""
 
     async def detail(self) -> JobDetail:
         """Read from the archive, away from the screen's own thread."""
