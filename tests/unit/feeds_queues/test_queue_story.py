@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from dataclasses import replace
 from typing import Any
 
-from fluxstate_tui.feeds.queue_story import QueueStory
+from fluxstate_tui.feeds.queue_story import LIST_PATIENCE, OVERLAP, QueueStory
 from fluxstate_tui.flux.protocol import Beat, Fact, JobEvents, JobsPiece, Mode
 from fluxstate_tui.sim.clock import VirtualClock
 from fluxstate_tui.store.events import JobsListed, StoreEvent
@@ -66,3 +67,32 @@ async def test_events_on_their_way_are_no_reason_to_doubt() -> None:
     events = ({**event("priority", 1.0, priority=16)}, event("alloc", 2.0))
     teller.story.take(JobEvents(A, events, None, None))
     assert await teller.beats(5) == 0
+
+
+async def test_without_a_journal_the_list_is_asked_for_at_each_beat_by_the_clusters_clock() -> None:
+    teller = Teller()
+    teller.story.take(Mode("poll", "a guest", None))
+    assert teller.story.wants_list() == 0.0
+    theirs = 5_000.0  # their clock differs
+    teller.story.take(replace(_listing(listed(A, 8)), now=theirs))
+    await teller.clock.advance(3.0)
+    teller.story.take(Beat(theirs + 3.0, "run"))
+    assert teller.story.wants_list() == theirs - OVERLAP
+    assert teller.story.wants_list() is None
+    await teller.clock.advance(3.0)
+    teller.story.take(Beat(theirs + 6.0, "run"))
+    assert teller.story.wants_list() is None, "the one before has not come yet"
+    teller.story.take(replace(_listing(listed(A, 16)), part=True, now=theirs + 3.0))
+    teller.story.take(Beat(theirs + 9.0, "run"))
+    assert teller.story.wants_list() == theirs + 3.0 - OVERLAP
+    await teller.clock.advance(LIST_PATIENCE + 1.0)
+    teller.story.take(Beat(theirs + 50.0, "run"))
+    assert teller.story.wants_list() is not None, "a list that does not come is asked for again"
+
+
+async def test_trouble_is_told_until_the_fact_comes_again() -> None:
+    teller = Teller()
+    teller.story.take(Fact("stats", None, "No service matching job-list.job-stats is registered"))
+    assert "The stats cannot be read: No service" in teller.story.detail()
+    teller.story.take(Fact("stats", {"job_states": {**STATS, "sched": 1, "total": 1}}))
+    assert teller.story.detail() == ""
