@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SIZE = (110, 30)
 SPEED = 4.0
-PATIENCE = 60.0
+PATIENCE = 180.0
 BUSY, PAUSED = "lammps-sweep", "training"
 
 
@@ -61,6 +61,16 @@ async def take(kubeconfig: Path, folder: Path) -> None:
         await pilot.press("g")
         await see("one cell is")
         save("archive")
+        await pilot.press("escape", "escape", "escape")
+        await see("WHY")
+        await pilot.press("m")
+        await see("Migrate lammps-sweep")
+        await pilot.press("plus", "plus", "tab", *"lammps-big", "enter")
+        await see("Go ahead")
+        await pilot.press("right", "enter")
+        await see("Account  ✓", " arrived: ")
+        save("migrate")
+        await see("Completed")
 
 
 def _text(pilot: Pilot[Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,8 +11,10 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.errors import Conflict, Forbidden, NotFound
 from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations import audit
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.patience import patiently
+from fluxstate_tui.operations.plan import OutcomeKind
 
 _FOLDER = "/apis/coordination.k8s.io/v1/namespaces/{}/leases/fluxstate-{}"
 
@@ -50,7 +53,8 @@ async def holder_of(context: OperationContext, ref: ClusterRef) -> Holder | None
 async def break_lock(context: OperationContext, ref: ClusterRef, holder: Holder) -> None:
     """Remove exactly the lease that was seen. Raises FluxstateError when it changed hands.
 
-    Its holder notices it when it renews the lease, and says so in its outcome.
+    Its holder notices it when it renews the lease, and says so in its outcome; who broke it is in
+    the audit log.
     """
     for _ in range(3):
         uid, version = holder.version
@@ -67,6 +71,7 @@ async def break_lock(context: OperationContext, ref: ClusterRef, holder: Holder)
                 break
             holder = now  # it was renewed meanwhile
         else:
+            _log(context, ref, holder)
             return
     raise FluxstateError(
         f"the lock of {ref} changed hands meanwhile",
@@ -74,6 +79,22 @@ async def break_lock(context: OperationContext, ref: ClusterRef, holder: Holder)
         advice="Look who has it now.",
         exit_code=ExitCode.LOCKED,
     )
+
+
+def _log(context: OperationContext, ref: ClusterRef, holder: Holder) -> None:
+    entry = audit.Entry(
+        at=context.clock.now(),
+        who=context.who,
+        what="break lock",
+        namespace=ref.namespace,
+        name=ref.name,
+        uid=ref.uid,
+        server=context.cluster.server,
+        outcome=OutcomeKind.COMPLETED.value,
+        reason=f"taken from {holder.who} ({holder.what})",
+    )
+    with contextlib.suppress(OSError):  # the lock is broken, whether that can be written or not
+        audit.append(context.state_dir, entry)
 
 
 def _path(ref: ClusterRef) -> str:

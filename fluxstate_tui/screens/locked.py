@@ -94,8 +94,8 @@ class BreakDialog(Dialog[bool]):
         panel = Panel(classes="dialog-text")
         panel.say(
             [
-                [(f"{self._holder.who} may still work: {self._holder.what} goes on", "")],
-                [("beside yours, and is told that its lock was taken.", "")],
+                [(f"{self._holder.who} may still work: its {self._holder.what} then stops", "")],
+                [("before its next step, and puts nothing back.", "")],
                 [(f"Type {self.ref.name} to break it.", "$state-warn")],
             ]
         )

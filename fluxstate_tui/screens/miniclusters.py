@@ -207,7 +207,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         if marked:
             names = ", ".join(one.ref.name for one in marked)
             said: list[Part] = [(f"{len(marked)} marked", "$accent bold"), (f"  {names}", "")]
-            line.say(said, [("s saves, d deletes them", "$muted")])
+            line.say(said, [(self.why_not("save") or "s saves, d deletes them", "$muted")])
         else:
             line.say(headline(chosen, self.services.runs.get(chosen.ref.uid)))
         if panel is not None:

@@ -8,6 +8,7 @@ import pytest
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations import audit
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.lease import RENEW_EVERY, ClusterLease
 from fluxstate_tui.operations.lock_holder import break_lock, holder_of
@@ -47,6 +48,9 @@ async def test_a_broken_lock_is_free_and_its_holder_is_told(
         seen = await holder_of(other, REF)
         assert seen is not None
         await break_lock(other, REF, seen)
+        (entry,) = audit.read(other.state_dir).entries
+        assert (entry.who, entry.what) == ("bob@two", "break lock")
+        assert "alice@one" in entry.reason
         second = ClusterLease(other, REF, "delete")
         await second.acquire()
         await sim.clock.sleep(2 * RENEW_EVERY)
