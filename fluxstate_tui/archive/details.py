@@ -32,6 +32,13 @@ class OutputChunk:
     text: str
     redirected: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The text, or where it is. Not made harmless for a terminal."""
+        if not self.redirected:
+            return self.text
+        return f"[{self.stream} of {self.rank} went to {self.redirected}]\n"
+
 
 class DetailReader:
     """Finds a job's files again. A run is a stretch of members that belong to one job."""

@@ -78,10 +78,7 @@ def job_text(archive: Archive, one: ArchivedJob) -> Iterator[str]:
 def output_text(one: ArchivedJob) -> Iterator[str]:
     """What the tasks wrote, in order; control characters are shown, not obeyed."""
     for piece in one.output():
-        if piece.redirected:
-            yield f"[{plain(piece.stream)} of {piece.rank} went to {plain(piece.redirected)}]\n"
-        else:
-            yield plain_lines(piece.text)
+        yield plain_lines(piece.shown)
 
 
 def verdict_text(verdict: Verdict) -> Iterator[str]:

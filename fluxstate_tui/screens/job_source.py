@@ -121,7 +121,7 @@ class JobOfArchive:
         from fluxstate_tui.model.resources import places
 
         broken = "Parts of this job are damaged in the archive."
-        lines = tuple(OutputLine(c.stream, c.rank, c.text) for c in self.archived.output())
+        lines = tuple(OutputLine(c.stream, c.rank, c.shown) for c in self.archived.output())
         return JobDetail(
             events=self.archived.eventlog,
             jobspec=self.archived.jobspec or None,

@@ -170,3 +170,16 @@ def test_a_file_that_is_no_archive_is_not_shown_as_an_empty_one(
     assert told.out == ""
     assert "is no archive of flux dump" in told.err
     assert "do: Name a file" in told.err
+
+
+def test_where_output_went_is_told_and_never_obeyed_by_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = {"stream": "\x1b[1m", "rank": "\x1b[2J", "path": "/tmp/\x1b]0;x\x07"}
+    log = eventlog.encode([Event(given.T0, "redirect", context)])
+    output = Entry("job/0000/0000/0000/0001/guest/output", log)
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(given.archive(*given.job_entries(1, given.finished()), output))
+    code, out = _printed(capsys, "show", str(path), "--output")
+    assert code == 0
+    assert out == "[\\x1b[1m of \\x1b[2J went to /tmp/\\x1b]0;x\\x07]\n"

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from fluxstate_tui.archive.cancelled import ReadingCancelledError
+from fluxstate_tui.archive.entries import Entry
 from fluxstate_tui.archive.manifest import Manifest, Part, to_bytes
 from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.archive.verify import Verdict, verify
+from fluxstate_tui.model import eventlog
+from fluxstate_tui.model.event import Event
 from fluxstate_tui.screens.archive import ArchiveScreen
 from fluxstate_tui.screens.archives.verdict_rows import VERDICTS
 from fluxstate_tui.widgets.remembered import Memory
@@ -227,3 +230,12 @@ async def test_a_file_in_which_nothing_can_be_is_not_called_a_part(
         await see(pilot, said)
         assert "PARTIAL" not in screen_text(pilot.app)
         assert "at least" not in screen_text(pilot.app)
+
+
+async def test_output_that_went_to_a_file_says_where(tmp_path: Path) -> None:
+    context = {"stream": "stdout", "rank": "0-3", "path": "/home/flux/out.txt"}
+    log = eventlog.encode([Event(given.T0, "redirect", context)])
+    output = Entry("job/0000/0000/0000/0001/guest/output", log)
+    path = write(tmp_path, [*given.job_entries(1, given.finished()), output])
+    async with opened(path, LARGE, ("enter",)) as pilot:
+        await see(pilot, "[stdout of 0-3 went to /home/flux/out.txt]")
