@@ -70,6 +70,12 @@ class Watched:
 
     def session(self) -> FluxSession:
         """The open conversation with the broker. Raises FluxstateError while there is none."""
+        if self.queue.session is None and self.queue.checkpoints() is not None:
+            raise FluxstateError(
+                "this needs the Python bindings of Flux, which its lead container has not",
+                safe="Nothing was sent.",
+                advice="Submitting works; for single jobs use kubectl exec and flux job.",
+            )
         if self.queue.session is None:
             raise FluxstateError(
                 f"the broker of {self.minicluster.ref} cannot be reached now",

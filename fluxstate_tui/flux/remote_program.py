@@ -350,10 +350,7 @@ class Program:
             self.handle.rpc(topic, payload, LEAD, NO_RESPONSE)
 
     async def submit(self, jobspec: Any, urgency: int = 16) -> Any:
-        """Submit a jobspec (RFC 25), signed by this process.
-
-        Its environment and directory are this container's, as with `flux submit` run here.
-        """
+        """Submit a jobspec (RFC 25) with this container's environment, as `flux submit` does."""
         system = jobspec["attributes"]["system"]
         environment = dict(os.environ)
         environment.pop("FLUX_F58_FORCE_ASCII", None)  # set for this program, not by the user
@@ -384,11 +381,11 @@ def main() -> int:
     try:
         import flux  # type: ignore[import-not-found, unused-ignore]
         import flux.job  # type: ignore[import-not-found, unused-ignore]
+
+        return Program(flux).live()
     except ImportError as error:
         send("lost", why="no Python bindings of Flux: %s" % error)
         return 3
-    try:
-        return Program(flux).live()
     except OSError as error:
         send("lost", why=words(error))
         return 1
