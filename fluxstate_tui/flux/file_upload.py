@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.files import RemoteFileDamaged, RemoteFiles, RemoteStat, beside
 
-PIECE = 4 << 20
+PIECE = 8 << 20
 SMALLEST = 64 << 10
 
 
