@@ -39,6 +39,7 @@ class QueueStory:
         self._emit = emit
         self._clock = clock
         self._time = ClusterClock()
+        self._offset, self._rate = 0.0, 1.0
         self._jobs = LiveJobs()
         self._version = ""
         self._started = 0.0
@@ -75,6 +76,13 @@ class QueueStory:
         self._mode, self._stats, self._doubts = "", None, 0
         self.listed = False
         self._jobs.interrupted()
+
+    def gone(self) -> None:
+        """No broker runs: the state that the last one had must not be taken for the next one's."""
+        if self.state:
+            self.state = ""
+            now = self._clock.now()
+            self._emit(BrokerSeen(self._ref, "", self._version, self._offset, self._rate, now))
 
     def take(self, message: protocol.Message) -> None:
         """One message. What cannot be understood becomes part of the detail, never an error."""
@@ -149,7 +157,7 @@ class QueueStory:
     def seen(self, look: Look) -> None:
         """The fall-back by commands looked at everything."""
         now = self._clock.now()
-        self._version = look.version
+        self._version, self.state = look.version, look.state
         self._emit(BrokerSeen(self._ref, look.state, look.version, 0.0, 1.0, now))
         self._emit(QueuesSeen(self._ref, look.queues, look.nodes, now))
         self._listed(self._jobs.replace(look.jobs))
@@ -165,8 +173,8 @@ class QueueStory:
     def _beat(self, theirs: float, state: str) -> None:
         now = self._clock.now()
         self.state = state
-        offset, rate = self._time.heard(theirs, now)
-        self._emit(BrokerSeen(self._ref, state, self._version, offset, rate, now))
+        self._offset, self._rate = self._time.heard(theirs, now)
+        self._emit(BrokerSeen(self._ref, state, self._version, self._offset, self._rate, now))
 
     def _piece(self, piece: protocol.JobsPiece) -> None:
         try:

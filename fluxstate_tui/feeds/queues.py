@@ -70,6 +70,7 @@ class QueueFeed:
             try:
                 await self._converse()
             except NoLead as error:
+                self._story.gone()
                 self._tell(Freshness.ABSENT, error.message)
             except Forbidden as error:
                 self._tell(Freshness.FORBIDDEN, f"{error.message} {error.advice}")

@@ -134,6 +134,22 @@ async def test_without_a_lead_the_queue_is_absent_until_one_runs(script: Script)
     await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_the_state_of_a_broker_that_is_gone_is_not_taken_for_the_next_ones(
+    script: Script,
+) -> None:
+    """Seen on a real cluster: a replaced lead was called Up before its broker had answered."""
+    async with running(script) as world:
+        await world.told.source(Freshness.LIVE)
+        world.cluster.lead_runs = False
+        world.cluster.streams[-1].break_connection()
+        await world.pass_time_until(Freshness.ABSENT, "does not run")
+        seen = [event for event in world.told.history if isinstance(event, BrokerSeen)]
+        assert seen[-1].state == ""
+        world.cluster.lead_runs = True
+        await world.pass_time_until(Freshness.LIVE)
+        assert [e.state for e in world.told.history if isinstance(e, BrokerSeen)][-1] == "run"
+
+
 async def test_the_lead_of_another_minicluster_of_the_same_name_is_never_asked(
     script: Script,
 ) -> None:
