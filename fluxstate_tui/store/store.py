@@ -100,8 +100,9 @@ class Store:
             self.on_dirty()
 
     def take_changes(self) -> Changes:
-        """What changed since the last call."""
+        """What changed since the last call. Only here summaries go: who shows them hears of it."""
         self._refresh_summaries()
+        self._forget_replaced()
         changes, self._changes = self._changes, Changes()
         return changes
 
@@ -139,7 +140,6 @@ class Store:
                 self.summaries[uid] = summary
                 self._changes.summaries.add(uid)
         self._stale_summaries.clear()
-        self._forget_replaced()
 
     def _summary_of(self, picture: ClusterPicture) -> Summary:
         uid = picture.ref.uid

@@ -47,6 +47,31 @@ async def test_the_cursor_stays_on_its_minicluster_when_others_appear() -> None:
         assert "▌ flux-sample" in screen_text(app)
 
 
+@pytest.mark.parametrize("inside", [False, True], ids=["list", "queue"])
+async def test_a_deleted_one_makes_room_for_its_successor_when_its_last_pod_is_gone(
+    inside: bool,
+) -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await see(pilot, "flux-sample")
+        store = app.services.store
+        pods = store.pods_of(SAMPLE.uid)
+        store.take(e.MiniClusterGone(SAMPLE.uid, NOW))
+        successor = replace(feed.minicluster("flux-sample"), ref=replace(SAMPLE, uid="uid-next"))
+        store.take(e.MiniClusterChanged(successor, NOW))
+        await see(pilot, "▽ Deleting")
+        if inside:
+            await pilot.press("enter")
+            await see(pilot, "Queue")
+        for pod in pods:
+            store.take(e.PodGone(pod.uid, NOW))
+        app._tick()  # before the screen was told of the pods
+        if inside:
+            await pilot.press("escape")
+        await until(pilot, lambda: screen_text(app).count(" flux-sample ") == 1)
+        assert "▽ Deleting" not in screen_text(app)
+
+
 async def test_a_queue_that_cannot_be_read_shows_how_old_its_numbers_are() -> None:
     app = make_app()
     async with app.run_test(size=SMALL) as pilot:
