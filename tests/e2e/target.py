@@ -122,6 +122,12 @@ class Target:
         assert found.code == 0, found.stderr
         return {job["id"]: job for job in found.json["jobs"]}
 
+    async def archives(self) -> set[str]:
+        """The ids of its saved archives: a real volume still has those of earlier tests."""
+        found = await self.fluxstate("get", "archives", self.name, "--json")
+        assert found.code == 0, found.stderr
+        return {archive["id"] for archive in found.json["archives"]}
+
     async def submit(self, *command: str, count: int = 1, tasks: int = 1) -> list[int]:
         """Submit jobs; returns their ids."""
         made = await self.fluxstate(

@@ -144,6 +144,7 @@ async def test_save_all_marked_by_keys(target: Target, monkeypatch: pytest.Monke
     await target.create(size=1)
     await other.create(size=1)
     try:
+        before = {one.name: await one.archives() for one in (target, other)}
         async with dashboard(target, SMALL, monkeypatch) as walk:
             await walk.see(target.name, other.name)
             await walk.press("slash")
@@ -156,7 +157,6 @@ async def test_save_all_marked_by_keys(target: Target, monkeypatch: pytest.Monke
             await walk.press("right", "enter")
             await walk.see("✓ 2 Completed")
         for one in (target, other):
-            listed = await one.fluxstate("get", "archives", one.name, "--json")
-            assert len(listed.json["archives"]) == 1
+            assert len(await one.archives() - before[one.name]) == 1
     finally:
         await other.remove()
