@@ -101,7 +101,11 @@ async def _finish(args: argparse.Namespace, context: OperationContext, finding: 
     finally:
         await operation.close()
     if code == ExitCode.OK and not args.dry_run:
-        recover.close(context, finding)
+        left = await recover.settle(context, finding)
+        if left is not None:
+            print("\n".join(map(plain, left.says[1:])), file=sys.stderr)
+            again = f"fluxstate-tui unfinished --finish {identity(left.record)}"
+            print(f"  do: {again}", file=sys.stderr)
     return code
 
 

@@ -53,7 +53,9 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
             await operation.close()
         for finding in interrupted:
             if finding.next in ("", args.operation) and code == ExitCode.OK and not args.dry_run:
-                recover.close(context, finding)
+                left = await recover.settle(context, finding)
+                if left is not None:
+                    print(f"note: {plain(' '.join(left.says))}", file=sys.stderr)
         return code
 
 

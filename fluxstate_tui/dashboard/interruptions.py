@@ -65,7 +65,7 @@ class Interruptions:
         for identity, finding in list(self._found.items()):
             if finding.next != kind or str(finding.record.target) != str(ref):
                 continue
-            now = await recover.look(self._connection.context, finding.record)
+            now = await recover.look_again(self._connection.context, finding)
             if now.next and now.next != kind:
                 self._found[identity] = now
                 said = " ".join(now.says[1:])

@@ -59,6 +59,20 @@ async def look(context: OperationContext, record: Record) -> Finding:
     return finding if finding.next else await _left_over(context, record, first) or finding
 
 
+async def look_again(context: OperationContext, finding: Finding) -> Finding:
+    """The same journal once what was offered is done: there may be a second thing to do."""
+    return await look(context, journal.read(finding.record.path) or finding.record)
+
+
+async def settle(context: OperationContext, finding: Finding) -> Finding | None:
+    """Close it after what it offered was done; what is still left is returned and stays open."""
+    now = await look_again(context, finding)
+    if now.next and now.next != finding.next:
+        return now
+    close(context, now)
+    return None
+
+
 async def _left_over(context: OperationContext, record: Record, first: str) -> Finding | None:
     """A migration that did not get far: the old one goes on, and the new one is there as well."""
     new = arrival(record)

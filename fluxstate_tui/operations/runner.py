@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -127,7 +128,18 @@ class Operation:
         finally:
             self._ending = True
             await lease.release()
+            await self._tidy_up()
+
+    async def _tidy_up(self) -> None:
+        """Close; what cannot be given back is told, as the operation itself has ended by now."""
+        try:
             await self.close()
+        except (FluxstateError, OSError, TimeoutError) as error:
+            _log.warning("not tidied up after %s: %s", self.plan.operation, error)
+            if self.outcome is not None:
+                left = f"Not tidied up: {error} (a helper pod ends by itself within 30 minutes)."
+                advice = f"{self.outcome.advice} {left}".strip()
+                self.outcome = replace(self.outcome, advice=advice)
 
     async def _with_lease(self, journal: Journal, lease: ClusterLease) -> Outcome:
         run = Run(journal)

@@ -58,6 +58,20 @@ async def test_a_conflict_does_not_leave_the_helper_pod_behind(stage: Stage) -> 
     assert await helper_pods(stage) == []
 
 
+async def test_a_helper_pod_that_cannot_be_removed_is_told(stage: Stage) -> None:
+    await saved_and_deleted(stage)
+    operation = await prepare("restore", stage.context, ANY)
+
+    def stop(event: StepEvent) -> None:
+        if event.step == "arm":
+            stage.sim.faults.add("drop", method="DELETE", path="pods/", count=-1)
+            operation.cancel()
+
+    outcome = await operation.run(stop)
+    assert outcome.kind is OutcomeKind.CANCELLED
+    assert "Not tidied up" in outcome.advice
+
+
 async def test_an_archive_damaged_on_disk_is_not_restored(stage: Stage) -> None:
     await saved_and_deleted(stage)
     (name,) = [name for name in stage.finished() if name.endswith(".tar.gz")]

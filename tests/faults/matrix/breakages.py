@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fluxstate_tui.sim.faults import Faults
 from tests.faults.stage import FOLDER, NAMESPACE
 
-from .look import SUFFIX, in_archives, jobs_now, lead_pod, living
+from .look import SUFFIX, in_archives, lead_pod, living
 from .points import Hit, Point, chosen, steps
 from .scenarios import NEW, Scenario
 from .trial import Trial
@@ -165,7 +165,9 @@ async def _damage(trial: Trial, hit: Hit) -> None:
     data[len(data) // 2] ^= 1
     stage.volume.write(f"{FOLDER}/{newest}", bytes(data))
     trial.damaged.add(newest)
-    trial.give_up(in_archives(stage) | jobs_now(stage))
+    # A queue that is being deleted already cannot stand for it any more.
+    staying = [one.jobs or () for one in living(stage).values() if not one.leaving]
+    trial.give_up(in_archives(stage).union(*staying))
 
 
 async def _rival(trial: Trial, hit: Hit) -> None:

@@ -8,6 +8,7 @@ from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import recover
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind
+from fluxstate_tui.operations.recover import Finding
 from fluxstate_tui.sim.api.kinds import LEASES
 from tests.faults.stage import ANY, NAMESPACE
 
@@ -24,6 +25,8 @@ LOCK_SECONDS = 60.0
 async def take_up(trial: Trial) -> list[str]:
     """Put right what is unfinished, then do it again until its goal is reached."""
     me = trial.me
+    if trial.damaged and trial.scenario.removes(trial.attic):
+        return []  # with the newest archive damaged the older ones are rightly kept
     if trial.scenario.name.startswith("archives"):
         _let_locks_expire(trial)
     if problems := await _finish(trial, me):
@@ -46,19 +49,29 @@ def _let_locks_expire(trial: Trial) -> None:
 
 
 async def _finish(trial: Trial, me: Actor) -> list[str]:
-    """Do what each finding says, and close it."""
+    """Do what each finding says, and what it says after that, until nothing is left."""
     for finding in await look_again(trial):
-        target = finding.record.target
-        if finding.next:
-            ref = ClusterRef(target.namespace, target.name, "")
-            typed = ref.name if finding.next == "delete" else ""
-            outcome = await _patiently(trial, me, finding.next, ref, Choices(), typed)
-            if outcome.kind is not OutcomeKind.COMPLETED:
-                return [f"AGAIN: {finding.next} of {ref}: {outcome.kind.value}: {outcome.reason}"]
-        recover.close(me.context, finding)
-        await settled(trial.stage)
-    left = await look_again(trial)
-    return [f"AGAIN: still unfinished: {left[0].says}"] if left else []
+        left: Finding | None = finding
+        for _ in range(TRIES):
+            if left is None:
+                break
+            if left.next and (problem := await _do(trial, me, left)):
+                return [problem]
+            await settled(trial.stage)
+            left = await recover.settle(me.context, left)
+            await settled(trial.stage)
+    now = await look_again(trial)
+    return [f"AGAIN: still unfinished: {now[0].says}"] if now else []
+
+
+async def _do(trial: Trial, me: Actor, finding: Finding) -> str:
+    target = finding.record.target
+    ref = ClusterRef(target.namespace, target.name, "")
+    typed = ref.name if finding.next == "delete" else ""
+    outcome = await _patiently(trial, me, finding.next, ref, Choices(), typed)
+    if outcome.kind is OutcomeKind.COMPLETED:
+        return ""
+    return f"AGAIN: {finding.next} of {ref}: {outcome.kind.value}: {outcome.reason}"
 
 
 async def _once_more(trial: Trial, me: Actor) -> str:
@@ -85,6 +98,8 @@ async def _scenario(trial: Trial, me: Actor) -> Outcome:
             if trial.scenario.name == "restore" and trial.damaged:
                 choices = Choices(archive=trial.attic.older)
                 outcome = await me.do("restore", ANY, choices)
+            elif trial.scenario.name == "delete" and trial.damaged:
+                outcome = await me.do("delete", ANY, Choices(save_first=True))
             else:
                 outcome = await trial.scenario.run(me, trial.attic)
         except FluxstateError as error:
