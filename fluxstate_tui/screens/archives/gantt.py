@@ -117,6 +117,8 @@ class GanttScreen(LiveScreen):
             drawn = await self._reading.in_thread(lambda: lay_out(self.opened, self._reading.go_on))
         except ReadingCancelledError:
             return
+        if not self.ready:
+            return
         self._drawn = drawn
         self.chart.show(drawn.nodes, drawn.whole)
         self._show_where(drawn)
