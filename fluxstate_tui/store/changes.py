@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(Struct):
     """Uids of the MiniClusters whose parts changed. `jobs` maps a uid to ids, None = all."""
 
     summaries: set[str] = field(default_factory=set)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 R = TypeVar("R")
 
@@ -18,8 +19,7 @@ class FilterError(ValueError):
     """The filter cannot be read; the message says why and what would be right."""
 
 
-@dataclass(frozen=True)
-class FilterField(Generic[R]):
+class FilterField(Struct, Generic[R], frozen=True):
     """A field that can be asked for. Exactly one of `text` and `number` is given."""
 
     name: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 R = TypeVar("R")
 
@@ -16,8 +18,7 @@ def _never(_row: Any) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Generic[R]):
+class Column(Struct, Generic[R], frozen=True):
     """One column. `value` gets the row and the time; `tone` names the colour of a cell.
 
     `width` is in cells and the least it takes; `flex` is its share of what is left over.
@@ -43,8 +44,7 @@ class Column(Generic[R]):
     tail: Callable[[R], bool] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Placed(Generic[R]):
+class Placed(Struct, Generic[R], frozen=True):
     """A column with the width and the gap before it that it got."""
 
     column: Column[R]

@@ -9,16 +9,17 @@ import contextlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
 FILE: Final = "tables.json"
 
 
-@dataclass(frozen=True, slots=True)
-class TableChoice:
+class TableChoice(Struct, frozen=True):
     """`columns` are keys in the order that they are shown, None as it was at first.
 
     `order` is (column or None, reversed), None as it was at first.
@@ -29,8 +30,7 @@ class TableChoice:
     filter: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """One table's place in the memory."""
 
     load: Callable[[], TableChoice]
