@@ -18,8 +18,8 @@ import struct
 import sys
 from typing import Any
 
-# What the bindings and the program of flux/remote import: that is what takes the time.
-for module in ("base64", "builtins", "collections.abc", "errno", "hashlib", "re", "shutil",
+# What the bindings and flux/remote_program.py import: that is what takes the time.
+for module in ("base64", "builtins", "collections.abc", "errno", "re", "shutil",
                "subprocess", "tempfile", "time", "types", "zlib"):  # fmt: skip
     importlib.import_module(module)
 
