@@ -54,6 +54,7 @@ async def test_a_volume_that_fills_up_during_the_dump_leaves_the_good_archives(
     operation = await prepare("save", stage.context, await stage.ref())
     outcome = await operation.run(fill)
     assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert "bytes are free on the volume" in outcome.reason
     assert stage.files() == good
     assert await stage.started()
 
