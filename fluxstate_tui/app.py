@@ -200,6 +200,8 @@ class FluxstateApp(App[int]):
                 screen.on_screen_resume()
 
     def _tick(self) -> None:
+        if not self.screen_stack:
+            return  # it is being taken apart
         self.services.store.tick(self.services.clock.now())
         self._tell_about_interrupted()
         if isinstance(self.screen, LiveScreen) and self.screen.ready:

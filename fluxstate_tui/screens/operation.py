@@ -184,7 +184,7 @@ class OperationScreen(LiveScreen):
         plan = self.run.plan
         self.query_one("#preview", Panel).say(self.preview_rows(plan))
         self.query_one("#steps", Panel).say(step_rows(plan, self.run.steps), "STEPS")
-        self.query_one("#outcome", Panel).say(end_rows(self.run.outcome, self.run.put_back))
+        self.query_one("#outcome", Panel).say(end_rows(*self.run.end))
         self.call_after_refresh(self._scroll_to_news)
         self.refresh_bindings()
 

@@ -67,9 +67,13 @@ def running_line(plan: Plan, said: Mapping[str, StepEvent]) -> int | None:
     return None
 
 
-def end_rows(outcome: Outcome | None, put_back: Sequence[str]) -> list[list[Part]]:
-    """The outcome, and what was put back before it ended."""
-    rows = outcome_rows(outcome) if outcome is not None else []
+def end_rows(outcome: Outcome | None, put_back: Sequence[str], undoing: bool) -> list[list[Part]]:
+    """The outcome, or that it is on its way there; and what was put back."""
+    rows: list[list[Part]] = []
+    if outcome is not None:
+        rows = outcome_rows(outcome)
+    elif undoing:
+        rows = [[("▶ What was done is being put back …", "$state-busy")]]
     return rows + [[("  back  ", "$accent"), (text, "")] for text in put_back]
 
 

@@ -44,6 +44,12 @@ class OperationRun:
         return self.operation.there
 
     @property
+    def end(self) -> tuple[Outcome | None, list[str], bool]:
+        """The outcome, what was put back, and whether that still goes on."""
+        broken = any(event.state in _BROKEN for event in self.steps.values())
+        return self.outcome, self.put_back, broken and self.running
+
+    @property
     def title(self) -> str:
         """`save flux-sample`."""
         return f"{self.plan.operation} {self.plan.target.name}"

@@ -53,34 +53,37 @@ class Sides(Horizontal):
 
 
 class Watching:
-    """What a screen knows of both sides, looked up in their stores."""
+    """What a screen knows of both sides, looked up in their stores.
+
+    The store forgets a MiniCluster that is gone when another of its name comes; here it is kept.
+    """
 
     def __init__(self, here: Store, there: Store, source: ClusterRef, arrival: Arrival) -> None:
         self.here, self.there = here, there
         self.source, self.arrival = source, arrival
         self.latest: deque[int] = deque(maxlen=LATEST)
-        self._uid = ""
+        self._old: ClusterPicture | None = None
+        self._new: ClusterPicture | None = None
         self._seen: set[int] = set()
 
     @property
     def old(self) -> ClusterPicture | None:
-        """The MiniCluster that goes."""
-        return self.here.clusters.get(self.source.uid)
+        """The MiniCluster that goes, also when it is gone; the restored one after a stop."""
+        self._old = self.here.clusters.get(self.source.uid, self._old)
+        new = self.new
+        if new is None or self.source.uid in self.here.clusters:
+            return self._old
+        known = {self.source.uid, new.ref.uid}
+        return _living(self.here, self.source, known) or self._old
 
     @property
     def new(self) -> ClusterPicture | None:
         """The MiniCluster that comes, as soon as it is there; also when it is taken back."""
-        found = self.there.clusters.get(self._uid)
-        if found is not None:
-            return found
-        wanted = (self.arrival.ref.namespace, self.arrival.ref.name)
-        for picture in self.there.clusters.values():
-            ref = picture.ref
-            another = ref.uid != self.source.uid and picture.gone_at is None
-            if another and (ref.namespace, ref.name) == wanted:
-                self._uid = ref.uid
-                return picture
-        return None
+        if self._new is None:
+            self._new = _living(self.there, self.arrival.ref, {self.source.uid})
+        else:
+            self._new = self.there.clusters.get(self._new.ref.uid, self._new)
+        return self._new
 
     @property
     def expected(self) -> JobCounts:
@@ -101,13 +104,14 @@ class Watching:
 
 def old_rows(watching: Watching, width: int) -> list[Row]:
     """The old one: its state, and its jobs by state."""
-    summary = watching.here.summaries.get(watching.source.uid)
-    ref, size = watching.source, summary.size if summary is not None else 0
+    picture, ref = watching.old, watching.source
+    summary = None if picture is None else watching.here.summaries.get(picture.ref.uid)
+    size = picture.minicluster.size if picture is not None else 0
     counts = watching.expected
     foot = f"{plural(_total(counts), 'job')}, {counts.pending + counts.running} not over"
     return [
         _title(ref, size, "", "from", width),
-        _state(summary, width),
+        _state(summary, width, "○ Deleted"),
         *_bars(counts, None, _total(counts), width, gone=summary is None or summary.deleted),
         [(fit(foot, width), "$muted")],
     ]
@@ -126,7 +130,7 @@ def new_rows(watching: Watching, width: int, arriving: bool) -> list[Row]:
     tone = "$state-ok" if come >= whole and counts is not None else "$muted"
     return [
         _title(arrival.ref, arrival.size, arrival.place, "to", width),
-        _state(summary, width),
+        _state(summary, width, "○ not there yet" if picture is None else "○ Deleted"),
         *_bars(counts or JobCounts(), expected if arriving else None, whole, width),
         [(fit(foot, width), tone)],
     ]
@@ -139,9 +143,19 @@ def _title(ref: ClusterRef, size: int, place: str, word: str, width: int) -> Row
     return [(f"{word} ", "$muted"), (name, "$foreground bold"), (fit(where, rest), "$muted")]
 
 
-def _state(summary: Summary | None, width: int) -> Row:
+def _living(store: Store, wanted: ClusterRef, known: set[str]) -> ClusterPicture | None:
+    """One of that name that is there and none of those that are known by uid."""
+    for picture in store.clusters.values():
+        ref = picture.ref
+        same = (ref.namespace, ref.name) == (wanted.namespace, wanted.name)
+        if same and ref.uid not in known and picture.gone_at is None:
+            return picture
+    return None
+
+
+def _state(summary: Summary | None, width: int, absent: str = "○ not there yet") -> Row:
     if summary is None:
-        return [(fit("○ not there yet", width), "$muted")]
+        return [(fit(absent, width), "$muted")]
     word = state_word(summary)
     rest = max(0, width - len(str(word)) - 2)
     return [(str(word), color(word.tone)), ("  ", ""), (fit(summary.reason, rest), "")]

@@ -162,3 +162,29 @@ async def test_it_can_be_left_and_is_seen_again_with_both_sides() -> None:
         await see(pilot, "to bigger")
         actions.gate.set()
         await see(pilot, "✓ Completed")
+
+
+async def test_under_the_same_name_the_old_one_stays_in_sight_when_the_new_one_comes() -> None:
+    actions = RehearsedActions()
+    actions.gate = asyncio.Event()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "m")
+        await see(pilot, "Say what shall change.")
+        await pilot.press("plus", "enter")
+        await see(pilot, "Migrate it?")
+        await pilot.press("right", "enter")
+        await see(pilot, "▶ Verify the archive")
+        store = app.services.store
+        jobs = tuple(store.clusters["uid-flux-sample"].jobs.values())
+        store.take(e.MiniClusterGone("uid-flux-sample", feed.NOW))
+        store.take(e.PodsListed((), feed.NOW))
+        arrive(store, "flux-sample", jobs, "uid-new")
+        await see(pilot, f"{len(jobs)} of {len(jobs)} arrived")
+        assert "uid-flux-sample" not in store.clusters
+        assert f"{len(jobs)} jobs" in screen_text(app)
+        store.take(e.MiniClusterGone("uid-new", feed.NOW))
+        arrive(store, "flux-sample", jobs[:1], "uid-restored")
+        await see(pilot, "1 job, ")  # it was stopped: the old one is there again
+        actions.gate.set()
+        await see(pilot, "✓ Completed")
