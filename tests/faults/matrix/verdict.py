@@ -40,6 +40,7 @@ def _no_queue_stays_stopped_unnoticed(trial: Trial, findings: list[Finding]) -> 
     told = {(one.record.target.name, one.next) for one in findings}
     pausing = trial.scenario.name == "pause"
     meant = pausing and (trial.completed or trial.taken_up or bool(trial.rivals or findings))
+    meant |= pausing and trial.killed and _says_completed(trial)
     found = []
     for one in living(trial.stage).values():
         was_open = trial.was_open.get(one.name, True)
@@ -51,6 +52,13 @@ def _no_queue_stays_stopped_unnoticed(trial: Trial, findings: list[Finding]) -> 
     if trial.stage.armed() and not trial.was_armed and not any(word for _, word in told):
         found.append("ARMED: an archive, and nobody is told")
     return found
+
+
+def _says_completed(trial: Trial) -> bool:
+    """It was killed after it had written its outcome."""
+    paths = (trial.me.context.state_dir / "journal").glob("*.jsonl")
+    records = [record for path in paths if (record := journal.read(path)) is not None]
+    return any((one.outcome or {}).get("ended") == "Completed" for one in records)
 
 
 def _the_journal_tells_the_truth(trial: Trial, findings: list[Finding]) -> list[str]:
