@@ -55,9 +55,13 @@ exec tail -c "+$2" "$1"
 """
 )
 
+# Nobody writes to it again; where modes are not kept that is no error.
+_READ_ONLY = 'chmod a-w "$2" 2>/dev/null\n'
+
 # A complete temporary file $1 becomes $2 in folder $3, if nothing is there. Some volumes have no
 # hard links: then mv -n, which leaves its source when it did nothing.
-_ENTER = """\
+_ENTER = (
+    """\
 sync "$1" 2>/dev/null || sync
 if [ ! -e "$2" ] && ln "$1" "$2" 2>/dev/null; then
   rm -f "$1"
@@ -68,8 +72,12 @@ else
   mv -n "$1" "$2" || exit 1
   if [ -e "$1" ]; then rm -f "$1"; exit 45; fi
 fi
+"""
+    + _READ_ONLY
+    + """\
 sync "$3" 2>/dev/null || sync
 """
+)
 
 # $1 temporary, $2 final, $3 folder, $4 size, $5 sha256; the content comes on stdin, and because
 # of `head` its end need not come (exec v4 cannot close it).
@@ -140,6 +148,7 @@ if [ ! -f "$1" ]; then exit 44; fi
 if [ -e "$2" ]; then exit 45; fi
 sync "$1" 2>/dev/null || sync
 if ln "$1" "$2" 2>/dev/null; then
+  chmod a-w "$2" 2>/dev/null
   sync "$3" 2>/dev/null || sync
   exit 0
 fi

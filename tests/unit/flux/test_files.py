@@ -52,6 +52,13 @@ async def test_hostile_names_are_only_names(files: RemoteFiles, tmp_path: Path) 
     assert await files.list(str(tmp_path)) == []
 
 
+async def test_what_has_its_name_is_read_only(files: RemoteFiles, tmp_path: Path) -> None:
+    await files.write_new(f"{tmp_path}/a", b"x")
+    await files.copy(f"{tmp_path}/a", f"{tmp_path}/b")
+    await files.link_new(f"{tmp_path}/b", f"{tmp_path}/c")
+    assert {os.stat(tmp_path / name).st_mode & 0o777 for name in "abc"} == {0o444}
+
+
 async def test_a_stat_is_what_python_says(files: RemoteFiles, tmp_path: Path) -> None:
     content = os.urandom(300_000)
     (tmp_path / "f").write_bytes(content)

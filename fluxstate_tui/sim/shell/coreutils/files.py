@@ -292,7 +292,7 @@ async def touch(process: Process) -> int:
 
 
 async def chmod(process: Process) -> int:
-    """Octal modes, and +x."""
+    """Octal modes, +x and a-w."""
     if len(process.args) < 2:
         raise UsageError("missing operand")
     mode, *names = process.args
@@ -300,7 +300,8 @@ async def chmod(process: Process) -> int:
         path = process.path(name)
         try:
             bits = stat_bits.S_IMODE(process.files.stat(path).mode)
-            process.files.chmod(path, int(mode, 8) if mode.isdigit() else bits | 0o111)
+            changed = bits & ~0o222 if mode == "a-w" else bits | 0o111
+            process.files.chmod(path, int(mode, 8) if mode.isdigit() else changed)
         except OSError as error:
             return await process.fail(f"cannot access '{name}': {error.strerror}")
     return 0
