@@ -44,15 +44,13 @@ class JobCounts:
     failed: int = 0
 
     def recount(self, jobs: Iterable[Job]) -> None:
-        """Count from nothing. Nearly all jobs of a long list are completed."""
-        done = 0
-        self.pending = self.running = self.done = self.failed = 0
-        for job in jobs:
-            if job.result is _COMPLETED and job.state is _OVER:
-                done += 1
-            else:
-                self.add(job)
-        self.done += done
+        """Count from nothing. Nearly all jobs of a long list are completed, and so over."""
+        known = list(jobs)
+        others = [job for job in known if job.result is not _COMPLETED]
+        self.pending = self.running = self.failed = 0
+        self.done = len(known) - len(others)
+        for job in others:
+            self.add(job)
 
     def add(self, job: Job, step: int = 1) -> None:
         """Count one job, or take it away with step -1."""
