@@ -42,12 +42,17 @@ async def _run(process: Process, text: str, argv: list[str]) -> int:
     }
     try:
         child = await warm_python.start([bindings, text, *argv], environment, theirs)
+    except BaseException:
+        ours.close()
+        raise
     finally:
         theirs.close()
     try:
         reader, writer = await asyncio.open_connection(sock=ours, limit=LIMIT)
-        port = PythonPort(process, reader, writer)
-        return await _serve(process, child, port)
+        try:
+            return await _serve(process, child, PythonPort(process, reader, writer))
+        finally:
+            writer.close()
     finally:
         child.close()
 

@@ -111,13 +111,16 @@ async def start(
     finally:
         for pair in pairs:
             pair[1].close()
-    streams = [await asyncio.open_connection(sock=ours, limit=_LIMIT) for ours, _ in pairs]
-    (_, stdin), (stdout, _), (stderr, _), (news, _) = streams
-    writers = tuple(writer for _, writer in streams)
+    streams: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     try:
+        for ours, _ in pairs:
+            streams.append(await asyncio.open_connection(sock=ours, limit=_LIMIT))
+        (_, stdin), (stdout, _), (stderr, _), (news, _) = streams
         pid = int(await news.readline())
     except BaseException:
-        for writer in writers:
+        for _, writer in streams:
             writer.close()
+        for ours, _ in pairs[len(streams) :]:
+            ours.close()
         raise
-    return Child(stdin, stdout, stderr, news, pid, writers)
+    return Child(stdin, stdout, stderr, news, pid, tuple(writer for _, writer in streams))
