@@ -75,8 +75,10 @@ async def settle(context: OperationContext, finding: Finding) -> Finding | None:
 
 async def _left_over(context: OperationContext, record: Record, first: str) -> Finding | None:
     """A migration that did not get far: the old one goes on, and the new one is there as well."""
-    new = arrival(record)
-    if new is None or await read_by_name(context, new) is None:
+    new, old = arrival(record), record.target
+    if new is None or (new.namespace, new.name) == (old.namespace, old.name):
+        return None  # under the same name it is the old one itself that is there
+    if await read_by_name(context, new) is None:
         return None
     says = f"The old one goes on. The unfinished {new} is there as well, with a copy of its jobs."
     return Finding(replace(record, target=new), (first, says), next="delete")

@@ -69,3 +69,17 @@ async def test_a_save_that_was_killed_leaves_a_stopped_queue_that_is_noticed(
     assert job in await stage.jobs()
     assert stage.unfinished() == []
     assert all(ids == {job} for ids in stage.archived())  # whatever has a name is whole
+
+
+async def test_a_killed_migration_under_the_same_name_never_offers_to_delete_the_old_one(
+    stage: Stage, tmp_path: Path
+) -> None:
+    await stage.submit("--urgency=0", "true")
+    await killed_at(stage, tmp_path, "reach", "migrate", NAME, "--size", "3", "--yes")
+    (record,) = journal.unfinished(stage.context.state_dir)
+    finding = await recover.look(stage.context, record)
+    assert finding.next == "resume"
+    await stage.context.cluster.delete(LEASES, f"fluxstate-{NAME}", NAMESPACE)
+    await stage.well("resume")
+    assert await recover.settle(stage.context, finding) is None
+    assert stage.unfinished() == []
