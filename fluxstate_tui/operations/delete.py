@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.errors import Conflict, NotFound, OutcomeUnknown
@@ -30,6 +32,7 @@ from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.running_jobs import duration
 from fluxstate_tui.operations.save import Saving, paused
 from fluxstate_tui.operations.script import Action, RefusedError, Run, Script, Task
+from fluxstate_tui.operations.volume_claim import going_claim
 from fluxstate_tui.operations.world import World, WorldError
 
 GONE_SECONDS = 300.0
@@ -55,6 +58,7 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
             await world.close()
         raise
     try:
+        seen = replace(seen, going_claim=await going_claim(context, seen.minicluster))
         cover, saved = await find_cover(context, world, seen)
         planned = steps.plan(seen, cover, choices)
     except BaseException:

@@ -102,6 +102,11 @@ def preview(seen: Observation, cover: Cover, choices: Choices) -> tuple[str, ...
 
 
 def _volume_line(seen: Observation) -> str:
+    if seen.going_claim:
+        return (
+            f"DANGER: the volume claim {seen.going_claim} is being deleted. It goes with the last "
+            "pod, and every archive may go with it. Copy them first: fluxstate-tui archives fetch."
+        )
     if not _volume_dies(seen):
         return "The volume and the catalogue stay."
     return (
@@ -111,7 +116,7 @@ def _volume_line(seen: Observation) -> str:
 
 
 def _volume_dies(seen: Observation) -> bool:
-    return dies_with_it(seen.minicluster.raw.get("spec") or {})
+    return bool(seen.going_claim) or dies_with_it(seen.minicluster.raw.get("spec") or {})
 
 
 def _consent(seen: Observation, cover: Cover, choices: Choices) -> Consent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -20,6 +21,7 @@ from fluxstate_tui.operations.read_cluster import read_by_name
 from fluxstate_tui.operations.restore_plan import require_valid
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.script import RefusedError
+from fluxstate_tui.operations.volume_claim import going_claim
 from fluxstate_tui.operations.world import World
 
 
@@ -40,6 +42,7 @@ async def prepare(
     world = await World.open(context, ref)
     try:
         seen = await observe(world)
+        seen = replace(seen, going_claim=await going_claim(context, seen.minicluster))
         place = where.cluster.context if destination is not None else ""
         target = migrate_plan.target_of(seen, choices, place, secrets.token_hex(6))
         planned = migrate_plan.plan(seen, target, choices)

@@ -133,6 +133,12 @@ def _require(seen: Observation, target: Target, choices: Choices) -> None:
             safe="Nothing was done.",
             advice="Copy an archive to another volume (fluxstate-tui archives fetch), and restore.",
         )
+    if seen.going_claim:
+        raise RefusedError(
+            f"the volume claim {seen.going_claim} of its archives is being deleted",
+            safe="Nothing was done.",
+            advice="Copy an archive to this computer (fluxstate-tui archives fetch).",
+        )
     if target.size < 1:
         raise RefusedError("a MiniCluster has at least one pod", safe="Nothing was done.")
 

@@ -25,7 +25,8 @@ class Observation:
 
     `jobs` and `queues` are None when the broker could not be asked (`unreachable` says why);
     `free` is the room on the volume in bytes; `checkpoint` is the KVS value of
-    `checkpoint.job-manager`, None without one (flux-core 0.88: facts/flux.md, 2).
+    `checkpoint.job-manager`, None without one (flux-core 0.88: facts/flux.md, 2); `going_claim` is
+    the volume claim of the archives if it is being deleted.
     """
 
     minicluster: MiniCluster
@@ -38,6 +39,7 @@ class Observation:
     checkpoint: str | None = None
     core_version: str = ""
     unreachable: str = ""
+    going_claim: str = ""
 
     @property
     def pending(self) -> tuple[Job, ...]:

@@ -6,11 +6,15 @@ import asyncio
 
 import pytest
 
+from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.errors import NotFound
+from fluxstate_tui.kube.resources import PVCS
+from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.plan import ConsentKind, OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import NAME, NAMESPACE, Stage
 
 
@@ -158,3 +162,22 @@ async def test_a_dead_minicluster_is_deleted_only_by_its_name(stage: Stage) -> N
     assert outcome.kind is OutcomeKind.COMPLETED, outcome
     await stage.well("restore")
     assert len(await stage.jobs()) == 1
+
+
+async def test_a_volume_claim_that_goes_with_the_last_pod_stops_a_delete_and_a_migration(
+    stage: Stage,
+) -> None:
+    cluster = stage.context.cluster
+    body = minicluster("claimed", 1)
+    body["spec"]["containers"][0]["volumes"]["data"] = {"claimName": "data", "path": "/state"}
+    await cluster.create(await cluster.minicluster_resource(), body, NAMESPACE)
+    ref = ClusterRef(NAMESPACE, "claimed", "")
+    await stage.up(ref)
+    saved = await (await prepare("save", stage.context, ref)).run(stage.seen.append)
+    assert saved.kind is OutcomeKind.COMPLETED
+    await cluster.delete(PVCS, "data", NAMESPACE)
+    outcome = await (await prepare("delete", stage.context, ref)).run(stage.seen.append, "yes")
+    assert outcome.exit_code == ExitCode.REFUSED
+    assert (await cluster.get(PVCS, "data", NAMESPACE))["metadata"]["deletionTimestamp"]
+    with pytest.raises(FluxstateError, match="claim data of its archives is being deleted"):
+        await prepare("migrate", stage.context, ref, Choices(size=3))

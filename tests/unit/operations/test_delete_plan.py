@@ -61,6 +61,13 @@ def test_even_an_empty_queue_without_any_archive_needs_the_name() -> None:
     assert found.consent.kind is ConsentKind.TYPE_NAME
 
 
+def test_a_volume_claim_that_goes_with_the_last_pod_needs_the_name() -> None:
+    found = plan(observation(DONE, going_claim="data"), Cover(entry(), Loss()), Choices())
+    assert found.consent.kind is ConsentKind.TYPE_NAME
+    assert "The volume and the catalogue stay." not in found.preview
+    assert "the volume claim data is being deleted" in found.preview[-1]
+
+
 def test_a_queue_that_cannot_be_read_counts_as_lost() -> None:
     seen = replace(observation(unreachable="no lead", queues=None), jobs=None)
     found = plan(seen, Cover(None, Loss(), "?"), Choices())
