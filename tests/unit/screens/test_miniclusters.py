@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual import events
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.store import events as e
@@ -159,6 +160,15 @@ async def test_x_shows_the_evidence() -> None:
         await see(pilot, "broker: run")
         await pilot.press("x")
         await until(pilot, lambda: "EVIDENCE" not in screen_text(app))
+
+
+async def test_letters_typed_ahead_of_the_filter_line_are_written_there() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await see(pilot, "flux-sample")
+        for key, letter in (("slash", "/"), ("q", "q"), ("minus", "-"), ("s", "s")):
+            app.post_message(events.Key(key, letter))
+        await until(pilot, lambda: "q-s" in screen_text(app))
 
 
 async def test_a_filter_narrows_the_list_and_a_mistake_is_explained() -> None:
