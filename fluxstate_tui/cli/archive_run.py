@@ -156,7 +156,7 @@ def _live_jobs(args: argparse.Namespace) -> list[Job]:
 
     from fluxstate_tui.cli.options import kube_options
     from fluxstate_tui.cli.target import find_minicluster, open_context
-    from fluxstate_tui.operations.world import World
+    from fluxstate_tui.operations.world.world import World
 
     async def read() -> list[Job]:
         async with open_context(kube_options(args)) as context:

@@ -25,12 +25,13 @@ from fluxstate_tui.kube.errors import CrdMissing
 from fluxstate_tui.kube.read_only import TO_ALLOW
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations import audit, last_seen
-from fluxstate_tui.operations.catalogue_access import volume_files
+from fluxstate_tui.operations.catalogue.access import volume_files
+from fluxstate_tui.operations.catalogue.folder_files import FolderFiles, LocalFolder
 from fluxstate_tui.operations.context import OperationContext, default_state_dir, default_who
-from fluxstate_tui.operations.folder_files import FolderFiles, LocalFolder
-from fluxstate_tui.operations.lease import ClusterLease, LockedError
-from fluxstate_tui.operations.refusals import REFUSED
+from fluxstate_tui.operations.journal import audit
+from fluxstate_tui.operations.journal.refusals import REFUSED
+from fluxstate_tui.operations.lock.lease import ClusterLease, LockedError
+from fluxstate_tui.operations.restore import last_seen
 from fluxstate_tui.operations.script import RefusedError
 
 Alone = Callable[[], Awaitable[None]]

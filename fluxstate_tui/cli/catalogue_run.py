@@ -21,16 +21,16 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.flux.files import RemoteFiles
 from fluxstate_tui.model.text import plain
-from fluxstate_tui.operations.adopt import Adoption, adopt_archive
-from fluxstate_tui.operations.archive_care import (
+from fluxstate_tui.operations.catalogue.adopt import Adoption, adopt_archive
+from fluxstate_tui.operations.catalogue.care import (
     bereaved,
     choose,
     fetch_archive,
     remove_archive,
     verify_archive,
 )
+from fluxstate_tui.operations.catalogue.local_archive import bring_in, entry_for, read_local
 from fluxstate_tui.operations.context import default_who
-from fluxstate_tui.operations.local_archive import bring_in, entry_for, read_local
 from fluxstate_tui.operations.script import RefusedError
 
 

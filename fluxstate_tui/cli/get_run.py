@@ -22,12 +22,12 @@ from fluxstate_tui.model.job import Job, JobState
 from fluxstate_tui.model.jobid import f58_ascii
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.model.pod import Pod
-from fluxstate_tui.operations.catalogue_access import CatalogueView, view_catalogue
+from fluxstate_tui.operations.catalogue.access import CatalogueView, view_catalogue
 from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.read_cluster import read_objects
-from fluxstate_tui.operations.running_jobs import duration
-from fluxstate_tui.operations.survey import Survey, survey
-from fluxstate_tui.operations.world import World
+from fluxstate_tui.operations.queue.running_jobs import duration
+from fluxstate_tui.operations.world.read_cluster import read_objects
+from fluxstate_tui.operations.world.survey import Survey, survey
+from fluxstate_tui.operations.world.world import World
 
 _AT_ONCE = 4
 _COUNTS = ("running", "pending", "inactive")

@@ -16,11 +16,11 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.model.text import plain
-from fluxstate_tui.operations import audit, journal, recover
 from fluxstate_tui.operations.context import OperationContext, default_state_dir
-from fluxstate_tui.operations.journal import Record
+from fluxstate_tui.operations.journal import audit, journal, recover
+from fluxstate_tui.operations.journal.journal import Record
+from fluxstate_tui.operations.journal.recover import Finding
 from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.recover import Finding
 from fluxstate_tui.operations.script import RefusedError
 
 

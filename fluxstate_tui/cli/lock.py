@@ -38,7 +38,7 @@ async def until_free(args: argparse.Namespace, context: OperationContext, ref: C
     Only the lock of the operator who was named is broken. Raises FluxstateError when it changed
     hands meanwhile.
     """
-    from fluxstate_tui.operations.lock_holder import break_lock, holder_of
+    from fluxstate_tui.operations.lock.holder import break_lock, holder_of
 
     if not (args.wait_for_lock or args.break_lock):
         return

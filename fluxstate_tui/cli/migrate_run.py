@@ -12,10 +12,10 @@ from fluxstate_tui.cli.operate_run import with_consent
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_ref, open_context
 from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.operations import migrate as migration
-from fluxstate_tui.operations import refusals
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.journal import refusals
+from fluxstate_tui.operations.migrate import migrate as migration
 from fluxstate_tui.operations.script import RefusedError
 
 

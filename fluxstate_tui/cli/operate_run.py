@@ -16,9 +16,9 @@ from fluxstate_tui.cli.target import find_ref, open_context
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.model.text import plain
-from fluxstate_tui.operations import journal, recover, refusals
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.journal import journal, recover, refusals
 from fluxstate_tui.operations.plan import (
     ConsentKind,
     Outcome,

@@ -12,7 +12,7 @@ from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.flux.submit import SubmitOptions
 from fluxstate_tui.model.jobid import f58_ascii
 from fluxstate_tui.operations.script import RefusedError
-from fluxstate_tui.operations.world import World
+from fluxstate_tui.operations.world.world import World
 
 
 async def submit(args: argparse.Namespace) -> int:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.dashboard.destinations import Destinations
     from fluxstate_tui.dashboard.interruptions import Interruptions
     from fluxstate_tui.operations.choices import Choices
-    from fluxstate_tui.operations.lock_holder import Holder
+    from fluxstate_tui.operations.lock.holder import Holder
     from fluxstate_tui.screens.job_requests import JobAnswer, JobRequest
 
 
@@ -80,7 +80,8 @@ class LiveActions:
     async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> Operation:
         """Read the world and plan an operation."""
         from fluxstate_tui.dashboard.relayed import RelayedOperation
-        from fluxstate_tui.operations import migrate, refusals
+        from fluxstate_tui.operations.journal import refusals
+        from fluxstate_tui.operations.migrate import migrate
         from fluxstate_tui.operations.prepare import prepare
 
         context, there = self._connection.context, None
@@ -107,13 +108,13 @@ class LiveActions:
 
     async def holder(self, ref: ClusterRef) -> Holder | None:
         """The operator who works on it now, None when nobody does or we may not look."""
-        from fluxstate_tui.operations.lock_holder import holder_of
+        from fluxstate_tui.operations.lock.holder import holder_of
 
         return await holder_of(self._connection.context, ref)
 
     async def break_lock(self, ref: ClusterRef, holder: Holder) -> None:
         """Take that very lock away from its holder."""
-        from fluxstate_tui.operations.lock_holder import break_lock
+        from fluxstate_tui.operations.lock.holder import break_lock
 
         self._refuse_read_only("break the lock")
         await break_lock(self._connection.context, ref, holder)
@@ -132,7 +133,7 @@ class LiveActions:
         """What a restore onto `size` pods would bring, in plain lines."""
         from fluxstate_tui.archive.preview import preview
         from fluxstate_tui.archive.reading import Reading
-        from fluxstate_tui.operations.restore_plan import Source
+        from fluxstate_tui.operations.restore.plan import Source
 
         entry = self._connection.catalogue_entry(ref, archive)
         verdict = await self.open_archive(ref, entry, Reading())

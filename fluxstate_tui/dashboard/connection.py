@@ -140,8 +140,8 @@ class Connection:
     @asynccontextmanager
     async def files(self, ref: ClusterRef) -> AsyncIterator[RemoteFiles]:
         """The volume of its archives: over its lead, else over a short-lived helper pod."""
-        from fluxstate_tui.operations import last_seen
-        from fluxstate_tui.operations.helper_pod import HelperPod
+        from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
+        from fluxstate_tui.operations.restore import last_seen
 
         watched = self._watched.get(ref.uid)
         files = watched.files() if watched is not None else None

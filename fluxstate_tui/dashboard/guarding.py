@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.config import GuardSettings
-from fluxstate_tui.operations.auto_save import AutoSave
-from fluxstate_tui.operations.guard import EVERY_SECONDS, Guard
+from fluxstate_tui.operations.guard.auto_save import AutoSave
+from fluxstate_tui.operations.guard.guard import EVERY_SECONDS, Guard
 from fluxstate_tui.store.events import GuardSeen, StoreEvent
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations import journal, recover
+from fluxstate_tui.operations.journal import journal, recover
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind
 from fluxstate_tui.screens.actions import Interrupted, as_kind
 
 if TYPE_CHECKING:
     from fluxstate_tui.dashboard.connection import Connection
     from fluxstate_tui.model.reference import ClusterRef
-    from fluxstate_tui.operations.recover import Finding
+    from fluxstate_tui.operations.journal.recover import Finding
 
 
 class Interruptions:

@@ -81,7 +81,7 @@ async def _play(kubeconfig: Path, speed: float) -> int:
 
 
 async def _create(context: OperationContext) -> ClusterRef:
-    from fluxstate_tui.operations.bring_up import bring_up
+    from fluxstate_tui.operations.restore.bring_up import bring_up
 
     resource = await context.cluster.minicluster_resource()
     made = await context.cluster.create(resource, MINICLUSTER, "default")
@@ -95,7 +95,7 @@ async def _create(context: OperationContext) -> ClusterRef:
 async def _submit(context: OperationContext, ref: ClusterRef) -> None:
     """Submit the tutorial's jobs and let some of them end."""
     from fluxstate_tui.flux.submit import tutorial_loop
-    from fluxstate_tui.operations.world import World
+    from fluxstate_tui.operations.world.world import World
 
     world = await World.open(context, ref)
     try:

@@ -6,19 +6,15 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.read_only import TO_ALLOW
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations import (
-    delete,
-    disarm,
-    migrate,
-    pause,
-    refusals,
-    restore,
-    resume,
-    save,
-)
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.delete import delete
+from fluxstate_tui.operations.journal import refusals
+from fluxstate_tui.operations.migrate import migrate
+from fluxstate_tui.operations.queue import pause, resume
+from fluxstate_tui.operations.restore import disarm, restore
 from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.save import save
 from fluxstate_tui.operations.script import RefusedError
 
 _PREPARE = {

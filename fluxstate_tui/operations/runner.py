@@ -14,11 +14,11 @@ from dataclasses import replace
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations import refusals
-from fluxstate_tui.operations.audited import audited
 from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import Journal
-from fluxstate_tui.operations.lease import ClusterLease
+from fluxstate_tui.operations.journal import refusals
+from fluxstate_tui.operations.journal.audited import audited
+from fluxstate_tui.operations.journal.journal import Journal
+from fluxstate_tui.operations.lock.lease import ClusterLease
 from fluxstate_tui.operations.plan import (
     ConsentKind,
     Outcome,

@@ -8,7 +8,7 @@ from typing import Any
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.journal import Journal
+from fluxstate_tui.operations.journal.journal import Journal
 from fluxstate_tui.operations.plan import Step
 
 Action = Callable[["Run"], Awaitable[str]]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.event import Event
     from fluxstate_tui.model.reference import ClusterRef
     from fluxstate_tui.operations.choices import Choices
-    from fluxstate_tui.operations.lock_holder import Holder
+    from fluxstate_tui.operations.lock.holder import Holder
     from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent
     from fluxstate_tui.screens.job_requests import JobAnswer, JobRequest
     from fluxstate_tui.store import Store

@@ -19,7 +19,7 @@ from fluxstate_tui.widgets.words import age, moment
 
 if TYPE_CHECKING:
     from fluxstate_tui.model.reference import ClusterRef
-    from fluxstate_tui.operations.lock_holder import Holder
+    from fluxstate_tui.operations.lock.holder import Holder
     from fluxstate_tui.screens.services import Services
 
 LOOK_AGAIN = 1.0

@@ -20,13 +20,13 @@ from fluxstate_tui.kube.session import Cluster
 from fluxstate_tui.model.flux_json import job_from_json
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations import journal
-from fluxstate_tui.operations.bring_up import bring_up
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.journal import journal
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent
 from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.read_cluster import read_minicluster
+from fluxstate_tui.operations.restore.bring_up import bring_up
+from fluxstate_tui.operations.world.read_cluster import read_minicluster
 from fluxstate_tui.sim.files import Files
 from fluxstate_tui.sim.server import SimulatedCluster
 from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster

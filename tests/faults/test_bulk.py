@@ -7,11 +7,11 @@ import pytest
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations import bulk
-from fluxstate_tui.operations.bring_up import bring_up
 from fluxstate_tui.operations.bulk import Bulk, Part
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.plan import OutcomeKind, StepEvent
-from fluxstate_tui.operations.world import World
+from fluxstate_tui.operations.restore.bring_up import bring_up
+from fluxstate_tui.operations.world.world import World
 from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import ANY, NAMESPACE, Stage
 

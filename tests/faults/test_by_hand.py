@@ -12,8 +12,8 @@ import pytest
 
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.kube.errors import NotFound
-from fluxstate_tui.operations import audit
 from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.journal import audit
 from fluxstate_tui.operations.plan import OutcomeKind
 from tests.faults.stage import FOLDER, Stage
 

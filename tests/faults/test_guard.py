@@ -16,8 +16,8 @@ from fluxstate_tui.flux.locate import locate
 from fluxstate_tui.flux.session import FluxSession
 from fluxstate_tui.kube.options import KubeOptions
 from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.operations.lease import ClusterLease
-from fluxstate_tui.operations.read_cluster import read_minicluster
+from fluxstate_tui.operations.lock.lease import ClusterLease
+from fluxstate_tui.operations.world.read_cluster import read_minicluster
 from fluxstate_tui.store.events import GuardSeen, StoreEvent
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from fluxstate_tui.kube.resources import LEASES
-from fluxstate_tui.operations import journal, recover
+from fluxstate_tui.operations.journal import journal, recover
 from tests.faults.stage import NAME, NAMESPACE, Stage
 
 

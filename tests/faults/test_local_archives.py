@@ -12,7 +12,7 @@ from fluxstate_tui.cli.catalogue_run import put
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.archive_care import NotSoundError
+from fluxstate_tui.operations.catalogue.care import NotSoundError
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.plan import OutcomeKind
 from tests.faults.stage import FOLDER, NAME, Stage

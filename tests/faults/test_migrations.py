@@ -18,8 +18,8 @@ from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.plan import ConsentKind, Outcome, OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.read_cluster import read_minicluster
-from fluxstate_tui.operations.world import World
+from fluxstate_tui.operations.world.read_cluster import read_minicluster
+from fluxstate_tui.operations.world.world import World
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage
 
 NEW = ClusterRef(NAMESPACE, "bigger", "")

@@ -9,7 +9,7 @@ from fluxstate_tui.flux.submit import SubmitOptions
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.plan import OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.world import World
+from fluxstate_tui.operations.world.world import World
 from fluxstate_tui.sim.flux.queues import Queues
 from tests.faults.at_step import when_done
 from tests.faults.stage import ANY, Stage

@@ -25,7 +25,7 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent
 from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.world import World
+from fluxstate_tui.operations.world.world import World
 from tests.faults.matrix.clock import PatientClock
 from tests.faults.matrix.look import in_archives, lead_pod, living, settled
 from tests.faults.stage import ANY, NAME, NAMESPACE, SPEED, Stage, attempt, broken_at, staged

@@ -12,10 +12,10 @@ from fluxstate_tui.flux.checkpoints import Checkpoints, SessionCheckpoints
 from fluxstate_tui.kube.resources import PODS
 from fluxstate_tui.model.job import JobState
 from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.guard import Guard, GuardState
+from fluxstate_tui.operations.guard.guard import Guard, GuardState
 from fluxstate_tui.operations.plan import OutcomeKind, StepEvent
 from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.world import World
+from fluxstate_tui.operations.world.world import World
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage
 
 

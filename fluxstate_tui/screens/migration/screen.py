@@ -8,8 +8,9 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from fluxstate_tui.operations import restore_plan, save_plan
 from fluxstate_tui.operations.plan import Plan, StepState
+from fluxstate_tui.operations.restore import plan as restore_plan
+from fluxstate_tui.operations.save import plan as save_plan
 from fluxstate_tui.screens.migration.sides import Sides, Watching, new_rows, old_rows
 from fluxstate_tui.screens.migration.stopping import Stop, stop_dialog, too_late, where_if_stopped
 from fluxstate_tui.screens.operation import OperationScreen

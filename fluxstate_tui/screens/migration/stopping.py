@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-from fluxstate_tui.operations import delete_plan, restore_plan
+from fluxstate_tui.operations.delete import plan as delete_plan
 from fluxstate_tui.operations.plan import Plan, StepState
+from fluxstate_tui.operations.restore import plan as restore_plan
 from fluxstate_tui.screens.dialog import Choice, ChoiceDialog
 from fluxstate_tui.screens.operation_run import OperationRun
 from fluxstate_tui.widgets.line import Part

@@ -18,7 +18,7 @@ from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.read_cluster import read_minicluster
+from fluxstate_tui.operations.world.read_cluster import read_minicluster
 
 from .points import PREPARE
 

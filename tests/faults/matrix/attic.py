@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fluxstate_tui.operations import last_seen
-from fluxstate_tui.operations.read_cluster import read_minicluster
+from fluxstate_tui.operations.restore import last_seen
+from fluxstate_tui.operations.world.read_cluster import read_minicluster
 from tests.faults.stage import ANY, FOLDER, SPEED, Stage, staged
 
 from .clock import PatientClock

@@ -10,8 +10,8 @@ from pathlib import Path
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.options import KubeOptions
 from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.journal import journal
 
 from .actor import Actor
 from .attic import Attic

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations import recover
 from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.journal import recover
+from fluxstate_tui.operations.journal.recover import Finding
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind
-from fluxstate_tui.operations.recover import Finding
 from fluxstate_tui.sim.api.kinds import LEASES
 from tests.faults.stage import ANY, NAMESPACE
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.options import KubeOptions
 from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.operations import last_seen
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind
+from fluxstate_tui.operations.restore import last_seen
 from fluxstate_tui.sim.api.kinds import PODS
 from fluxstate_tui.sim.faults import Faults
 from tests.faults.stage import ANY, NAMESPACE, Stage

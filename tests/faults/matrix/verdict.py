@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.operations import audit, journal, recover
+from fluxstate_tui.operations.journal import audit, journal, recover
+from fluxstate_tui.operations.journal.recover import Finding
 from fluxstate_tui.operations.plan import OutcomeKind
-from fluxstate_tui.operations.recover import Finding
 
 from .look import helpers, in_archives, jobs_now, living
 from .trial import Trial

@@ -15,10 +15,10 @@ from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.resources import PODS
-from fluxstate_tui.operations import audit
 from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.lease import ClusterLease, LockLostError
-from fluxstate_tui.operations.lock_holder import break_lock, holder_of
+from fluxstate_tui.operations.journal import audit
+from fluxstate_tui.operations.lock.holder import break_lock, holder_of
+from fluxstate_tui.operations.lock.lease import ClusterLease, LockLostError
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage, staged
 
 Archives = Callable[..., Awaitable[int]]

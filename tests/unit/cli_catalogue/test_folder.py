@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.feeds.catalogues import read_catalogue
-from fluxstate_tui.operations import audit
-from fluxstate_tui.operations.archive_care import bereaved, choose
-from fluxstate_tui.operations.folder_files import LocalFolder
+from fluxstate_tui.operations.catalogue.care import bereaved, choose
+from fluxstate_tui.operations.catalogue.folder_files import LocalFolder
+from fluxstate_tui.operations.journal import audit
 from tests.unit.archive import given as archive
 from tests.unit.cli_catalogue.conftest import DAY, Archives, content, put
 

@@ -13,10 +13,10 @@ from fluxstate_tui.cli.history_run import identity, log, unfinished
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations import audit, journal
-from fluxstate_tui.operations.journal import Journal, Record
+from fluxstate_tui.operations.journal import audit, journal
+from fluxstate_tui.operations.journal.journal import Journal, Record
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, StepEvent, StepState
-from fluxstate_tui.operations.save_plan import PAUSE, WAIT
+from fluxstate_tui.operations.save.plan import PAUSE, WAIT
 from tests.faults.stage import Stage, staged
 
 Parse = Callable[..., argparse.Namespace]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.bring_up import bring_up
+from fluxstate_tui.operations.restore.bring_up import bring_up
 from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import NAME, NAMESPACE, Stage
 from tests.unit.cli_operate.conftest import Program

@@ -14,11 +14,11 @@ from fluxstate_tui.dashboard.actions import LiveActions
 from fluxstate_tui.dashboard.connection import Connection
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.journal import Journal
+from fluxstate_tui.operations.journal import journal
+from fluxstate_tui.operations.journal.journal import Journal
 from fluxstate_tui.operations.plan import Consent, ConsentKind, OutcomeKind, Plan
-from fluxstate_tui.operations.save_plan import PAUSE
+from fluxstate_tui.operations.save.plan import PAUSE
 from fluxstate_tui.store.events import GuardSeen
 from fluxstate_tui.store.store import Store
 from tests.faults.stage import ARMED, NAME, NAMESPACE, Stage, staged

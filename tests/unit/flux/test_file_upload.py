@@ -14,7 +14,7 @@ import pytest
 from fluxstate_tui.flux.file_upload import SMALLEST, upload
 from fluxstate_tui.flux.files import RemoteFileDamaged, RemoteFiles, RemoteFileTaken, RemoteStat
 from fluxstate_tui.kube.exec_errors import ExecUnknown
-from fluxstate_tui.operations.patient_files import PatientFiles
+from fluxstate_tui.operations.world.patient_files import PatientFiles
 from fluxstate_tui.sim.clock import ScaledClock
 from tests.unit.flux.local import LocalExecutor, LocalStream
 

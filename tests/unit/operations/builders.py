@@ -8,7 +8,7 @@ from fluxstate_tui.model.job import Job, JobResult, JobState
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.model.queue import Queue
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.observation import Observation
+from fluxstate_tui.operations.world.observation import Observation
 
 REF = ClusterRef("default", "flux-sample", "uid-1")
 NOW = 1_795_000_000.0

@@ -9,7 +9,7 @@ import pytest
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.files import RemoteFiles
-from fluxstate_tui.operations.arming import Version, arm, disarm
+from fluxstate_tui.operations.restore.arming import Version, arm, disarm
 from tests.unit.flux.local import LocalExecutor
 
 GOOD, OTHER = b"the version of the catalogue", b"somebody else's archive"

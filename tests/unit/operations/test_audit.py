@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.operations import audit, journal, recover, refusals
-from fluxstate_tui.operations.audited import by_hand
 from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import Journal, Record
+from fluxstate_tui.operations.journal import audit, journal, recover, refusals
+from fluxstate_tui.operations.journal.audited import by_hand
+from fluxstate_tui.operations.journal.journal import Journal, Record
 from fluxstate_tui.operations.plan import Consent, ConsentKind, OutcomeKind, Plan, Step
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.script import RefusedError, Run, Script, Task

@@ -10,8 +10,8 @@ from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.job import JobState
 from fluxstate_tui.operations.choices import Choices, Running
-from fluxstate_tui.operations.delete_plan import CLOSE, COMPARE, Cover, candidates, plan
-from fluxstate_tui.operations.loss import Loss, loss
+from fluxstate_tui.operations.delete.loss import Loss, loss
+from fluxstate_tui.operations.delete.plan import CLOSE, COMPARE, Cover, candidates, plan
 from fluxstate_tui.operations.plan import ConsentKind
 from tests.unit.operations.builders import NOW, REF, job, observation
 from tests.unit.operations.test_catalogue import manifest

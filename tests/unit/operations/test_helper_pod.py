@@ -8,13 +8,13 @@ import pytest
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.resources import PODS
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.helper_pod import (
+from fluxstate_tui.operations.catalogue.helper_pod import (
     DEADLINE_SECONDS,
     HelperPod,
     pod_for,
     why_not_running,
 )
+from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.sim.server import SimulatedCluster
 from tests.unit.operations.builders import manifest
 

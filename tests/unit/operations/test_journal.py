@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fluxstate_tui.operations import journal
-from fluxstate_tui.operations.journal import Journal
+from fluxstate_tui.operations.journal import journal
+from fluxstate_tui.operations.journal.journal import Journal
 from fluxstate_tui.operations.plan import (
     Consent,
     ConsentKind,

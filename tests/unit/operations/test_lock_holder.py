@@ -8,10 +8,10 @@ import pytest
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations import audit
 from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.lease import RENEW_EVERY, ClusterLease
-from fluxstate_tui.operations.lock_holder import break_lock, holder_of
+from fluxstate_tui.operations.journal import audit
+from fluxstate_tui.operations.lock.holder import break_lock, holder_of
+from fluxstate_tui.operations.lock.lease import RENEW_EVERY, ClusterLease
 from fluxstate_tui.sim.server import SimulatedCluster
 from tests.unit.operations.builders import REF
 from tests.unit.operations.conftest import opened

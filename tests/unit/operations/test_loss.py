@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from fluxstate_tui.model.job import JobState
-from fluxstate_tui.operations.loss import loss
+from fluxstate_tui.operations.delete.loss import loss
 from tests.unit.operations.builders import job
 
 

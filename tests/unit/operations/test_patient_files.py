@@ -10,7 +10,7 @@ import pytest
 from fluxstate_tui.flux.files import RemoteFileTaken
 from fluxstate_tui.kube.exec import ExecResult
 from fluxstate_tui.kube.exec_errors import ExecUnknown
-from fluxstate_tui.operations.patient_files import PatientFiles
+from fluxstate_tui.operations.world.patient_files import PatientFiles
 from fluxstate_tui.sim.clock import ScaledClock
 from tests.unit.flux.local import LocalExecutor
 from tests.unit.operations.test_arming import content, names, write

@@ -12,8 +12,8 @@ from fluxstate_tui.archive.reader import read_archive
 from fluxstate_tui.archive.writer import write_archive
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations import restore_plan
-from fluxstate_tui.operations.restore_plan import Source, choose, require_sound, require_valid
+from fluxstate_tui.operations.restore import plan as restore_plan
+from fluxstate_tui.operations.restore.plan import Source, choose, require_sound, require_valid
 from tests.unit.operations.builders import NOW
 from tests.unit.operations.builders import manifest as minicluster
 from tests.unit.operations.test_catalogue import manifest

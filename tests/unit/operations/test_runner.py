@@ -8,8 +8,8 @@ import pytest
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.journal import journal
 from fluxstate_tui.operations.plan import (
     Consent,
     ConsentKind,

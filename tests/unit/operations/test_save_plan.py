@@ -10,9 +10,9 @@ from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.job import JobState
-from fluxstate_tui.operations import save_plan
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.plan import ConsentKind
+from fluxstate_tui.operations.save import plan as save_plan
 from tests.unit.operations.builders import NOW, job, minicluster, observation
 
 RUNNING = job(1, JobState.RUN, t_run=NOW - 60, duration=120.0)

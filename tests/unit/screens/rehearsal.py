@@ -14,7 +14,7 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.lock_holder import Holder
+from fluxstate_tui.operations.lock.holder import Holder
 from fluxstate_tui.operations.plan import (
     Arrival,
     Consent,

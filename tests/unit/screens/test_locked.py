@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fluxstate_tui.operations.lock_holder import Holder
+from fluxstate_tui.operations.lock.holder import Holder
 from fluxstate_tui.screens import locked
 from tests.unit.screens.feed import NOW
 from tests.unit.screens.rehearsal import RehearsedActions

@@ -1,0 +1,1 @@
+"""The folder of archives, wherever it can be reached."""

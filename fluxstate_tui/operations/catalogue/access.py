@@ -1,0 +1,85 @@
+"""The catalogue from wherever it can be reached: the lead's container, or a helper pod."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fluxstate_tui.archive.catalogue import folder_of
+from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.feeds.catalogues import is_there, read_catalogue
+from fluxstate_tui.flux.files import RemoteFiles
+from fluxstate_tui.kube.manifest import for_create
+from fluxstate_tui.model.minicluster import MiniCluster
+from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.restore import last_seen
+from fluxstate_tui.operations.world.patient_files import PatientFiles
+from fluxstate_tui.operations.world.read_cluster import read_lead
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueView:
+    """What lies beside one `archive.path`, newest first."""
+
+    archive_path: str
+    entries: tuple[CatalogueEntry, ...]
+    armed: bool
+
+
+async def view_catalogue(
+    context: OperationContext, minicluster: MiniCluster | None, name: str
+) -> CatalogueView:
+    """Read it; `name` is that of a MiniCluster that does not exist any more (`minicluster` None).
+
+    Raises FluxstateError when there is no place for archives or it cannot be reached.
+    """
+    async with volume_files(context, minicluster, name) as (files, path):
+        entries = await read_catalogue(files, folder_of(path))
+        return CatalogueView(path, entries, await is_there(files, path))
+
+
+@asynccontextmanager
+async def volume_files(
+    context: OperationContext, minicluster: MiniCluster | None, name: str
+) -> AsyncIterator[tuple[RemoteFiles, str]]:
+    """Files of a container that has the volume, and `archive.path` on it."""
+    raw = minicluster.raw if minicluster else None
+    if minicluster is not None:
+        lead = await read_lead(context, minicluster)
+        if lead.running:
+            namespace = minicluster.ref.namespace
+            files = PatientFiles(
+                context.cluster, context.clock, namespace, lead.pod, lead.container
+            )
+            yield files, _path(minicluster.archive_path, str(minicluster.ref))
+            return
+    if raw is None:
+        cluster = context.cluster
+        raw = last_seen.recall(context.state_dir, cluster.server, cluster.namespace, name)
+    if raw is None:
+        raise FluxstateError(
+            f"nothing is known about a MiniCluster '{name}': it was never seen from here",
+            safe="Nothing was done.",
+            exit_code=ExitCode.NOT_FOUND,
+        )
+    manifest = for_create(raw)
+    path = _path(str((manifest["spec"].get("archive") or {}).get("path") or ""), name)
+    helper = await HelperPod.start(context, manifest)
+    try:
+        yield helper.files, path
+    finally:
+        await helper.remove()
+
+
+def _path(path: str, name: str) -> str:
+    if not path:
+        raise FluxstateError(
+            f"{name} has no spec.archive.path, so it has no catalogue",
+            safe="Nothing was done.",
+            exit_code=ExitCode.NOT_FOUND,
+        )
+    return path

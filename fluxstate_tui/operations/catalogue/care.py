@@ -1,0 +1,154 @@
+"""Care for the archives of a catalogue: verify, fetch, remove. The files may lie anywhere.
+
+A good archive only goes when another verified one of its MiniCluster was just read back with the
+right checksum, or when somebody typed that it shall go all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+from fluxstate_tui.archive.catalogue import is_verified, manifest_name, owner
+from fluxstate_tui.archive.manifest import CatalogueEntry, Part
+from fluxstate_tui.archive.verify import Verdict, verify
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations.catalogue.folder_files import FolderFiles
+from fluxstate_tui.operations.catalogue.new_file import new_file
+
+Tell = Callable[[int], None]
+
+
+class NotSoundError(FluxstateError):
+    """An archive that cannot be relied on."""
+
+    exit_code = ExitCode.VERIFICATION
+
+
+def choose(entries: Sequence[CatalogueEntry], ids: Sequence[str]) -> tuple[CatalogueEntry, ...]:
+    """The entries of these ids (or file names), each once. Raises FluxstateError (exit 4)."""
+    known = {posixpath.basename(entry.path): entry for entry in entries}
+    known |= {entry.id: entry for entry in entries}
+    for one in ids:
+        if one not in known:
+            raise FluxstateError(
+                f"there is no archive {one!r} in the catalogue",
+                safe="Nothing was done.",
+                advice="List them: fluxstate-tui archives list",
+                exit_code=ExitCode.NOT_FOUND,
+            )
+    return tuple({known[one].id: known[one] for one in ids}.values())
+
+
+async def verify_archive(
+    files: FolderFiles, entry: CatalogueEntry, scratch: Path, tell: Tell, flux: str | None = None
+) -> Verdict:
+    """Read it out and check it as far as possible: L1 by its manifest, L2, with `flux` also L3.
+
+    The copy lies in the folder `scratch` until it was checked. Raises FluxstateError when it
+    cannot be read out.
+    """
+    await asyncio.to_thread(scratch.mkdir, 0o700, True, True)
+    with tempfile.NamedTemporaryFile(
+        dir=scratch, prefix="verify-", suffix=f".part-{posixpath.basename(entry.path)}"
+    ) as copy:
+        await _read_out(files, entry.path, copy, tell)
+        return await _checked(copy, entry, flux)
+
+
+async def fetch_archive(
+    files: FolderFiles, entry: CatalogueEntry, folder: Path, tell: Tell, *, damaged: bool = False
+) -> Verdict:
+    """Copy it, and its manifest, into a folder of this computer; nothing is ever overwritten.
+
+    The copy is verified before it gets its name. One that is not sound gets none, unless
+    `damaged` says that it is wanted all the same. Raises FluxstateError, OSError.
+    """
+    name = posixpath.basename(entry.path)
+    beside = folder / manifest_name(entry.id)
+    if entry.manifest is not None and beside.exists():
+        raise FileExistsError(f"{beside} exists")
+    with new_file(folder / name) as copy:
+        await _read_out(files, entry.path, copy, tell)
+        verdict = await _checked(copy, entry, None)
+        if not verdict.kind.good and not damaged:
+            raise NotSoundError(
+                f"{entry.id}: {verdict.sentence()}",
+                safe="It stays where it is, untouched; nothing was written here.",
+                advice="Choose another one, or say --damaged to get it as it is.",
+            )
+    if entry.manifest is not None:
+        with new_file(beside) as target:
+            source = posixpath.join(posixpath.dirname(entry.path), manifest_name(entry.id))
+            await _read_out(files, source, target, lambda done: None)
+    return verdict
+
+
+async def bereaved(
+    files: FolderFiles, entries: Sequence[CatalogueEntry], gone: Sequence[CatalogueEntry]
+) -> tuple[str, ...]:
+    """Names of the MiniClusters that would be left without a good archive, were these `gone`.
+
+    What stays is not believed: its checksum is read back, the newest first. Only MiniClusters
+    that lose a verified archive count.
+    """
+    ids = {entry.id for entry in gone}
+    owners = sorted({owner(entry) for entry in gone if is_verified(entry)})
+    lonely = []
+    for mine in owners:
+        staying = [
+            entry
+            for entry in entries
+            if entry.id not in ids and is_verified(entry) and owner(entry) == mine
+        ]
+        for entry in staying:
+            if await _intact(files, entry):
+                break
+        else:
+            lonely.append(mine[1])
+    return tuple(dict.fromkeys(lonely))
+
+
+async def remove_archive(files: FolderFiles, entry: CatalogueEntry) -> None:
+    """Remove it, in the reverse order of its making: first the manifest, then the archive.
+
+    Cut off in between it leaves an archive without a manifest, which can be adopted.
+    """
+    folder = posixpath.dirname(entry.path)
+    await files.remove(posixpath.join(folder, manifest_name(entry.id)))
+    await files.remove(entry.path)
+
+
+def queue_part(entry: CatalogueEntry) -> Part | None:
+    """What its manifest says about the file."""
+    parts = entry.manifest.parts if entry.manifest is not None else ()
+    return next((part for part in parts if part.kind == "queue"), None)
+
+
+async def _intact(files: FolderFiles, entry: CatalogueEntry) -> bool:
+    part = queue_part(entry)
+    try:
+        stat = await files.stat(entry.path)
+    except FileNotFoundError:
+        return False
+    return part is not None and (stat.size, stat.sha256) == (part.size, part.sha256)
+
+
+async def _read_out(files: FolderFiles, path: str, target: IO[bytes], tell: Tell) -> None:
+    done = 0
+    async for chunk in files.read(path):
+        await asyncio.to_thread(target.write, chunk)
+        done += len(chunk)
+        tell(done)
+    target.flush()
+
+
+async def _checked(copy: IO[bytes], entry: CatalogueEntry, flux: str | None) -> Verdict:
+    expected = queue_part(entry)
+    path = Path(copy.name)
+    return await asyncio.to_thread(lambda: verify(path, flux=flux, expected=expected))

@@ -1,0 +1,1 @@
+"""What may be deleted, what would be lost, and deleting it."""

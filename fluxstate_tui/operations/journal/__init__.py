@@ -1,0 +1,1 @@
+"""What was meant, done and refused, on disk; and what an interrupted operation left."""

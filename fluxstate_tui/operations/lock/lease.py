@@ -1,0 +1,211 @@
+"""One operator at a time: a coordination.k8s.io/v1 Lease per MiniCluster.
+
+The lease holds for 30 s and is renewed every 10 s. It is only taken over after it has expired and
+was then seen not to be renewed, so that two clocks which differ do not break a living one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.errors import Conflict, Forbidden, NotFound
+from fluxstate_tui.operations.world.patience import patiently
+
+if TYPE_CHECKING:
+    from fluxstate_tui.model.reference import ClusterRef
+    from fluxstate_tui.operations.context import OperationContext
+
+DURATION = 30
+RENEW_EVERY = 10.0
+TAKE_SECONDS = 20.0
+
+
+class LockedError(FluxstateError):
+    """Another operator works on this MiniCluster."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class LockLostError(LockedError):
+    """The lock that an operation had is not its own any more."""
+
+
+class ClusterLease:
+    """The lease of one MiniCluster for one operation. `note` says when there could be none."""
+
+    def __init__(self, context: OperationContext, target: ClusterRef, purpose: str) -> None:
+        self._context = context
+        self._purpose = purpose
+        self.identity = f"{context.who}/{os.getpid()}/{secrets.token_hex(3)}"
+        self._folder = f"/apis/coordination.k8s.io/v1/namespaces/{target.namespace}/leases"
+        self._name = f"fluxstate-{target.name}"
+        self._renewing: asyncio.Task[None] | None = None
+        self._since = ""
+        self._lost = ""
+        self.held = False
+        self.note = ""
+
+    async def acquire(self) -> None:
+        """Take the lease. Raises LockedError; without the right to do so it only leaves a note."""
+        try:
+            await patiently(self._context.clock, self._take, seconds=TAKE_SECONDS)
+        except Forbidden as error:
+            self.note = f"no lock against a second operator: {error.message}"
+
+    def keep(self, lost: Callable[[str], None]) -> None:
+        """Renew in the background; `lost` is told when somebody else took the lease."""
+        if self.held:
+            self._renewing = asyncio.create_task(self._renew(lost))
+
+    async def require(self) -> None:
+        """Raise LockLostError when it was taken away; trouble with asking takes nothing away."""
+        if self.held:
+            with contextlib.suppress(FluxstateError):
+                self._judge(await self._read())
+        if self._lost:
+            raise LockLostError(
+                self._lost,
+                safe="It was stopped there: nothing more was changed.",
+                advice="Look what was done meanwhile, and at `fluxstate-tui unfinished`.",
+            )
+
+    @property
+    def was_lost(self) -> bool:
+        """Whether somebody else may have worked on it since: what was undone could be theirs."""
+        return bool(self._lost)
+
+    def _judge(self, lease: dict[str, Any] | None) -> None:
+        if lease is None or _holder(lease) != self.identity:
+            self.held = False
+            self._lost = f"the lock was taken by {_holder(lease or {}) or 'nobody: it is gone'}"
+
+    async def release(self) -> None:
+        """Stop renewing and remove the lease if it is still ours. Never raises."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._renewing
+        if not self.held:
+            return
+        self.held = False
+        with contextlib.suppress(FluxstateError):
+            await patiently(self._context.clock, self._remove, seconds=TAKE_SECONDS)
+
+    async def _remove(self) -> None:
+        lease = await self._read()
+        if lease is None or _holder(lease) != self.identity:
+            return
+        metadata = lease["metadata"]
+        fields = ("uid", "resourceVersion")
+        preconditions = {field: metadata[field] for field in fields}
+        await self._context.cluster.request(
+            "DELETE", f"{self._folder}/{self._name}", body={"preconditions": preconditions}
+        )
+
+    async def _take(self) -> None:
+        """Harmless to repeat: a lease that was taken by a request whose answer was lost is ours."""
+        lease = await self._read()
+        if lease is not None and _holder(lease) == self.identity:
+            self.held = True
+            return
+        try:
+            if lease is None:
+                await self._context.cluster.request("POST", self._folder, body=self._object())
+            else:
+                await self._take_over(lease)
+        except Conflict:
+            raise self._locked(await self._read() or {}) from None
+        self.held = True
+
+    async def _take_over(self, lease: dict[str, Any]) -> None:
+        if _holder(lease):
+            if self._context.clock.now() <= _expires(lease):
+                raise self._locked(lease)
+            await self._context.clock.sleep(RENEW_EVERY + 1)
+            again = await self._read()
+            if again is not None and _renewed(again) != _renewed(lease):
+                raise self._locked(again)
+        version = lease["metadata"]["resourceVersion"]
+        await self._context.cluster.request(
+            "PUT", f"{self._folder}/{self._name}", body=self._object(version)
+        )
+
+    async def _renew(self, lost: Callable[[str], None]) -> None:
+        while True:
+            await self._context.clock.sleep(RENEW_EVERY)
+            try:
+                lease = await self._read()
+                self._judge(lease)
+                if lease is None or self._lost:
+                    lost(self._lost)
+                    return
+                version = lease["metadata"]["resourceVersion"]
+                await self._context.cluster.request(
+                    "PUT", f"{self._folder}/{self._name}", body=self._object(version)
+                )
+            except FluxstateError:
+                # Trouble with the connection: the next round tries again.
+                continue
+
+    async def _read(self) -> dict[str, Any] | None:
+        try:
+            return await self._context.cluster.request("GET", f"{self._folder}/{self._name}")
+        except NotFound:
+            return None
+
+    def _object(self, resource_version: str = "") -> dict[str, Any]:
+        moment = datetime.fromtimestamp(self._context.clock.now(), UTC)
+        now = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        self._since = self._since or now
+        metadata: dict[str, Any] = {
+            "name": self._name,
+            "labels": {"app.kubernetes.io/managed-by": "fluxstate-tui"},
+            "annotations": {"fluxstate/operation": self._purpose},
+        }
+        if resource_version:
+            metadata["resourceVersion"] = resource_version
+        return {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": metadata,
+            "spec": {
+                "holderIdentity": self.identity,
+                "leaseDurationSeconds": DURATION,
+                "acquireTime": self._since,
+                "renewTime": now,
+            },
+        }
+
+    def _locked(self, lease: dict[str, Any]) -> LockedError:
+        doing = lease.get("metadata", {}).get("annotations", {}).get("fluxstate/operation", "")
+        return LockedError(
+            f"{_holder(lease) or 'another operator'} works on this MiniCluster"
+            + (f" ({doing})" if doing else ""),
+            safe="Nothing was done.",
+            advice=f"Wait until it is done; a dead operator's lock expires after {DURATION} s.",
+        )
+
+
+def _holder(lease: dict[str, Any]) -> str:
+    return str(lease.get("spec", {}).get("holderIdentity") or "")
+
+
+def _renewed(lease: dict[str, Any]) -> str:
+    return str(lease.get("spec", {}).get("renewTime") or "")
+
+
+def _expires(lease: dict[str, Any]) -> float:
+    """Seconds since the epoch; 0 when it cannot be read."""
+    try:
+        renewed = datetime.fromisoformat(_renewed(lease)).timestamp()
+    except ValueError:
+        return 0.0
+    return renewed + float(lease.get("spec", {}).get("leaseDurationSeconds") or DURATION)

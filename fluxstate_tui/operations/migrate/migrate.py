@@ -1,0 +1,83 @@
+"""Migrate: a living MiniCluster goes to another size, image, name, namespace or cluster."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.catalogue.helper_pod import pod_for
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.migrate import plan as migrate_plan
+from fluxstate_tui.operations.migrate.plan import Target
+from fluxstate_tui.operations.migrate.steps import Migrating
+from fluxstate_tui.operations.restore.dropped_fields import dropped
+from fluxstate_tui.operations.restore.plan import require_valid
+from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.script import RefusedError
+from fluxstate_tui.operations.world.observe import observe
+from fluxstate_tui.operations.world.patience import patiently
+from fluxstate_tui.operations.world.read_cluster import read_by_name
+from fluxstate_tui.operations.world.volume_claim import going_claim
+from fluxstate_tui.operations.world.world import World
+
+
+async def prepare(
+    context: OperationContext,
+    ref: ClusterRef,
+    choices: Choices,
+    destination: OperationContext | None = None,
+) -> Operation:
+    """Read the world and plan; `destination` is another cluster than the one that it lives in.
+
+    Raises FluxstateError when it cannot be saved, when the new name is taken, or when the API
+    server would not take the new manifest (asked by a dry run).
+    """
+    where = destination or context
+    if where.cluster.read_only:
+        raise RefusedError(f"{where.cluster.context} is read-only", safe="Nothing was done.")
+    world = await World.open(context, ref)
+    try:
+        seen = await observe(world)
+        seen = replace(seen, going_claim=await going_claim(context, seen.minicluster))
+        place = where.cluster.context if destination is not None else ""
+        target = migrate_plan.target_of(seen, choices, place, secrets.token_hex(6))
+        planned = migrate_plan.plan(seen, target, choices)
+        await _require_possible(where, target)
+    except BaseException:
+        await world.close()
+        raise
+    migrating = Migrating(context, where, world, seen, target, choices)
+    migrating.add_tasks(planned)
+    return Operation(context, planned, migrating.script)
+
+
+async def _require_possible(context: OperationContext, target: Target) -> None:
+    """Everything that can be known before anything is touched."""
+    resource = await context.cluster.minicluster_resource()
+    require_valid(target.manifest, resource.version)
+    pod_for(target.manifest, "check")
+    ref = target.ref
+    taken = await patiently(context.clock, lambda: read_by_name(context, ref))
+    if target.beside and taken is not None:
+        raise RefusedError(
+            f"{target} exists", safe="Nothing was done.", advice="Choose another name."
+        )
+    asked = {**target.manifest, "metadata": {**target.manifest["metadata"]}}
+    if not target.beside:
+        # The name is taken by the old one until it is gone.
+        asked["metadata"]["name"] = f"{ref.name[:40]}-{secrets.token_hex(2)}"
+    stored = await patiently(
+        context.clock,
+        lambda: context.cluster.create(resource, asked, ref.namespace, dry_run=True),
+    )
+    lost = dropped(asked["spec"], stored.get("spec") or {})
+    if lost:
+        raise FluxstateError(
+            f"the API server would drop {', '.join(lost)}",
+            safe="Nothing was done.",
+            exit_code=ExitCode.REFUSED,
+        )

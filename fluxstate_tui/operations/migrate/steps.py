@@ -1,0 +1,311 @@
+"""The steps of one migration: made of a save, a delete and a restore, in the order that is safe.
+
+Beside a living one: save, close the old queue, create the new one with its queue stopped, account,
+delete the old one, start the new queue. So no job can run on both sides, and until the delete
+everything can be put back. Under the same name the old one has to go first; the verified archive
+then holds every job, was seen from the new one's volume before, and brings the old one back when
+the new one does not get as far as the account.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from fluxstate_tui.archive.catalogue import folder_of
+from fluxstate_tui.archive.preview import preview
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.delete import plan as delete_plan
+from fluxstate_tui.operations.delete.delete import Deleting
+from fluxstate_tui.operations.delete.loss import Loss
+from fluxstate_tui.operations.delete.plan import Cover
+from fluxstate_tui.operations.lock.lease import ClusterLease
+from fluxstate_tui.operations.migrate import plan as migrate_plan
+from fluxstate_tui.operations.migrate.bring_back import bring_back
+from fluxstate_tui.operations.migrate.moved_queue import (
+    close_queues,
+    keep_what_is_new,
+    open_queues,
+)
+from fluxstate_tui.operations.migrate.plan import Target
+from fluxstate_tui.operations.migrate.preview import pods
+from fluxstate_tui.operations.migrate.remove_target import is_alive, remove_target
+from fluxstate_tui.operations.migrate.ship import bring
+from fluxstate_tui.operations.plan import Plan
+from fluxstate_tui.operations.queue.checkpoint import CHECKPOINT_KEY, SYNC_KEY
+from fluxstate_tui.operations.restore import plan as restore_plan
+from fluxstate_tui.operations.restore.arming import Version
+from fluxstate_tui.operations.restore.plan import Source, require_sound
+from fluxstate_tui.operations.restore.steps import Restoring
+from fluxstate_tui.operations.save.fetch import fetch
+from fluxstate_tui.operations.save.save import Saving
+from fluxstate_tui.operations.script import Action, RefusedError, Run, Script, Task, Undo
+from fluxstate_tui.operations.world.observation import (
+    PAUSED_BY_US,
+    Observation,
+    queue_words,
+)
+from fluxstate_tui.operations.world.uninterrupted import uninterrupted
+from fluxstate_tui.operations.world.world import World
+
+
+class Migrating:
+    """`source` is where the old one lives, `destination` where the new one is going to."""
+
+    def __init__(
+        self,
+        source: OperationContext,
+        destination: OperationContext,
+        world: World,
+        seen: Observation,
+        target: Target,
+        choices: Choices,
+    ) -> None:
+        self._source, self._destination = source, destination
+        self._world, self._seen, self._target = world, seen, target
+        self._timeout = choices.start_timeout
+        saving = migrate_plan.saving_choices(choices)
+        why = f"migrating to {target} by {source.who}"
+        closed = f"{PAUSED_BY_US} {why}"
+        self._saving = Saving(source, world, saving, settle_pause=False, closed=closed)
+        nothing = Cover(None, Loss())
+        self._deleting = Deleting(source, seen, world, nothing, (), self._saving, why)
+        self._lease = ClusterLease(destination, target.ref, "migrate")
+        self._agreed = frozenset(job.id for job in migrate_plan.too_wide(seen, target))
+        self._restoring: Restoring | None = None
+        self._found: Source | None = None
+        self._open: Undo | None = None
+        self._back: Undo | None = None
+        self._run: Run | None = None
+        self._was_open = False
+        self._why = closed
+        self.script = Script(
+            [],
+            self.success,
+            safe="The old MiniCluster is not deleted before every job is safe elsewhere.",
+            close=self.close,
+        )
+
+    def add_tasks(self, plan: Plan) -> None:
+        """One task per step of the plan."""
+        actions: dict[str, Action] = {
+            **self._saving.actions(),
+            **self._deleting.actions(),
+            migrate_plan.REACH.id: self.reach,
+            restore_plan.CHECK.id: lambda run: self._arriving.check(run),
+            restore_plan.ARM.id: lambda run: self._arriving.arm(run),
+            restore_plan.CREATE.id: self.create,
+            restore_plan.START.id: self.start,
+            restore_plan.ACCOUNT.id: self.account,
+            restore_plan.DISARM.id: lambda run: self._arriving.disarm(run),
+            restore_plan.CHECKPOINT.id: lambda run: self._arriving.checkpoint(run),
+            migrate_plan.AGREE.id: self.agree,
+            delete_plan.DELETE.id: self.delete,
+            migrate_plan.OPEN.id: self.open,
+        }
+        gone = plan.steps.index(delete_plan.DELETE)  # from there on there is only one way
+        self.script.tasks += [
+            Task(step, actions[step.id], alone=number <= gone)
+            for number, step in enumerate(plan.steps)
+        ]
+
+    @property
+    def _arriving(self) -> Restoring:
+        if self._restoring is None:
+            raise FluxstateError("the archive was not reached")
+        return self._restoring
+
+    def success(self) -> str:
+        """The sentence of the completed outcome."""
+        state = "started" if self._saving.started else "stopped, as it was"
+        return (
+            f"{self._seen.minicluster.ref} is now {self._target} with {pods(self._target.size)}: "
+            f"{self._saving.saved.words}; its queue is {state}"
+        )
+
+    async def close(self) -> None:
+        """Give back the sessions, the helper pod and the lock of the new name."""
+        try:
+            if self._restoring is not None:
+                await self._restoring.close()
+        finally:
+            await self._lease.release()
+            await self._world.close()
+
+    async def reach(self, run: Run) -> str:
+        """See the archive as the new one will: on its volume, sound, and with room for the jobs."""
+        if self._target.beside:
+            await self._lease.acquire()
+            self._lease.keep(run.problem)
+        run.remember("open", list(self._saving.started))
+        run.remember("to", [self._target.ref.namespace, self._target.ref.name])
+        helper = await HelperPod.start(self._destination, self._target.manifest, fresh=True)
+        try:
+            saved, folder = self._saving.saved, folder_of(self._target.archive_path)
+            version = Version(saved.path, saved.size, saved.sha256)
+            entry = await bring(self._world.files, helper.files, version, folder, run.tell)
+            state_dir = self._destination.state_dir
+            async with fetch(helper.files, entry.path, state_dir, run.tell) as archive:
+                self._found = found = Source(entry, archive)
+                require_sound(found)
+                before = preview(archive, size=self._seen.minicluster.size)
+                after = preview(archive, size=self._target.size)
+        except BaseException:
+            await helper.remove()
+            raise
+        manifest = self._target.manifest
+        self._restoring = Restoring(self._destination, helper, found, manifest, self._timeout)
+        refused = migrate_plan.newly_refused(before, after)
+        self._require_agreed(refused)
+        if refused and self._target.beside:
+            # The scheduler refuses them only when the new queue is started, after the account.
+            run.problem(f"{len(refused)} jobs never fit there and end as FAILED, as agreed")
+        return f"{entry.path}: sha256 {archive.sha256[:12]}, every job fits as agreed"
+
+    def _require_agreed(self, refused: frozenset[int]) -> None:
+        more = refused - self._agreed
+        if more:
+            raise RefusedError(
+                f"{len(more)} jobs would come back FAILED on the new one, which was not agreed to",
+                safe="The old one still has them.",
+                advice="Choose a larger size.",
+            )
+
+    async def create(self, run: Run) -> str:
+        """Create it; beside a living one it is removed again when this does not end well."""
+        self._run = run
+        if self._target.beside:
+            run.undo(
+                f"the new MiniCluster {self._target.ref} is removed",
+                self._take_back,
+                f"Look whether {self._target} is there: delete it unless the old one is gone.",
+            )
+        text, cancelled = await uninterrupted(self._arriving.create(run))
+        if cancelled:
+            raise asyncio.CancelledError
+        return text
+
+    async def start(self, run: Run) -> str:
+        """Until its broker runs; beside a living one its queue must be stopped by then."""
+        text = await self._arriving.start(run)
+        opened = await close_queues(self._arriving.world, self._why)
+        self._was_open = bool(opened)
+        return f"{text}; {opened}" if opened else text
+
+    async def account(self, run: Run) -> str:
+        """No job lost, and none refused beyond what was agreed to."""
+        text = await self._arriving.account(run)
+        if self._target.beside:
+            before = {job.id for job in self._saving.saved.jobs if job.result is not None}
+            refused = frozenset(one.job.id for one in self._arriving.refused)
+            self._require_agreed(refused - before)
+        elif self._back is not None:
+            run.settled(self._back)
+            self._promise_to_open(run)
+        return text
+
+    async def agree(self, run: Run) -> str:
+        """Directly before the delete: the old queue did not change, and the new one has it all."""
+        text = await self._deleting.compare(run)
+        await self._arriving.account(run)
+        await self._lease.require()
+        return f"{text}; all of it is in the new one"
+
+    async def delete(self, run: Run) -> str:
+        """The point of no return: once it is under way, it is too late to stop."""
+        text, cancelled = await uninterrupted(self._delete(run))
+        task = asyncio.current_task()
+        if cancelled and task is not None:
+            task.uncancel()
+            text += "; too late to stop"
+        return text
+
+    async def _delete(self, run: Run) -> str:
+        before = list(run.undos)
+        text = await self._deleting.delete(run)
+        try:
+            if await is_alive(self._source, self._seen.minicluster.ref):
+                raise FluxstateError("the old one is still there", exit_code=ExitCode.UNKNOWN)
+        except FluxstateError:
+            run.undos[:] = before  # each of them looks first whether the old one is there
+            raise
+        saved = self._saving.saved.id
+        if self._target.beside:
+            self.script.safe = f"{self._target} has every job, and so has the archive {saved}."
+            self._promise_to_open(run)
+        else:
+            ref = self._target.ref
+            by_hand = f"fluxstate-tui restore {ref.name} -n {ref.namespace} --archive {saved}"
+            self.script.safe = f"The archive {saved} has every job."
+            self._back = run.undo(
+                f"{ref} is restored as it was",
+                lambda: self._bring_back(run),
+                f"Run: {by_hand}; then resume it.",
+            )
+        return text
+
+    async def _bring_back(self, run: Run) -> str:
+        if self._found is None:
+            raise FluxstateError("the archive was not reached")
+        await self._arriving.close()  # its helper pod may hold the volume
+        await remove_target(self._destination, self._target)
+        return await bring_back(
+            self._source,
+            self._seen.minicluster,
+            self._found,
+            self._saving.started,
+            run,
+            self._timeout,
+        )
+
+    async def open(self, run: Run) -> str:
+        """Start the queues that were started; those that were stopped stay so."""
+        text = await self._open_queue()
+        if self._open is not None:
+            run.settled(self._open)
+        return text
+
+    def _promise_to_open(self, run: Run) -> None:
+        """Whatever happens from here on, the queue of the new one does not stay stopped."""
+        ref = self._target.ref
+        if self._saving.started:
+            self._open = run.undo(
+                f"the queue of {ref} is put back as it was",
+                self._open_queue,
+                f"Run: fluxstate-tui resume {ref.name} -n {ref.namespace}",
+            )
+
+    async def _open_queue(self) -> str:
+        world = self._arriving.world
+        missing = set(self._saving.started) - {queue.name for queue in await world.queues()}
+        if missing:
+            raise FluxstateError(f"it has no {queue_words(sorted(missing))}")
+        if self._run is not None:
+            names = self._saving.started
+            self._run.by_hand(
+                *world.queue_lines("enable", ()),
+                world.flux_line("kvs", "unlink", "-f", CHECKPOINT_KEY),
+                *(world.queue_lines("start", names) if names else ()),
+                world.flux_line("kvs", "put", "--sync", f"{SYNC_KEY}=1"),
+            )
+        return await open_queues(world, self._saving.started)
+
+    async def _take_back(self) -> str:
+        """Remove the new one, but never when the old one is going or gone."""
+        if not await is_alive(self._source, self._seen.minicluster.ref):
+            return f"kept, as the old one is gone; {await self._open_queue()}"
+        kept = await self._keep_what_is_new()
+        gone = await remove_target(self._destination, self._target)
+        return f"{kept}; {gone}" if kept else gone
+
+    async def _keep_what_is_new(self) -> str:
+        """Save what the new one has and the old one has not, before it goes."""
+        if self._restoring is None or self._run is None:
+            return ""
+        jobs = self._saving.saved.jobs
+        return await keep_what_is_new(
+            self._destination, self._target, jobs, self._run, was_open=self._was_open
+        )

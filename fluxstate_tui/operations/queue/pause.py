@@ -1,0 +1,74 @@
+"""Pause: stop every started queue, read back; jobs that run go on, pending ones wait."""
+
+from __future__ import annotations
+
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.script import Run, Script, Task
+from fluxstate_tui.operations.world.observation import (
+    PAUSED_BY_US,
+    Observation,
+    describe,
+    queue_words,
+)
+from fluxstate_tui.operations.world.observe import observe
+from fluxstate_tui.operations.world.world import World
+
+STOP = Step("stop", "Stop the queue", "flux queue stop --all -m REASON")
+
+
+def plan(seen: Observation) -> Plan:
+    """What a pause would do."""
+    if not seen.started:
+        preview = ["The queue is stopped already; nothing will change."]
+    else:
+        preview = [
+            f"Stop {queue_words(seen.started)}: {describe(seen.pending)} will wait.",
+            f"{len(seen.running)} running jobs go on. New jobs are still accepted.",
+        ]
+    return Plan(
+        "pause",
+        seen.minicluster.ref,
+        (STOP,),
+        tuple(preview),
+        Consent(ConsentKind.NONE, "Pause the queue?"),
+    )
+
+
+async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) -> Operation:
+    """Read the world and plan. Raises FluxstateError when Flux cannot be asked."""
+    world = await World.open(context, ref)
+    try:
+        seen = await observe(world, catalogue=False)
+    except BaseException:
+        await world.close()
+        raise
+
+    async def stop(run: Run) -> str:
+        return await stop_queues(run, world, context.who)
+
+    script = Script(
+        [Task(STOP, stop)],
+        success=lambda: f"{ref} is paused",
+        safe="No job was touched.",
+        close=world.close,
+    )
+    return Operation(context, plan(seen), script)
+
+
+async def stop_queues(run: Run, world: World, who: str) -> str:
+    """Stop what is started, with a reason by which resume finds it again; returns the read-back.
+
+    Raises FluxstateError when a queue is still started afterwards.
+    """
+    started = [queue.name for queue in await world.queues() if queue.started]
+    run.remember("started", started)
+    if not started:
+        return "was stopped already"
+    reason = f"{PAUSED_BY_US} paused by {who}"
+    run.by_hand(*world.queue_lines("stop", started, reason))
+    await world.stop_queues(started, reason)
+    return await world.read_back_queues(started, started_now=False)

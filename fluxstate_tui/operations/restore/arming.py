@@ -1,0 +1,127 @@
+"""Armed is a moment: the copy at `spec.archive.path` exists only while a restore needs it.
+
+A copy, never a link: people dump to that path by hand, and `flux dump` opens (truncates) what is
+there, which through a link would be the version in the catalogue.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.archive.catalogue import archive_name, folder_of, new_id
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.feeds.catalogues import is_there
+from fluxstate_tui.operations.save.room import require_room
+
+if TYPE_CHECKING:
+    from fluxstate_tui.flux.files import RemoteFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One archive by content: where it lies and what it must read back as."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+async def arm(files: RemoteFiles, version: Version, archive_path: str, name: str) -> str:
+    """Copy a version to `archive_path` and verify it there; returns the read-back.
+
+    What lay there before is entered into the catalogue, never overwritten.
+    Raises FluxstateError (exit 6) when the copy reads back differently.
+    """
+    said = ""
+    if await is_there(files, archive_path):
+        found = await files.stat(archive_path)
+        if (found.size, found.sha256) == (version.size, version.sha256):
+            return f"{archive_path} is that archive already"
+        adopted = await adopt(files, archive_path, name)
+        said = f"what lay there is kept as {posixpath.basename(adopted)}; "
+    suffix = _suffix(version.path)
+    folder = posixpath.dirname(archive_path)
+    await require_room(files, folder, version.size)
+    temporary = posixpath.join(folder, f".part-{secrets.token_hex(6)}{suffix}")
+    try:
+        await files.copy(version.path, temporary)
+        copied = await files.stat(temporary)
+        if (copied.size, copied.sha256) != (version.size, version.sha256):
+            raise FluxstateError(
+                f"the copy of {posixpath.basename(version.path)} reads back differently",
+                safe="The archive in the catalogue is untouched.",
+                exit_code=ExitCode.VERIFICATION,
+            )
+        await files.link_new(temporary, archive_path)
+    finally:
+        await files.remove(temporary)
+    armed = await files.stat(archive_path)
+    return f"{said}{archive_path}: {armed.size:,} bytes, sha256 {armed.sha256[:12]}"
+
+
+async def disarm(files: RemoteFiles, archive_path: str, sha256: str = "") -> str:
+    """Remove the armed copy; returns the read-back. With `sha256`, only that very content.
+
+    Another file at that path is somebody else's: it is left and FluxstateError raised.
+    """
+    if not await is_there(files, archive_path):
+        return f"nothing lies at {archive_path}"
+    found = await files.stat(archive_path)
+    if sha256 and found.sha256 != sha256:
+        raise FluxstateError(
+            f"another file lies at {archive_path} now",
+            safe="It was left there.",
+            advice="Whoever put it there has armed the MiniCluster again; disarm it by hand.",
+        )
+    await files.remove(archive_path)
+    if await is_there(files, archive_path):
+        raise FluxstateError(f"{archive_path} is still there")
+    return f"{archive_path} is gone"
+
+
+async def adopt(files: RemoteFiles, archive_path: str, name: str) -> str:
+    """Move a file that others left at `archive_path` into the catalogue; returns its new path."""
+    kept = await keep_copy(files, archive_path, folder_of(archive_path), name)
+    await files.remove(archive_path)
+    return kept
+
+
+async def keep_copy(files: RemoteFiles, path: str, folder: str, name: str) -> str:
+    """Copy a file into the catalogue under a new id of its own time; returns its new path."""
+    await files.mkdir(folder)
+    stat = await files.stat(path)
+    suffix = _suffix(path)
+    temporary = posixpath.join(folder, f".part-{secrets.token_hex(6)}{suffix}")
+    try:
+        await files.copy(path, temporary)
+        copied = await files.stat(temporary)
+        if (copied.size, copied.sha256) != (stat.size, stat.sha256):
+            raise FluxstateError(
+                f"the copy of {path} reads back differently",
+                safe="The file itself is untouched.",
+                exit_code=ExitCode.VERIFICATION,
+            )
+        taken = {item.name for item in await files.list(folder)}
+        while True:
+            identity = new_id(stat.mtime, name, taken)
+            target = posixpath.join(folder, identity + suffix)
+            try:
+                await files.link_new(temporary, target)
+            except FileExistsError:
+                taken |= {posixpath.basename(target), archive_name(identity)}
+            else:
+                return target
+    finally:
+        await files.remove(temporary)
+
+
+def _suffix(path: str) -> str:
+    name = posixpath.basename(path)
+    for suffix in (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tar", ".zip"):
+        if name.endswith(suffix):
+            return suffix
+    return posixpath.splitext(name)[1]

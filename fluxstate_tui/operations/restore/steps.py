@@ -1,0 +1,272 @@
+"""The steps of one restore, each read back, and how it is rolled back."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fluxstate_tui.archive.account import Account, Accounted, Fortune, account
+from fluxstate_tui.archive.catalogue import folder_of
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.errors import Conflict, OutcomeUnknown
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.journal.by_hand import ByHand
+from fluxstate_tui.operations.plan import Plan
+from fluxstate_tui.operations.queue.checkpoint import SYNC_KEY
+from fluxstate_tui.operations.restore import plan as steps
+from fluxstate_tui.operations.restore.arming import Version, arm, disarm, keep_copy
+from fluxstate_tui.operations.restore.bring_up import bring_up
+from fluxstate_tui.operations.restore.dropped_fields import dropped
+from fluxstate_tui.operations.restore.plan import Source
+from fluxstate_tui.operations.restore.roll_back import roll_back
+from fluxstate_tui.operations.script import Action, Run, Task, Undo
+from fluxstate_tui.operations.world.patience import patiently
+from fluxstate_tui.operations.world.read_cluster import left_of_name, read_by_name
+from fluxstate_tui.operations.world.world import World
+
+OLD_PODS_SECONDS = 180.0
+ACCOUNT_SECONDS = 60.0  # without any further job showing up
+
+
+class Restoring:
+    """Needs a running helper pod until the MiniCluster is created."""
+
+    def __init__(
+        self,
+        context: OperationContext,
+        helper: HelperPod,
+        source: Source,
+        manifest: dict[str, Any],
+        start_timeout: float,
+        bring: Callable[[Run], Awaitable[str]] | None = None,
+    ) -> None:
+        """`bring` puts the archive on the volume, when it is not there yet."""
+        self._context = context
+        self._helper: HelperPod | None = helper
+        self._source = source
+        notes = {**(manifest["metadata"].get("annotations") or {})}
+        notes[steps.RESTORED_FROM] = source.entry.id
+        self._manifest = {**manifest, "metadata": {**manifest["metadata"], "annotations": notes}}
+        self._bring = bring
+        self._start_timeout = start_timeout
+        self._archive_path: str = manifest["spec"]["archive"]["path"]
+        metadata = manifest["metadata"]
+        self._ref = ClusterRef(metadata["namespace"], metadata["name"], "")
+        self._world: World | None = None
+        self._disarm: Undo | None = None
+        self._account: Account | None = None
+
+    @property
+    def world(self) -> World:
+        """The new MiniCluster. Raises FluxstateError before its broker runs."""
+        if self._world is None:
+            raise FluxstateError("the new MiniCluster does not run yet")
+        return self._world
+
+    @property
+    def refused(self) -> tuple[Accounted, ...]:
+        """Jobs that came back FAILED, once they were accounted for."""
+        jobs = self._account.jobs if self._account else ()
+        return tuple(one for one in jobs if one.fortune is Fortune.REFUSED)
+
+    def tasks(self, plan: Plan) -> list[Task]:
+        """One task per step of the plan."""
+        actions: dict[str, Action] = {
+            steps.CHECK.id: self.check,
+            steps.ARM.id: self.arm,
+            steps.CREATE.id: self.create,
+            steps.START.id: self.start,
+            steps.ACCOUNT.id: self.account,
+            steps.DISARM.id: self.disarm,
+            steps.CHECKPOINT.id: self.checkpoint,
+            steps.QUEUE.id: self.queue,
+        }
+        if self._bring is not None:
+            actions[steps.BRING.id] = self._bring
+        aftercare = {steps.CHECKPOINT.id, steps.QUEUE.id}
+        # Once it is created, it must be disarmed whatever happens.
+        before = {steps.BRING.id, steps.CHECK.id, steps.ARM.id, steps.CREATE.id}
+        return [
+            Task(step, actions[step.id], step.id not in aftercare, step.id in before)
+            for step in plan.steps
+        ]
+
+    def success(self) -> str:
+        """The sentence of the completed outcome."""
+        assert self._account is not None
+        return f"{self._ref} is restored from {self._source.entry.id}: {self._account.explain()}"
+
+    async def close(self) -> None:
+        """Remove the helper pod and end the session."""
+        if self._helper is not None:
+            helper, self._helper = self._helper, None
+            await helper.remove()
+        if self._world is not None:
+            await self._world.close()
+
+    async def check(self, run: Run) -> str:
+        """Server-side dry run, and nothing of an older MiniCluster of that name is left."""
+        cluster = self._context.cluster
+        resource = await cluster.minicluster_resource()
+        run.by_hand(ByHand.of(self._context).create(self._manifest, dry_run=True))
+        stored = await patiently(
+            self._context.clock,
+            lambda: cluster.create(resource, self._manifest, self._ref.namespace, dry_run=True),
+        )
+        lost = dropped(self._manifest["spec"], stored.get("spec") or {})
+        if lost:
+            raise FluxstateError(
+                f"the API server would drop {', '.join(lost)}",
+                safe="Nothing was created.",
+                advice="These fields are unknown to this version of the Flux Operator.",
+                exit_code=ExitCode.REFUSED,
+            )
+        clock = self._context.clock
+        begin = clock.now()
+        while left := await patiently(clock, lambda: left_of_name(self._context, self._ref)):
+            if clock.now() - begin > OLD_PODS_SECONDS:
+                raise FluxstateError(
+                    f"still there from before: {', '.join(left)}",
+                    safe="Nothing was created.",
+                    advice="They share its host names: wait until they are gone.",
+                )
+            run.tell(f"waiting for the old {', '.join(left[:4])}")
+            await clock.sleep(1.0)
+        return "the API server takes it; nothing of an older one is left"
+
+    async def arm(self, run: Run) -> str:
+        """Copy the archive to `archive.path` and verify it there."""
+        assert self._helper is not None
+        run.by_hand(
+            *self._helper.lines(),
+            self._helper.line("cp", self._source.entry.path, self._archive_path),
+            self._helper.line("sha256sum", self._archive_path),
+        )
+        files, entry, archive = self._helper.files, self._source.entry, self._source.archive
+        version = Version(entry.path, archive.size, archive.sha256)
+        run.remember("archive", entry.path)
+        if posixpath.normpath(entry.path) == posixpath.normpath(self._archive_path):
+            # It will be removed when it is disarmed: keep it first.
+            kept = await keep_copy(files, entry.path, folder_of(entry.path), self._ref.name)
+            run.tell(f"kept as {kept}")
+        self._disarm = run.undo(
+            "the archive is disarmed", self._roll_back, f"Remove {self._archive_path} by hand."
+        )
+        return await arm(files, version, self._archive_path, self._ref.name)
+
+    async def create(self, run: Run) -> str:
+        """Create it; the helper pod goes first, as some volumes mount only once."""
+        cluster, helper = self._context.cluster, self._helper
+        hand = ByHand.of(self._context)
+        if helper is not None:
+            self._helper = None
+            await helper.remove()
+            run.by_hand(hand.delete("pod", self._ref.namespace, helper.name))
+        run.by_hand(hand.create(self._manifest))
+        resource = await cluster.minicluster_resource()
+        try:
+            created = await cluster.create(resource, self._manifest, self._ref.namespace)
+        except OutcomeUnknown:
+            run.tell("no answer: looking whether it was created")
+            found = await read_by_name(self._context, self._ref)
+            if found is None:
+                raise
+            created = found.raw
+        except Conflict as error:
+            raise FluxstateError(
+                f"somebody else created {self._ref} meanwhile: {error.message}",
+                safe="It was not touched.",
+                exit_code=ExitCode.REFUSED,
+            ) from error
+        self._ref = ClusterRef(self._ref.namespace, self._ref.name, created["metadata"]["uid"])
+        run.remember("uid", self._ref.uid)
+        return f"uid {self._ref.uid}, size {created['spec'].get('size')}"
+
+    async def start(self, run: Run) -> str:
+        """Until the broker runs; why not, while it does not."""
+        self._world = await bring_up(self._context, self._ref, self._start_timeout, run.tell)
+        run.by_hand(self._world.flux_line("uptime"))
+        return f"broker state {self._world.broker_state}, flux-core {self._world.core_version}"
+
+    async def account(self, run: Run) -> str:
+        """Every saved job must be there: same, running, finished since or refused; none lost.
+
+        The list fills from the journal after the start, so a short one is asked for again.
+        """
+        assert self._world is not None
+        run.by_hand(self._world.flux_line("jobs", "-a", "-A", "-c0", "--json"))
+        clock = self._context.clock
+        there, since = -1, clock.now()
+        while True:
+            known = sum((await self._world.counts()).values())
+            if known > there:
+                there, since = known, clock.now()
+            stuck = clock.now() - since > ACCOUNT_SECONDS
+            if known < len(self._source.jobs) and not stuck:
+                # Listing 50,000 jobs every second would keep the broker from reading its journal.
+                run.tell(f"{known} of {len(self._source.jobs)} jobs are there")
+                await clock.sleep(1.0)
+                continue
+            result = account(self._source.jobs, await self._world.jobs())
+            self._account = result
+            if result.balanced:
+                return result.explain()
+            if stuck:
+                raise FluxstateError(
+                    f"not every job came back: {result.explain()}",
+                    safe="The new MiniCluster is left as it is.",
+                    advice="Look at the lead's log; the archive can be restored again.",
+                    exit_code=ExitCode.VERIFICATION,
+                )
+            run.tell(result.explain())
+            await clock.sleep(1.0)
+
+    async def disarm(self, run: Run) -> str:
+        """Remove the armed copy, so that a restarted container keeps its own state."""
+        assert self._world is not None
+        sha256 = self._source.archive.sha256
+        run.by_hand(self._world.file_line("rm", self._archive_path))
+        text = await disarm(self._world.files, self._archive_path, sha256)
+        if self._disarm is not None:
+            run.settled(self._disarm)
+        return text
+
+    async def checkpoint(self, run: Run) -> str:
+        """Without one a killed container falls back to the restore and runs jobs twice."""
+        assert self._world is not None
+        run.by_hand(self._world.flux_line("kvs", "put", "--sync", f"{SYNC_KEY}=1"))
+        root = await self._world.kvs_sync()
+        self._refused(run)
+        return f"root {root[:20]}"
+
+    async def queue(self, run: Run) -> str:
+        """Named queues come up stopped: start those that were started when it was saved."""
+        assert self._world is not None
+        known = {queue.name for queue in await self._world.queues()}
+        names = [name for name in self._source.queues_to_start if name in known]
+        gone = [name for name in self._source.queues_to_start if name not in known]
+        if gone:
+            run.problem(f"these queues are not in the new configuration: {', '.join(gone)}")
+        if not names:
+            return "no queue to start"
+        run.by_hand(*self._world.queue_lines("start", names))
+        await self._world.start_queues(names)
+        return await self._world.read_back_queues(names, started_now=True)
+
+    def _refused(self, run: Run) -> None:
+        refused = self.refused
+        if refused:
+            reasons = "; ".join(sorted({one.reason for one in refused})[:3])
+            run.problem(f"{len(refused)} jobs came back FAILED: {reasons}")
+
+    async def _roll_back(self) -> str:
+        """Take the armed copy away again, by whatever pod can do it now."""
+        if self._helper is not None:
+            return await disarm(self._helper.files, self._archive_path, self._source.archive.sha256)
+        return await roll_back(
+            self._context, self._ref, self._manifest, self._source.archive.sha256
+        )

@@ -1,0 +1,1 @@
+"""From a live queue to a verified archive in the catalogue."""

@@ -1,0 +1,1 @@
+"""What operations see and ask of a MiniCluster: objects, broker, files."""
