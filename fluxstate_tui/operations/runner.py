@@ -78,9 +78,11 @@ class Operation:
                 # Never leave half-done things behind: undo first, then let go.
                 cancelled = True
                 self.cancel()
-        if self.outcome is None:  # cancelled before it began
+        if self.outcome is None:
             await self.close()
-            self.outcome = _cancelled("")
+            bug = None if self._work.cancelled() else self._work.exception()
+            # Cancelled before it began; or nobody knows how far it came.
+            self.outcome = _cancelled("") if bug is None else self._unforeseen(bug)
         if cancelled:
             raise asyncio.CancelledError
         return self.outcome
@@ -90,6 +92,16 @@ class Operation:
         work = self._work
         if work is not None and not work.done() and not work.cancelling() and not self._ending:
             work.cancel()
+
+    def _unforeseen(self, bug: BaseException) -> Outcome:
+        _log.error("%s of %s", self.plan.operation, self.plan.target, exc_info=bug)
+        return Outcome(
+            OutcomeKind.UNKNOWN,
+            f"{type(bug).__name__}: {bug} (at step '{self._current or 'none'}')",
+            self.script.safe,
+            "Look what was done: fluxstate-tui unfinished",
+            ExitCode.UNKNOWN,
+        )
 
     async def close(self) -> None:
         """Give back what prepare() took. Harmless when repeated."""
@@ -123,6 +135,8 @@ class Operation:
                 outcome = await self._with_lease(journal, lease)
             finally:
                 journal.close()
+            if journal.trouble:
+                outcome = _not_written(outcome, journal.trouble)
             now = context.clock.now()
             self.outcome = audited(context.state_dir, journal.path, outcome, now)
         finally:
@@ -165,17 +179,15 @@ class Operation:
                 continue
             self._current = run.step = task.step.id
             run.tell = self._teller(task.step)
-            self._emit(run, task.step, StepState.RUNNING, "")
-            if note:
-                run.tell(note)
-                note = ""
-            outcome = await self._step(run, task, lease)
+            outcome = await self._step(run, task, lease, note)
+            note = ""
         return await self._finish(run, outcome, lease)
 
-    async def _step(self, run: Run, task: Task, lease: ClusterLease) -> Outcome | None:
+    async def _step(self, run: Run, task: Task, lease: ClusterLease, note: str) -> Outcome | None:
         """Run one step; an Outcome ends the operation."""
         title, safe = task.step.title, self.script.safe
         try:
+            self._begin(run, task, note)
             if task.alone:
                 await lease.require()
             self._emit(run, task.step, StepState.DONE, await task.action(run))
@@ -194,6 +206,17 @@ class Operation:
                 return outcome
             run.problem(outcome.reason)
         return None
+
+    def _begin(self, run: Run, task: Task, note: str) -> None:
+        """Announce it. What has to be followed up is begun even when that cannot be written."""
+        event = StepEvent(task.step.id, StepState.RUNNING, self.context.clock.now(), "")
+        if task.alone:
+            run.journal.announce(event)
+        else:
+            run.journal.step(event)
+        self._show(event)
+        if note:
+            run.tell(note)
 
     async def _finish(self, run: Run, outcome: Outcome | None, lease: ClusterLease) -> Outcome:
         self._ending = True
@@ -228,8 +251,9 @@ class Operation:
             for attempt in range(UNDO_TRIES):
                 try:
                     result = await undo.action()
-                except (FluxstateError, OSError, TimeoutError) as error:
-                    why = str(error)
+                except Exception as error:  # also of a bug: the others must be put back
+                    why = str(error) or type(error).__name__
+                    _log.warning("not put back: %s", undo.what, exc_info=error)
                     await self.context.clock.sleep(0.5 * 2**attempt)
                 else:
                     run.journal.undone(undo.what, result)
@@ -244,9 +268,15 @@ class Operation:
 
     def _teller(self, step: Step) -> Callable[[str], None]:
         def tell(text: str) -> None:
-            self._progress(StepEvent(step.id, StepState.RUNNING, self.context.clock.now(), text))
+            self._show(StepEvent(step.id, StepState.RUNNING, self.context.clock.now(), text))
 
         return tell
+
+    def _show(self, event: StepEvent) -> None:
+        try:
+            self._progress(event)
+        except Exception:  # a screen that breaks must not stop half-way what it shows
+            _log.exception("step %s of %s cannot be shown", event.step, self.plan.operation)
 
     def _emit(
         self, run: Run, step: Step, state: StepState, text: str, journal: bool = True
@@ -254,12 +284,17 @@ class Operation:
         event = StepEvent(step.id, state, self.context.clock.now(), text)
         if journal:
             run.journal.step(event)
-        self._progress(event)
+        self._show(event)
 
 
 def _cancelled(title: str, safe: str = "Nothing was done.") -> Outcome:
     reason = f"cancelled at: {title}" if title else "cancelled before the first step"
     return Outcome(OutcomeKind.CANCELLED, reason, safe, exit_code=ExitCode.INTERRUPTED)
+
+
+def _not_written(outcome: Outcome, why: str) -> Outcome:
+    left = f"The journal could not be written: {why}; see fluxstate-tui unfinished."
+    return replace(outcome, advice=f"{outcome.advice} {left}".strip())
 
 
 def _outcome_of(error: Exception, title: str, safe: str, advice: str) -> Outcome:

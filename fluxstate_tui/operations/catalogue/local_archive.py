@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,15 +76,38 @@ def _queue_part(manifest: Manifest) -> Part | None:
     return next((part for part in manifest.parts if part.kind == "queue"), None)
 
 
+async def damaged(
+    files: RemoteFiles, local: LocalArchive, entries: Sequence[CatalogueEntry]
+) -> frozenset[str]:
+    """Ids whose manifest promises these very bytes, while their files have others by now."""
+    promised = [entry for entry in entries if _promises(entry, local.archive.sha256)]
+    stats = [(entry.id, await files.stat(entry.path)) for entry in promised]
+    return frozenset(name for name, stat in stats if stat.sha256 != local.archive.sha256)
+
+
+def _promises(entry: CatalogueEntry, sha256: str) -> bool:
+    parts = entry.manifest.parts if entry.manifest is not None and not entry.problem else ()
+    return any(part.sha256 == sha256 for part in parts)
+
+
 def entry_for(
-    local: LocalArchive, folder: str, entries: Sequence[CatalogueEntry], name: str, now: float
+    local: LocalArchive,
+    folder: str,
+    entries: Sequence[CatalogueEntry],
+    name: str,
+    now: float,
+    damaged: Collection[str] = (),
 ) -> CatalogueEntry:
-    """What it is going to be in that catalogue: itself under its id, or what is there already."""
+    """What it is going to be in that catalogue: itself under its id, or what is there already.
+
+    Beside one that is `damaged` it gets an id of its own: nothing there is ever overwritten.
+    """
     archive, manifest = local.archive, local.manifest
     for entry in entries:
-        parts = entry.manifest.parts if entry.manifest is not None and not entry.problem else ()
-        if any(part.sha256 == archive.sha256 for part in parts):
+        if entry.id not in damaged and _promises(entry, archive.sha256):
             return entry
+    if manifest is not None and id_of(local.path.name) in damaged:
+        manifest = None
     if manifest is not None:
         file = local.path.name
     else:
@@ -108,7 +131,7 @@ async def bring_in(
     """
     archive, folder = local.archive, posixpath.dirname(entry.path)
     name = posixpath.basename(entry.path)
-    manifest = local.manifest or manifest_for(archive, name, f"brought from {local.path}", adoption)
+    manifest = entry.manifest or manifest_for(archive, name, f"brought from {local.path}", adoption)
     if entry.manifest is not None and entry.manifest != local.manifest:
         return entry  # it is there under another id
     await files.mkdir(folder)

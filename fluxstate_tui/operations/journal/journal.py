@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import secrets
 import time
@@ -19,6 +20,8 @@ from typing import Any, TextIO
 
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,15 @@ class Record:
 
 
 class Journal:
-    """The open journal of one running operation."""
+    """The open journal of one running operation.
+
+    Only `begin` and `announce` raise when the disk refuses: an operation that is under way has to
+    be followed up or undone all the same. `trouble` says what could not be written, '' if all was.
+    """
 
     def __init__(self, path: Path, handle: TextIO) -> None:
         self.path = path
+        self.trouble = ""
         self._handle = handle
 
     @classmethod
@@ -86,31 +94,33 @@ class Journal:
         _sync_folder(folder)
         return journal
 
+    def announce(self, event: StepEvent) -> None:
+        """Write that a step begins. Raises OSError: what cannot be announced must not be begun."""
+        self._write("step", **_step(event))
+
     def step(self, event: StepEvent) -> None:
         """Write that a step begins or how it ended."""
-        self._write(
-            "step", step=event.step, state=event.state.value, at=event.at, text=event.read_back
-        )
+        self._try("step", **_step(event))
 
     def by_hand(self, step: str, line: str) -> None:
         """Write the line for a shell that does what this step does now."""
-        self._write("by-hand", step=step, line=line)
+        self._try("by-hand", step=step, line=line)
 
     def remember(self, key: str, value: Any) -> None:
         """Keep a fact that is needed to finish or to undo (JSON data)."""
-        self._write("fact", key=key, value=value)
+        self._try("fact", key=key, value=value)
 
     def undone(self, what: str, result: str) -> None:
         """Write that an undo action was carried out, with its read-back."""
-        self._write("undo", what=what, result=result)
+        self._try("undo", what=what, result=result)
 
     def undo_failed(self, what: str, why: str) -> None:
         """Write that an undo action failed: the operation then stays unfinished."""
-        self._write("undo-failed", what=what, why=why)
+        self._try("undo-failed", what=what, why=why)
 
     def end(self, outcome: Outcome, at: float) -> None:
         """Write the outcome and let the file go."""
-        self._write(
+        self._try(
             "outcome",
             ended=outcome.kind.value,
             reason=outcome.reason,
@@ -123,7 +133,20 @@ class Journal:
     def close(self) -> None:
         """Let the file go without an outcome: it is then found as unfinished."""
         if not self._handle.closed:
-            self._handle.close()
+            try:
+                self._handle.close()
+            except OSError as error:  # it is closed all the same
+                self._troubled(error)
+
+    def _try(self, kind: str, **data: Any) -> None:
+        try:
+            self._write(kind, **data)
+        except OSError as error:
+            self._troubled(error)
+
+    def _troubled(self, error: OSError) -> None:
+        self.trouble = str(error)
+        _log.warning("the journal %s cannot be written: %s", self.path, error)
 
     def _write(self, kind: str, **data: Any) -> None:
         body = json.dumps({"kind": kind, **data}, sort_keys=True, ensure_ascii=False)
@@ -164,6 +187,15 @@ def close_unfinished(record: Record, outcome: Outcome, at: float) -> None:
         handle.truncate(length)
     journal = Journal(record.path, record.path.open("a", encoding="utf-8"))
     journal.end(outcome, at)
+
+
+def _step(event: StepEvent) -> dict[str, Any]:
+    return {
+        "step": event.step,
+        "state": event.state.value,
+        "at": event.at,
+        "text": event.read_back,
+    }
 
 
 def _fold(path: Path, entries: list[dict[str, Any]], torn: bool) -> Record:

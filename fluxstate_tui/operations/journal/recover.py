@@ -92,6 +92,8 @@ def _absent(record: Record, first: str) -> Finding:
         return Finding(record, (first, says), next="restore")
     if record.operation == "migrate" and DELETE.id in record.steps:
         says = f"The old one is gone and no new one is there: {archive} has every job."
+        if record.facts.get("copy"):
+            says += f" (And so has a copy on this computer: {record.facts['copy']})"
         return Finding(record, (first, says), next="restore")
     return Finding(record, (first, "That MiniCluster does not exist any more."))
 

@@ -91,8 +91,7 @@ class ClusterLease:
         """Stop renewing and remove the lease if it is still ours. Never raises."""
         if self._renewing is not None:
             self._renewing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._renewing
+            await asyncio.wait({self._renewing})  # whatever it died of
         if not self.held:
             return
         self.held = False

@@ -4,12 +4,14 @@ Beside a living one: save, close the old queue, create the new one with its queu
 delete the old one, start the new queue. So no job can run on both sides, and until the delete
 everything can be put back. Under the same name the old one has to go first; the verified archive
 then holds every job, was seen from the new one's volume before, and brings the old one back when
-the new one does not get as far as the account.
+the new one does not get as far as the account. Until then a copy of it stays on this computer: for
+that while the archive is the only place where the jobs are.
 """
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.archive.preview import preview
@@ -79,6 +81,7 @@ class Migrating:
         self._found: Source | None = None
         self._open: Undo | None = None
         self._back: Undo | None = None
+        self._copy: Path | None = None
         self._run: Run | None = None
         self._was_open = False
         self._why = closed
@@ -128,6 +131,8 @@ class Migrating:
 
     async def close(self) -> None:
         """Give back the sessions, the helper pod and the lock of the new name."""
+        if self._back is None:
+            self._forget_copy()  # the old one was not deleted
         try:
             if self._restoring is not None:
                 await self._restoring.close()
@@ -148,7 +153,10 @@ class Migrating:
             version = Version(saved.path, saved.size, saved.sha256)
             entry = await bring(self._world.files, helper.files, version, folder, run.tell)
             state_dir = self._destination.state_dir
-            async with fetch(helper.files, entry.path, state_dir, run.tell) as archive:
+            keep = None if self._target.beside else state_dir / "copies" / Path(entry.path).name
+            async with fetch(helper.files, entry.path, state_dir, run.tell, keep) as archive:
+                self._copy = keep
+                run.remember("copy", str(keep or ""))
                 self._found = found = Source(entry, archive)
                 require_sound(found)
                 before = preview(archive, size=self._seen.minicluster.size)
@@ -204,6 +212,7 @@ class Migrating:
             self._require_agreed(refused - before)
         elif self._back is not None:
             run.settled(self._back)
+            self._forget_copy()
             self._promise_to_open(run)
         return text
 
@@ -243,23 +252,31 @@ class Migrating:
             self._back = run.undo(
                 f"{ref} is restored as it was",
                 lambda: self._bring_back(run),
-                f"Run: {by_hand}; then resume it.",
+                f"Run: {by_hand}; then resume it. Is that archive damaged? --from {self._copy}",
             )
         return text
 
     async def _bring_back(self, run: Run) -> str:
-        if self._found is None:
+        if self._found is None or self._copy is None:
             raise FluxstateError("the archive was not reached")
         await self._arriving.close()  # its helper pod may hold the volume
         await remove_target(self._destination, self._target)
-        return await bring_back(
+        said = await bring_back(
             self._source,
             self._seen.minicluster,
             self._found,
             self._saving.started,
             run,
             self._timeout,
+            self._copy,
         )
+        self._forget_copy()
+        return said
+
+    def _forget_copy(self) -> None:
+        """Every job is in a MiniCluster again."""
+        if self._copy is not None:
+            self._copy.unlink(missing_ok=True)
 
     async def open(self, run: Run) -> str:
         """Start the queues that were started; those that were stopped stay so."""

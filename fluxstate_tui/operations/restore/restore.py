@@ -24,6 +24,7 @@ from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
 from fluxstate_tui.operations.catalogue.local_archive import (
     LocalArchive,
     bring_in,
+    damaged,
     entry_for,
     read_local,
 )
@@ -90,7 +91,8 @@ async def _source(
     entries = await read_catalogue(files, folder)
     if local is not None:
         name = manifest["metadata"]["name"]
-        entry = entry_for(local, folder, entries, name, context.clock.now())
+        spoilt = await damaged(files, local, entries)
+        entry = entry_for(local, folder, entries, name, context.clock.now(), spoilt)
         yield Source(entry, local.archive)
         return
     entry = await _choose(files, entries, choices)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.errors import Forbidden
-from fluxstate_tui.model.minicluster import Derived, MiniCluster
+from fluxstate_tui.model.minicluster import Derived, MiniCluster, Phase
 from fluxstate_tui.model.phase import derive
 from fluxstate_tui.model.queue import Queue
 from fluxstate_tui.operations.context import OperationContext
@@ -18,7 +18,7 @@ from fluxstate_tui.operations.world.world import World
 class Survey:
     """`queues` and `counts` (pending, running, inactive) are None if no broker can be asked.
 
-    `forbidden` says that it is for want of a right.
+    `unreachable` says why.
     """
 
     minicluster: MiniCluster
@@ -27,12 +27,12 @@ class Survey:
     queues: tuple[Queue, ...] | None = None
     counts: dict[str, int] | None = None
     unreachable: str = ""
-    forbidden: bool = False
 
     @property
     def why(self) -> str:
-        """Why it is in this phase; or that we may not ask its broker, so that it is a guess."""
-        return self.unreachable if self.forbidden else self.derived.reason
+        """Why it is in this phase; if that is unknown, also which right is wanting."""
+        reason = self.derived.reason
+        return f"{reason} {self.unreachable}" if self.derived.phase is Phase.UNKNOWN else reason
 
     @property
     def queue_word(self) -> str:
@@ -53,9 +53,9 @@ async def survey(context: OperationContext, minicluster: MiniCluster) -> Survey:
     try:
         world = await World.open(context, minicluster.ref)
     except FluxstateError as error:
-        derived = derive(minicluster, job, pods, None, (), now)
-        forbidden = isinstance(error, Forbidden)
-        return Survey(minicluster, derived, running, unreachable=error.message, forbidden=forbidden)
+        askable = not isinstance(error, Forbidden)
+        derived = derive(minicluster, job, pods, None, (), now, askable=askable)
+        return Survey(minicluster, derived, running, unreachable=error.message)
     try:
         queues = await world.queues()
         counts = await world.counts()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -200,3 +203,98 @@ async def test_without_a_journal_nothing_is_done(context: OperationContext) -> N
     assert outcome.kind is OutcomeKind.FAILED
     assert "journal" in outcome.reason
     assert not world.stopped
+
+
+@pytest.fixture
+def full_disk(context: OperationContext) -> Iterator[Action]:
+    """A step after which no file can grow beyond what the journal has now."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    async def fill(run: Run) -> str:
+        size = run.journal.path.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        return "full"
+
+    yield fill
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_nothing_is_begun_that_the_journal_cannot_hold_and_what_was_done_is_undone(
+    context: OperationContext, full_disk: Action
+) -> None:
+    begun: list[str] = []
+
+    async def never(run: Run) -> str:
+        begun.append(run.step)
+        return ""
+
+    world = World()
+    outcome = await operation(context, world, full_disk, never).run(ignore)
+    assert begun == []
+    assert not world.stopped
+    assert world.closed == 1
+    assert outcome.kind is OutcomeKind.FAILED
+    assert "File too large" in outcome.reason
+    assert "Nothing was done" not in outcome.safe
+    assert "journal could not be written" in outcome.advice
+    assert len(journal.unfinished(context.state_dir)) == 1  # looked at again at the next start
+
+
+async def test_what_has_to_be_followed_up_is_done_whether_the_journal_can_be_written_or_not(
+    context: OperationContext, full_disk: Action
+) -> None:
+    async def follow_up(run: Run) -> str:
+        run.by_hand("flux queue start")
+        run.remember("done", True)
+        return "done"
+
+    running = operation(context, World(), full_disk, follow_up)
+    running.script.tasks[2] = replace(running.script.tasks[2], alone=False)
+    outcome = await running.run(ignore)
+    assert outcome.kind is OutcomeKind.COMPLETED
+    assert "journal could not be written" in outcome.advice
+
+
+async def test_a_bug_in_an_undo_does_not_keep_the_others_from_being_done(
+    context: OperationContext,
+) -> None:
+    async def bug() -> str:
+        raise KeyError("oops")
+
+    async def dig(run: Run) -> str:
+        run.undo("the hole is filled", bug, "Fill it.")
+        raise FluxstateError("a stone")
+
+    world = World()
+    outcome = await operation(context, world, dig).run(ignore)
+    assert not world.stopped
+    assert "NOT put back: the hole is filled" in outcome.reason
+    assert "Fill it." in outcome.advice
+    assert len(journal.unfinished(context.state_dir)) == 1
+
+
+async def test_a_screen_that_breaks_does_not_stop_what_it_shows(
+    context: OperationContext,
+) -> None:
+    def broken_screen(event: StepEvent) -> None:
+        raise KeyError("no such row")
+
+    world = World()
+    outcome = await operation(context, world, fine).run(broken_screen)
+    assert outcome.kind is OutcomeKind.COMPLETED
+    assert journal.unfinished(context.state_dir) == []
+
+
+async def test_what_nobody_foresaw_is_unknown_never_nothing_was_done(
+    context: OperationContext,
+) -> None:
+    def boast() -> str:
+        raise KeyError("nobody")
+
+    running = operation(context, World(), fine)
+    running.script.success = boast
+    outcome = await running.run(ignore)
+    assert outcome.kind is OutcomeKind.UNKNOWN
+    assert outcome.exit_code == ExitCode.UNKNOWN
+    assert "Nothing was done" not in outcome.safe
+    assert len(journal.unfinished(context.state_dir)) == 1
