@@ -32,6 +32,8 @@ from fluxstate_tui.sim.flux.startup import Startup
 from fluxstate_tui.sim.flux.statedir import StateDir
 from fluxstate_tui.sim.flux.tasks import ShellTasks
 
+VERSION = "0.88.0"  # of flux-core, unless said otherwise
+
 
 @dataclass(slots=True)
 class InstanceFaults:
@@ -65,7 +67,7 @@ class FluxInstance:
         restore_path: str = "",
         queues: Sequence[str] | None = None,
         quorum: int | None = None,
-        version: str = "0.88.0",
+        version: str = VERSION,
         seed: int = 0,
     ) -> None:
         self.clock = clock

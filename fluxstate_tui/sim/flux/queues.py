@@ -86,10 +86,13 @@ class Queues:
         value = {"version": 1, "max_jobid": max_jobid, "queue": queues}
         return json.dumps(value, separators=(",", ":")).encode()
 
-    def restore(self, checkpoint: bytes) -> int:
-        """Take over a checkpoint, however stale it is; returns its `max_jobid`."""
+    def restore(self, checkpoint: bytes, *, states: bool = True) -> int:
+        """Take over a checkpoint, however stale it is; returns its `max_jobid`.
+
+        Without `states` the queues stay as they came up.
+        """
         value = json.loads(checkpoint)
-        for entry in value.get("queue", ()):
+        for entry in value.get("queue", ()) if states else ():
             queue = self._queues.get(entry.get("name", ""))
             if queue is None:
                 continue

@@ -20,6 +20,7 @@ REPLAY_SECONDS_PER_JOB = 0.0012
 JOB_LIST_SECONDS_PER_JOB = 0.00005
 LARGE_ARCHIVE = 500_000
 JOBS_AT_A_TIME = 100
+FIRST_TO_RESTORE_QUEUES = 46  # flux-core 0.46: how its queues were, from the checkpoint
 
 
 class _KilledError(Exception):
@@ -137,7 +138,9 @@ class Startup:
             text = "restart: checkpoint.job-manager not found"
             self._log.add(text, source="job-manager")
         else:
-            max_jobid = max(max_jobid, self._instance.queues.restore(checkpoint))
+            known = _minor(self._instance.version) >= FIRST_TO_RESTORE_QUEUES
+            restored = self._instance.queues.restore(checkpoint, states=known)
+            max_jobid = max(max_jobid, restored)
         text = f"restart: max_jobid={f58(max_jobid)}"
         self._log.add(text, source="job-manager", level="debug")
         jobs.begin_ids(self._instance.started_at, max_jobid)

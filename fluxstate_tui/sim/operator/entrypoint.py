@@ -46,6 +46,7 @@ class LeadParts:
     statedir: StateDir
     seed: int
     owner_uid: int
+    flux_version: str
 
 
 def _queues(cluster: MiniClusterView) -> list[str] | None:
@@ -124,6 +125,7 @@ class Lead:
             restore_path=path if armed else "",
             queues=_queues(cluster),
             quorum=_quorum(cluster),
+            version=parts.flux_version,
             seed=parts.seed,
         )
 

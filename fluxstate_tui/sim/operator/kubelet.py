@@ -11,7 +11,7 @@ from fluxstate_tui.sim.api.kinds import CONFIGMAPS, JOBS, NODES, PODS
 from fluxstate_tui.sim.api.runtime import LogFile
 from fluxstate_tui.sim.api.store import Change
 from fluxstate_tui.sim.files import Files, Volume
-from fluxstate_tui.sim.flux.instance import FluxInstance
+from fluxstate_tui.sim.flux.instance import VERSION, FluxInstance
 from fluxstate_tui.sim.flux.statedir import StateDir
 from fluxstate_tui.sim.layout import Layout, layout_named
 from fluxstate_tui.sim.machine import Machine
@@ -63,7 +63,9 @@ class Kubelet:
         self._rng = rng
         self._pods: dict[str, PodState] = {}
         self._rendezvous: dict[str, Rendezvous] = {}
-        self.python_bindings = True  # what containers have that start from now on
+        # What containers have that start from now on.
+        self.python_bindings = True
+        self.flux_version = VERSION
         self._next_ip = 10
         manager.watch(self._changed)
 
@@ -221,7 +223,9 @@ class Kubelet:
     ) -> Entrypoint:
         owner = 0 if cluster.flavour.has_view else 1000
         seed = self._rng.getrandbits(32)
-        parts = LeadParts(cluster, self.clock, self.timings, state.statedir, seed, owner)
+        parts = LeadParts(
+            cluster, self.clock, self.timings, state.statedir, seed, owner, self.flux_version
+        )
         if index == 0:
             return Lead(parts, rendezvous)
 
