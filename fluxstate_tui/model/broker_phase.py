@@ -10,6 +10,7 @@ from fluxstate_tui.model.queue import Node, Queue
 
 _STARTING = frozenset({"none", "join", "init"})
 _NAMED = 3
+_UNASKABLE = "the broker cannot be asked: no right to exec."
 
 
 def broker_phase(
@@ -18,8 +19,16 @@ def broker_phase(
     state: str | None,
     queues: Sequence[Queue],
     nodes: Sequence[Node],
+    *,
+    askable: bool,
 ) -> tuple[Phase, str]:
-    """Phase and reason. `state` is none, join, init, quorum, run, cleanup, shutdown ... or None."""
+    """Phase and reason. `state` is none, join, init, quorum, run, cleanup, shutdown ... or None.
+
+    A broker that is not `askable` (no right to exec) may be up or not: neither is claimed.
+    """
+    if not state and not askable:
+        here = sum(pod.stage is Stage.RUNNING for pod in pods)
+        return Phase.UNKNOWN, f"{here} of {size} pods run; {_UNASKABLE}"
     if not state:
         return Phase.STARTING, "The lead's container runs; its broker has not answered yet."
     if state in _STARTING:

@@ -66,12 +66,13 @@ def derive(
     *,
     events: Sequence[KubeEvent] = (),
     nodes: Sequence[Node] = (),
+    askable: bool = True,
 ) -> Derived:
     """The phase with one sentence why, and the evidence.
 
     `pods` may hold helper pods (index None). `broker_state` is as `flux uptime` says, None if it is
-    not known. `events` are those of the MiniCluster, its Job and its pods. `now` is in epoch
-    seconds.
+    not known; `askable` is False if that is for want of the right to exec. `events` are those of
+    the MiniCluster, its Job and its pods. `now` is in epoch seconds.
     """
     if minicluster.deleting_since is not None:
         return _deleting(minicluster, pods, now)
@@ -82,9 +83,10 @@ def derive(
         or _not_created(facts)
         or _dead(facts)
         or _not_running(facts)
-        or broker_phase(minicluster.size, facts.pods, broker_state, queues, nodes)
+        or broker_phase(minicluster.size, facts.pods, broker_state, queues, nodes, askable=askable)
     )
-    return Derived(phase, reason, _evidence(facts, broker_state, queues))
+    silent = "has not answered" if askable else "cannot be asked"
+    return Derived(phase, reason, _evidence(facts, broker_state or silent, queues))
 
 
 def _one_per_index(pods: Sequence[Pod]) -> list[Pod]:
@@ -197,12 +199,12 @@ def _preparing(pod: Pod) -> str:
     return "get ready: images are pulled, volumes mounted"
 
 
-def _evidence(facts: _Facts, broker_state: str | None, queues: Sequence[Queue]) -> tuple[str, ...]:
+def _evidence(facts: _Facts, broker: str, queues: Sequence[Queue]) -> tuple[str, ...]:
     lines = []
     if facts.job is not None:
         job = facts.job
         lines.append(f"Job: {job.active} active, {job.succeeded} succeeded, {job.failed} failed")
-    lines.append(f"broker: {broker_state or 'has not answered'}")
+    lines.append(f"broker: {broker}")
     for queue in queues:
         name = f"queue {queue.name}" if queue.name else "queue"
         why = f" ({queue.stop_reason})" if queue.stop_reason else ""

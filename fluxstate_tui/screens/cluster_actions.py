@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from fluxstate_tui.screens.services import Services
     from fluxstate_tui.store import Summary
 
-ASKABLE = (Phase.UP, Phase.PAUSED, Phase.DEGRADED, Phase.QUORUM)
+# Of an unknown one the rights say why it cannot be asked.
+ASKABLE = (Phase.UP, Phase.PAUSED, Phase.DEGRADED, Phase.QUORUM, Phase.UNKNOWN)
 
 
 class ClusterActions(Screen[None]):

@@ -107,6 +107,11 @@ class ClusterPicture:
             self._active = {key: job for key, job in found if job.state is not _OVER}
         return self._active
 
+    @property
+    def is_armed(self) -> bool:
+        """Whether an archive is armed, as read last; of a deleted one nobody knows any more."""
+        return self.armed and self.gone_at is None
+
     def sample(self, now: float) -> bool:
         """Remember the counts every few seconds for the graphs. True if it did."""
         if self.jobs_at is None or (self.history and now < self.history[-1].at + HISTORY_STEP):

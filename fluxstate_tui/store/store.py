@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fluxstate_tui.store.changes import Changes
 from fluxstate_tui.store.freshness import Source
-from fluxstate_tui.store.summary import Summary, summarize
+from fluxstate_tui.store.summary import Summary, is_askable, summarize
 from fluxstate_tui.store.workload import Workload
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Derive(Protocol):
         *,
         events: Sequence[KubeEvent] = (),
         nodes: Sequence[Node] = (),
+        askable: bool = True,
     ) -> Derived: ...
 
 
@@ -154,6 +155,7 @@ class Store:
             from fluxstate_tui.model.phase import derive
 
             self._derive = derive
+        queue = self.sources.get(f"queue:{uid}")
         derived = self._derive(
             minicluster,
             self._workload.job_of(picture.ref),
@@ -163,8 +165,8 @@ class Store:
             now,
             events=self.events_of(uid),
             nodes=picture.nodes,
+            askable=is_askable(picture, queue),
         )
-        queue = self.sources.get(f"queue:{uid}")
         return summarize(picture, derived, pods, queue, ahead=now - self._now)
 
     def _source_changed(self, event: e.SourceChanged) -> None:

@@ -63,7 +63,7 @@ def summarize(
     return Summary(
         ref=picture.ref,
         phase=derived.phase,
-        reason=_reason_of_deleted(picture) if deleted else _reason(picture, derived, queue),
+        reason=_reason_of_deleted(picture) if deleted else _reason(derived, queue),
         evidence=picture.warnings + (() if deleted else derived.evidence),
         deleted=deleted,
         nodes_up=0 if deleted else _nodes_up(picture, pods),
@@ -76,7 +76,7 @@ def summarize(
         failed=counts.failed if counts else None,
         archives=len(picture.catalogue) if picture.catalogue_at is not None else None,
         newest_archive=newest,
-        armed=picture.armed,
+        armed=picture.is_armed,
         # Whole seconds: the offset is not known better, and a row should not change for less.
         created=picture.minicluster.created - round(ahead),
     )
@@ -116,15 +116,20 @@ def _lost_since(picture: ClusterPicture, queue: Source | None) -> float | None:
     return queue.since
 
 
-def _reason(picture: ClusterPicture, derived: Derived, queue: Source | None) -> str:
-    """Why it is in its phase; where the broker may not be asked, that the phase is a guess."""
+def is_askable(picture: ClusterPicture, queue: Source | None) -> bool:
+    """False where its broker never said anything and we have no right to ask it."""
+    if queue is None or queue.freshness is not Freshness.FORBIDDEN:
+        return True
+    return picture.broker is not None and bool(picture.broker.state)
+
+
+def _reason(derived: Derived, queue: Source | None) -> str:
+    """Why it is in its phase; where the broker may not be asked, also which right is wanting."""
     from fluxstate_tui.model.minicluster import Phase  # not before the first MiniCluster
 
-    if queue is None or queue.freshness is not Freshness.FORBIDDEN or picture.broker is not None:
+    if queue is None or derived.phase is not Phase.UNKNOWN:
         return derived.reason
-    if derived.phase is not Phase.STARTING:
-        return derived.reason
-    return f"Its pods run; whether Flux does, we may not ask. {queue.detail}"
+    return f"{derived.reason} {queue.detail}"
 
 
 def _reason_of_deleted(picture: ClusterPicture) -> str:

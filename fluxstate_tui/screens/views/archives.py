@@ -144,10 +144,12 @@ class ArchivesView(View):
         self.table.show({entry.path: entry for entry in picture.catalogue})
         path = picture.minicluster.archive_path
         parts: list[Part] = [("catalogue beside ", "$muted"), (path or "no archive.path", "")]
-        if picture.armed:
+        if picture.is_armed:
             parts.append(
                 ("  ! armed: the next start of the lead container loads it", "$state-warn")
             )
+        elif picture.armed:
+            parts.append(("  ? armed when it was read last", "$state-warn"))
         self.query_one("#archives-line", Line).say(parts)
         if not path:
             text = "This MiniCluster has no archive.path: its queue cannot be saved on a volume."

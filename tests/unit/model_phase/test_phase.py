@@ -74,6 +74,20 @@ def test_running_pods_are_not_yet_flux() -> None:
         assert phase(broker=state).phase is Phase.STARTING
 
 
+def test_a_broker_that_may_not_be_asked_is_not_said_to_start() -> None:
+    derived = phase(askable=False)
+    assert derived.phase is Phase.UNKNOWN
+    assert derived.reason == "2 of 2 pods run; the broker cannot be asked: no right to exec."
+    assert "broker: cannot be asked" in derived.evidence
+
+
+def test_what_the_pods_say_is_known_without_the_right_to_ask_the_broker() -> None:
+    late = pod(0, phase="Pending", node="", containers=(), unschedulable="0/1 nodes: no cpu.")
+    assert phase([late, pod(1)], askable=False).phase is Phase.SCHEDULING
+    derived = phase([pod(0), pod(1, phase="Pending", containers=())], askable=False)
+    assert derived.reason.startswith("1 of 2 pods run; the broker")
+
+
 def test_quorum_counts_the_brokers_and_names_who_is_missing() -> None:
     late = pod(1, phase="Pending", node="", containers=(), unschedulable="0/1 nodes: no cpu.")
     derived = phase([pod(0), late], "quorum")

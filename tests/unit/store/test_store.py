@@ -238,6 +238,25 @@ def test_a_broker_that_we_may_not_ask_is_not_called_one_that_does_not_answer() -
     source = "queue:uid-starting"
     why = "User 'watch' may not get pods/exec in namespace 'default'."
     store = store_of([*feed.world(), e.SourceChanged(source, e.Freshness.FORBIDDEN, why, NOW)])
-    reason = store.summaries["uid-starting"].reason
-    assert "we may not ask" in reason
-    assert why in reason
+    summary = store.summaries["uid-starting"]
+    assert summary.phase is Phase.UNKNOWN
+    assert "the broker cannot be asked: no right to exec." in summary.reason
+    assert why in summary.reason
+
+
+def test_a_broker_that_spoke_before_the_right_was_taken_keeps_its_last_state() -> None:
+    taken = e.SourceChanged("queue:uid-flux-sample", e.Freshness.FORBIDDEN, "no", NOW)
+    store = store_of([*feed.world(), taken])
+    assert store.summaries["uid-flux-sample"].phase is Phase.UP
+
+
+def test_whether_a_deleted_one_is_armed_nobody_knows() -> None:
+    armed = feed.minicluster("armed")
+    store = store_of(
+        [e.MiniClustersListed((armed,), NOW), e.CatalogueSeen(armed.ref, (), True, NOW)]
+    )
+    store.take_changes()
+    assert store.summaries["uid-armed"].armed
+    store.take(e.MiniClusterGone("uid-armed", NOW + 1))
+    store.take_changes()
+    assert not store.summaries["uid-armed"].armed
