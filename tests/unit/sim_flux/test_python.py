@@ -49,15 +49,16 @@ class Noticed:
 
     def __init__(self) -> None:
         self.started = asyncio.Event()
+        self.said = b""
 
     async def read(self, size: int) -> bytes:
         return b""
 
     async def write_out(self, data: bytes) -> None:
+        self.said += data
         self.started.set()
 
-    async def write_err(self, data: bytes) -> None:
-        self.started.set()
+    write_err = write_out
 
 
 async def run(machine: Machine, program: str, *args: str, stdin: bytes = b"") -> Ran:
@@ -226,16 +227,22 @@ async def test_when_the_broker_dies_the_journal_ends() -> None:
     async with container() as machine:
         broker = machine.broker()
         assert broker is not None
-        broker.agenda.after(10.0, broker.kill)
-        ran = await run(
-            machine,
+        io = Noticed()
+        program = (
             PRELUDE
             + """
 from flux.job import JournalConsumer
-print(JournalConsumer(h, full=False).start().poll())
-""",
+journal = JournalConsumer(h, full=False).start()
+print("following")
+print(journal.poll())
+"""
         )
-        assert ran == Ran(0, "None\n", "")
+        argv = ["bash", "-c", FLUX, "flux", "python", "-u", "-c", program]
+        task = asyncio.ensure_future(machine.run(argv, io))
+        await asyncio.wait_for(io.started.wait(), 30)
+        broker.kill()
+        assert await asyncio.wait_for(task, 30) == 0
+        assert io.said == b"following\nNone\n"
 
 
 async def test_killing_the_exec_kills_the_process() -> None:
