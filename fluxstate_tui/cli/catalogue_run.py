@@ -29,7 +29,12 @@ from fluxstate_tui.operations.catalogue.care import (
     remove_archive,
     verify_archive,
 )
-from fluxstate_tui.operations.catalogue.local_archive import bring_in, entry_for, read_local
+from fluxstate_tui.operations.catalogue.local_archive import (
+    bring_in,
+    damaged,
+    entry_for,
+    read_local,
+)
 from fluxstate_tui.operations.context import default_who
 from fluxstate_tui.operations.script import RefusedError
 
@@ -195,7 +200,9 @@ async def put(args: argparse.Namespace) -> int:
         for word in _required(place.ids):
             local = await read_local(Path(word))
             name, now = place.ref.name, place.clock.now()
-            going = entry_for(local, place.folder, await place.entries(), name, now)
+            entries = await place.entries()
+            spoilt = await damaged(files, local, entries)
+            going = entry_for(local, place.folder, entries, name, now, spoilt)
             adoption = Adoption(name, place.ref.namespace, default_who(), now, place.raw)
             await alone()
             entry = await bring_in(files, local, going, adoption, lambda text: None)

@@ -198,3 +198,24 @@ async def test_cancelled_at_any_step_every_job_is_on_one_side_that_goes_on(
     arrived = await judge(stage, jobs, outcome, step)
     assert arrived == (step == "open"), outcome
     assert outcome.kind is OutcomeKind.CANCELLED, outcome
+
+
+async def test_an_archive_that_rots_once_the_old_one_is_gone_costs_no_job(stage: Stage) -> None:
+    jobs = await some_jobs(stage)
+    operation = await prepare("migrate", stage.context, await stage.ref(), Choices(size=3))
+
+    def rot(event: StepEvent) -> None:
+        if event.step == "arm" and event.state is StepState.RUNNING and not event.read_back:
+            [path] = [f"/fluxstate/{name}" for name in stage.finished() if name.endswith(".gz")]
+            data = bytearray(stage.volume.read(path))
+            data[len(data) // 2] ^= 1
+            stage.volume.write(path, bytes(data))
+
+    outcome = await operation.run(rot)
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert "reads back differently" in outcome.reason
+    assert not await judge(stage, jobs, outcome, "arm")
+    assert (await read_minicluster(stage.context, ANY)).size == 2
+    archives = [name for name in stage.finished() if name.endswith(".gz")]
+    assert len(archives) == 2, "the damaged one stays, and a sound one is beside it"
+    assert list((stage.context.state_dir / "copies").iterdir()) == []

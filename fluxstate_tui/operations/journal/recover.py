@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.errors import NotFound
@@ -147,3 +148,6 @@ def close(context: OperationContext, finding: Finding) -> None:
     now = context.clock.now()
     journal.close_unfinished(finding.record, outcome, now)
     audited(context.state_dir, finding.record.path, outcome, now)
+    copy = finding.record.facts.get("copy")
+    if copy and not finding.next:  # a migration's own; every job is in a MiniCluster again
+        Path(copy).unlink(missing_ok=True)
