@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.operations.plan import ConsentKind, StepState
-from fluxstate_tui.screens.bulk.run import run_of
+from fluxstate_tui.screens.bulk.run import PartRun, run_of
 from fluxstate_tui.screens.operation_rows import OUTCOMES, STEPS
 from fluxstate_tui.widgets.columns import Column
 from fluxstate_tui.widgets.words import Word, plural
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.operations.plan import Plan, StepEvent
 
 PLANNED = Word("○", "planned", "off")
+LOCKED = Word("!", "locked", "warn")
 WAITS = Word("◌", "waits", "wait")
 RUNS = STEPS[StepState.RUNNING]
 NOT_POSSIBLE = Word("✗", "not possible", "bad")
@@ -26,7 +27,7 @@ def state_word(part: Part) -> Word:
     if part.outcome is not None:
         return OUTCOMES[part.outcome.kind] if run is not None else NOT_POSSIBLE
     if run is None or not run.started:
-        return PLANNED
+        return LOCKED if run is not None and run.holder is not None else PLANNED
     return RUNS if run.begun else WAITS
 
 
@@ -49,9 +50,15 @@ def says(part: Part) -> str:
         return ""
     event = _current(run.plan, run.steps)
     if event is None:
-        return loss_text(run.plan)
+        return f"{lock_text(run)}{loss_text(run.plan)}"
     title = next(step.title for step in run.plan.steps if step.id == event.step)
     return f"{title}: {event.read_back}" if event.read_back else title
+
+
+def lock_text(run: PartRun) -> str:
+    """Who works on it, before it is begun; '' if nobody does."""
+    holder = run.holder
+    return "" if holder is None or run.started else f"{holder.who} works on it: {holder.what}; "
 
 
 def loss_text(plan: Plan) -> str:
@@ -70,7 +77,9 @@ def says_tone(part: Part) -> str:
     run = run_of(part)
     if part.outcome is not None or run is None or run.begun:
         return "plain"
-    return "bad" if run.plan.consent.kind is ConsentKind.TYPE_NAME else "plain"
+    if run.plan.consent.kind is ConsentKind.TYPE_NAME:
+        return "bad"
+    return "warn" if lock_text(run) else "plain"
 
 
 def _current(plan: Plan, said: dict[str, StepEvent]) -> StepEvent | None:

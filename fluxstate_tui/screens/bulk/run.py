@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.reference import ClusterRef
     from fluxstate_tui.operations.bulk import Bulk, Part
     from fluxstate_tui.operations.choices import Choices
+    from fluxstate_tui.operations.lock.holder import Holder
     from fluxstate_tui.screens.actions import Kind, Operation
     from fluxstate_tui.screens.services import Services
 
@@ -27,8 +28,10 @@ PLANNED_AT_ONCE = 4
 class PartRun(OperationRun):
     """The run of one MiniCluster's operation; the whole begins it when it is its turn."""
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Operation, holder: Holder | None = None) -> None:
         super().__init__(operation)
+        self.holder = holder
+        """The other operator who worked on it when the plan was made."""
         self.begun = False
         self.wanted = True
         self._also: Callable[[StepEvent], None] = lambda event: None
@@ -89,7 +92,8 @@ class BulkRun:
 
         async def one(ref: ClusterRef) -> PartRun:
             refuse_hopeless(services, kind, ref, choices)
-            return PartRun(await services.actions.prepare(kind, ref, choices))
+            holder = await _holder(services, ref)
+            return PartRun(await services.actions.prepare(kind, ref, choices), holder)
 
         bulk = await prepare_all(kind, refs, one, limit=PLANNED_AT_ONCE)
         bulk.limit = 1  # one after the other, unless it is chosen otherwise
@@ -162,6 +166,14 @@ def refuse_hopeless(services: Services, kind: Kind, ref: ClusterRef, choices: Ch
         why = f"{ref.name} is {summary.phase.value}: its Flux does not answer."
     if why:
         raise FluxstateError(why, safe="Nothing was done.", exit_code=ExitCode.REFUSED)
+
+
+async def _holder(services: Services, ref: ClusterRef) -> Holder | None:
+    """Who else works on it. Its turn may come later: that it is locked now refuses nothing yet."""
+    try:
+        return await services.actions.holder(ref)
+    except FluxstateError:
+        return None  # taking the lock will say what is wrong
 
 
 def run_of(part: Part) -> PartRun | None:

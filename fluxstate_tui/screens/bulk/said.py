@@ -6,12 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.operations.plan import OutcomeKind
-from fluxstate_tui.screens.bulk.columns import NOT_POSSIBLE, state_word
-from fluxstate_tui.screens.bulk.run import BulkRun, run_of
+from fluxstate_tui.screens.bulk.columns import LOCKED, NOT_POSSIBLE, state_word
+from fluxstate_tui.screens.bulk.run import BulkRun, PartRun, run_of
 from fluxstate_tui.screens.operation_rows import OUTCOMES
 from fluxstate_tui.widgets.line import Part as Words
 from fluxstate_tui.widgets.tones import color
-from fluxstate_tui.widgets.words import plural
+from fluxstate_tui.widgets.words import moment, plural
 
 if TYPE_CHECKING:
     from fluxstate_tui.operations.bulk import Part
@@ -31,7 +31,9 @@ def whole_parts(run: BulkRun) -> tuple[list[Words], list[Words]]:
     way = "one after the other" if limit == 1 else f"{limit} at the same time"
     if not run.started:
         words = f"{len(run.bulk.ready)} of {plural(len(run.parts), 'MiniCluster')} possible"
-        return [(words, "$foreground bold")], [(way, "$accent")]
+        locked = sum(state_word(part) is LOCKED for part in run.parts.values())
+        warning = (f"  {locked} locked by another operator", "$state-warn")
+        return [(words, "$foreground bold"), *([warning] if locked else [])], [(way, "$accent")]
     glyphs = {word.word: word for word in (*OUTCOMES.values(), NOT_POSSIBLE)}
     parts: list[Words] = []
     for name, count in outcomes(run).items():
@@ -47,7 +49,7 @@ def part_rows(part: Part) -> list[list[Words]]:
     """Its plan before it is agreed to, its outcome after: what its line has no room for."""
     outcome, run = part.outcome, run_of(part)
     if outcome is None:
-        return [[(line, "")] for line in run.plan.preview] if run and not run.started else []
+        return _plan_rows(part, run) if run is not None and not run.started else []
     word = state_word(part)
     rows = [[(f"{word} ", color(word.tone)), (f"{part.ref.name}: {outcome.reason}", "")]]
     if outcome.safe:
@@ -55,3 +57,13 @@ def part_rows(part: Part) -> list[list[Words]]:
     if outcome.advice:
         rows.append([("  do    ", "$accent"), (outcome.advice, "")])
     return rows
+
+
+def _plan_rows(part: Part, run: PartRun) -> list[list[Words]]:
+    rows: list[list[Words]] = [[(line, "")] for line in run.plan.preview]
+    holder = run.holder
+    if holder is None:
+        return rows
+    lock = f"{part.ref.name}: {holder.who} works on it since {moment(holder.since)}: {holder.what}."
+    meaning = "This one is refused if that is not done when its turn comes."
+    return [[(f"{LOCKED} ", "$state-warn"), (lock, "")], [(f"  {meaning}", "")], *rows]

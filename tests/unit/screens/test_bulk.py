@@ -9,9 +9,13 @@ import pytest
 from textual.pilot import Pilot
 
 from fluxstate_tui.app import FluxstateApp
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices, Running
+from fluxstate_tui.operations.lock.holder import Holder
 from fluxstate_tui.operations.plan import Consent, ConsentKind
 from tests.unit.screens import rehearsal
+from tests.unit.screens.feed import NOW
 from tests.unit.screens.rehearsal import RehearsedActions
 from tests.unit.screens.stage import SIZES, SMALL, make_app, screen_text, see
 
@@ -71,6 +75,42 @@ async def test_one_plan_lists_each_and_one_yes_starts_them_one_after_the_other(
         await see(pilot, "✓ 2 Completed")
         assert "to go" not in screen_text(app)
         assert app.services.runs.keys() == {"uid-flux-sample", "uid-lammps-nightly"}
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_another_operators_lock_is_in_the_line_of_the_plan(
+    size: tuple[int, int], actions: RehearsedActions
+) -> None:
+    actions.holders = [Holder("ana@laptop", "save", NOW - 50, NOW - 3, 30.0, ("uid", "7"))]
+    app = make_app(actions=actions)
+    async with app.run_test(size=size) as pilot:
+        await mark_two(pilot)
+        await pilot.press("s")
+        await see(pilot, "6 jobs running in all")
+        await pilot.press("enter")
+        await see(pilot, "Save 2 MiniClusters? No job is lost.")
+        text = screen_text(app)
+        assert text.count("○ planned") == 1
+        assert "ana@laptop works on it: save" in text
+        assert "1 locked by another operator" in text
+        assert "! locked" in text
+
+
+async def test_a_lock_that_cannot_be_read_does_not_stop_the_plan(
+    actions: RehearsedActions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def trouble(ref: ClusterRef) -> Holder | None:
+        raise FluxstateError("the API server does not answer")
+
+    monkeypatch.setattr(actions, "holder", trouble)
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await mark_two(pilot)
+        await pilot.press("s")
+        await see(pilot, "6 jobs running in all")
+        await pilot.press("enter")
+        await see(pilot, "Save 2 MiniClusters? No job is lost.")
+        assert "2 of 2 MiniClusters possible" in screen_text(app)
 
 
 async def test_side_by_side_is_chosen_before_it_starts(actions: RehearsedActions) -> None:
