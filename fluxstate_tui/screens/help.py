@@ -31,7 +31,7 @@ FILTER = (
 )
 
 
-WIDE = 130
+WIDE = 140  # as in FluxstateApp.HORIZONTAL_BREAKPOINTS
 """Cells of the terminal from which on the keys stand in two columns."""
 COLUMN = 58
 
@@ -39,9 +39,6 @@ COLUMN = 58
 class HelpScreen(Dialog[None]):
     """Keys as they are bound now, also when they were remapped."""
 
-    DEFAULT_CSS = """
-    HelpScreen.-wide .dialog { width: 124; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,q", "dismiss(None)", "close", id="help.close", key_display="?"),
     ]
