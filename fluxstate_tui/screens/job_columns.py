@@ -179,6 +179,7 @@ JOB_COLUMNS: tuple[Column[Job], ...] = (
         sort=info_text,
         flex=3,
         rank=2,
+        grow=5,  # "waits for resources" in full, at 80 columns too
         tail=lambda j: j.state.running,
     ),
 )

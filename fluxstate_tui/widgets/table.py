@@ -180,6 +180,7 @@ class Table(Vertical, Generic[K, R]):
         except FilterError as mistake:
             self._mistaken = True
             bar.explain(str(mistake))
+            self._say_empty()
             return
         self._mistaken = False
         self.grid.filter_by(where)
@@ -226,6 +227,7 @@ class Table(Vertical, Generic[K, R]):
 
     def _say_empty(self) -> None:
         if self._total and not len(self.grid.selection):
-            self.grid.say_when_empty("No row passes the filter.\nctrl+l clears it.")
+            passes = "The filter has a mistake." if self._mistaken else "No row passes the filter."
+            self.grid.say_when_empty(f"{passes}\nctrl+l clears it.")
         else:
             self.grid.say_when_empty(self._empty)

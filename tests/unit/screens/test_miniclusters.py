@@ -184,6 +184,17 @@ async def test_a_filter_narrows_the_list_and_a_mistake_is_explained() -> None:
         await see(pilot, "too-large")
 
 
+async def test_an_empty_list_does_not_blame_a_filter_that_has_a_mistake() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await see(pilot, "too-large")
+        await pilot.press("slash", *"zzz")
+        await see(pilot, "No row passes the filter.")
+        await pilot.press(*" x:")
+        await see(pilot, "The filter has a mistake.")
+        assert "No row passes" not in screen_text(app)
+
+
 async def test_sorting_goes_through_the_columns() -> None:
     app = make_app()
     async with app.run_test(size=SMALL) as pilot:
