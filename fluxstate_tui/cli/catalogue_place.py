@@ -27,6 +27,7 @@ from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.catalogue.access import volume_files
 from fluxstate_tui.operations.catalogue.folder_files import FolderFiles, LocalFolder
+from fluxstate_tui.operations.catalogue.journaled import Books, Change, journaled
 from fluxstate_tui.operations.context import OperationContext, default_state_dir, default_who
 from fluxstate_tui.operations.journal import audit
 from fluxstate_tui.operations.journal.refusals import REFUSED
@@ -78,7 +79,7 @@ class Place:
                 yield alone
         except FluxstateError as error:
             if error.exit_code in (ExitCode.REFUSED, ExitCode.LOCKED):
-                self.log(what, REFUSED, error.message, ())
+                self._refused(what, error.message)
             raise
 
     @asynccontextmanager
@@ -104,9 +105,23 @@ class Place:
         where = ["-n", ref.namespace, *(["--context", cluster.context] if cluster.context else [])]
         return shlex.join(["fluxstate-tui", "archives", command, ref.name, *ids, *where])
 
-    def log(self, what: str, outcome: str, reason: str, commands: tuple[str, ...]) -> None:
-        """A line of the audit log. What was done is done: trouble with it is only told."""
-        server = self.context.cluster.server if self.context is not None else ""
+    @contextmanager
+    def journaled(self, what: str) -> Iterator[Change]:
+        """In the journal and the audit log. Raises FluxstateError when it cannot begin."""
+        books = Books(self.state_dir, self.clock, default_who(), self._server, self.ref)
+        change: Change | None = None
+        try:
+            with journaled(books, what) as change:
+                yield change
+        finally:
+            if change is not None and change.trouble:  # what was done is done all the same
+                print(f"warning: {change.trouble}", file=sys.stderr)
+
+    @property
+    def _server(self) -> str:
+        return self.context.cluster.server if self.context is not None else ""
+
+    def _refused(self, what: str, why: str) -> None:
         ref = self.ref
         entry = audit.Entry(
             at=self.clock.now(),
@@ -115,10 +130,9 @@ class Place:
             namespace=ref.namespace,
             name=ref.name,
             uid=ref.uid,
-            server=server,
-            outcome=outcome,
-            reason=reason,
-            commands=commands,
+            server=self._server,
+            outcome=REFUSED,
+            reason=why,
         )
         try:
             audit.append(self.state_dir, entry)

@@ -157,32 +157,43 @@ async def adopt(args: argparse.Namespace) -> int:
     """Give manifests to archives that others made; a relative path starts in the catalogue."""
     adopted = []
     async with open_place(args, changes=True) as place, place.changing("adopt") as alone:
-        for path in _required(place.ids):
-            source = posixpath.normpath(posixpath.join(place.folder, path))
-            owner = place.ref.name if args.folder is None else args.minicluster
-            if not owner:
-                raise FluxstateError(
-                    "whose archive is it?",
-                    safe="Nothing was done.",
-                    advice="Say --minicluster NAME.",
-                    exit_code=ExitCode.USAGE,
+        sources, owner = _required(place.ids), _owner(args, place)
+        named = ["--minicluster", owner] if args.folder is not None else []
+        with place.journaled("adopt") as change:
+            for path in sources:
+                source = posixpath.normpath(posixpath.join(place.folder, path))
+                adoption = Adoption(
+                    owner, place.ref.namespace, default_who(), place.clock.now(), place.raw
                 )
-            adoption = Adoption(
-                owner, place.ref.namespace, default_who(), place.clock.now(), place.raw
-            )
-            await alone()
-            entry = await adopt_archive(
-                place.files, place.folder, source, adoption, place.state_dir, lambda done: None
-            )
-            named = ["--minicluster", owner] if args.folder is not None else []
-            again = place.line("adopt", source, *named)
-            place.log("adopt", "Completed", f"{source} is {entry.id}", (again,))
-            adopted.append(entry)
-            if not args.json:
-                print(f"{source} is in the catalogue as {entry.id}")
+                await alone()
+                with change.of(source, place.line("adopt", source, *named)) as read_back:
+                    entry = await adopt_archive(
+                        place.files, place.folder, source, adoption, place.state_dir, _silent
+                    )
+                    read_back.append(f"is {entry.id}")
+                adopted.append(entry)
+                if not args.json:
+                    print(f"{source} is in the catalogue as {entry.id}")
     if args.json:
         print(json.dumps({"adopted": [entry_json(entry) for entry in adopted]}, indent=2))
     return ExitCode.OK
+
+
+def _owner(args: argparse.Namespace, place: Place) -> str:
+    """Whose archives are adopted there. Raises FluxstateError when nobody said it."""
+    owner: str = place.ref.name if args.folder is None else args.minicluster
+    if not owner:
+        raise FluxstateError(
+            "whose archive is it?",
+            safe="Nothing was done.",
+            advice="Say --minicluster NAME.",
+            exit_code=ExitCode.USAGE,
+        )
+    return owner
+
+
+def _silent(done: int) -> None:
+    """Nobody is told how far it is."""
 
 
 async def put(args: argparse.Namespace) -> int:
@@ -197,19 +208,22 @@ async def put(args: argparse.Namespace) -> int:
                 advice="In a folder of this computer: archives adopt --folder DIR FILE",
                 exit_code=ExitCode.USAGE,
             )
-        for word in _required(place.ids):
-            local = await read_local(Path(word))
-            name, now = place.ref.name, place.clock.now()
-            entries = await place.entries()
-            spoilt = await damaged(files, local, entries)
-            going = entry_for(local, place.folder, entries, name, now, spoilt)
-            adoption = Adoption(name, place.ref.namespace, default_who(), now, place.raw)
-            await alone()
-            entry = await bring_in(files, local, going, adoption, lambda text: None)
-            place.log("put", "Completed", f"{word} is {entry.id}", (place.line("put", word),))
-            done.append(entry)
-            if not args.json:
-                print(f"{word} is in the catalogue as {entry.id}")
+        words = _required(place.ids)
+        with place.journaled("put") as change:
+            for word in words:
+                local = await read_local(Path(word))
+                name, now = place.ref.name, place.clock.now()
+                entries = await place.entries()
+                spoilt = await damaged(files, local, entries)
+                going = entry_for(local, place.folder, entries, name, now, spoilt)
+                adoption = Adoption(name, place.ref.namespace, default_who(), now, place.raw)
+                await alone()
+                with change.of(going.id, place.line("put", word)) as read_back:
+                    entry = await bring_in(files, local, going, adoption, lambda text: None)
+                    read_back.append(f"is {word}")
+                done.append(entry)
+                if not args.json:
+                    print(f"{word} is in the catalogue as {entry.id}")
     if args.json:
         print(json.dumps({"put": [entry_json(entry) for entry in done]}, indent=2))
     return ExitCode.OK
@@ -231,9 +245,6 @@ async def _remove(
         return ExitCode.REFUSED
     if wanted:
         await _remove_each(place, chosen, what, alone)
-        left = {entry.id for entry in await place.entries()} & {entry.id for entry in chosen}
-        if left:
-            raise FluxstateError(f"{names(left)} is still listed")
         print(f"removed {len(chosen)}", file=out)
     if args.json:
         word = "removed" if wanted else "wouldRemove"
@@ -244,20 +255,15 @@ async def _remove(
 async def _remove_each(
     place: Place, chosen: Sequence[CatalogueEntry], what: str, alone: Alone
 ) -> None:
-    gone: list[CatalogueEntry] = []
-    outcome, reason = "Failed", ""
-    try:
+    with place.journaled(what) as change:
         for entry in chosen:
             await alone()
-            await remove_archive(place.files, entry)
-            gone.append(entry)
-        outcome = "Completed"
-    except FluxstateError as error:
-        reason = f"; {error.message}"
-        raise
-    finally:
-        commands = (place.line("remove", *(one.id for one in gone), "--yes"),) if gone else ()
-        place.log(what, outcome, f"removed {names(one.id for one in gone)}{reason}", commands)
+            with change.of(entry.id, place.line("remove", entry.id, "--yes")) as read_back:
+                await remove_archive(place.files, entry)
+                read_back.append("removed")
+        left = {entry.id for entry in await place.entries()} & {entry.id for entry in chosen}
+        if left:
+            raise FluxstateError(f"{names(left)} is still listed")
 
 
 def _agreed(args: argparse.Namespace, chosen: Sequence[CatalogueEntry]) -> bool:

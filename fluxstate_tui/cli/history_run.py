@@ -12,10 +12,12 @@ from fluxstate_tui.cli.operate_run import with_consent
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.tables import table
 from fluxstate_tui.cli.target import open_context
+from fluxstate_tui.clock import SystemClock
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.model.text import plain
+from fluxstate_tui.operations.catalogue.journaled import is_of_catalogue
 from fluxstate_tui.operations.context import OperationContext, default_state_dir
 from fluxstate_tui.operations.journal import audit, journal, recover
 from fluxstate_tui.operations.journal.journal import Record
@@ -57,6 +59,8 @@ async def unfinished(args: argparse.Namespace) -> int:
     wanted = args.finish or args.close
     if wanted:
         record = _chosen(records, wanted)
+        if is_of_catalogue(record):  # there is nothing to ask a cluster
+            return _close_catalogue(args, record)
         async with open_context(kube_options(args)) as context:
             finding = await recover.look(context, record)
             print("\n".join(map(plain, finding.says)), file=sys.stderr)
@@ -87,7 +91,12 @@ async def _look(args: argparse.Namespace, records: list[Record]) -> list[Finding
         if error.exit_code is not ExitCode.NO_CONNECTION:
             raise
         why = f"The cluster cannot be asked now: {error.message}"
-        return [Finding(record, (recover.interrupted(record), why)) for record in records]
+        return [
+            recover.of_catalogue(record)
+            if is_of_catalogue(record)
+            else Finding(record, (recover.interrupted(record), why))
+            for record in records
+        ]
 
 
 async def _finish(args: argparse.Namespace, context: OperationContext, finding: Finding) -> int:
@@ -126,6 +135,16 @@ async def _close(args: argparse.Namespace, context: OperationContext, finding: F
     if not args.dry_run:
         recover.close(context, finding)
         print(f"closed {identity(finding.record)}", file=sys.stderr)
+    return ExitCode.OK
+
+
+def _close_catalogue(args: argparse.Namespace, record: Record) -> int:
+    """Say once more what may be left to do by hand, and close it."""
+    finding = recover.of_catalogue(record)
+    print("\n".join(map(plain, finding.says)), file=sys.stderr)
+    if not args.dry_run:
+        recover.close_in(default_state_dir(), finding, SystemClock().now())
+        print(f"closed {identity(record)}", file=sys.stderr)
     return ExitCode.OK
 
 

@@ -11,6 +11,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import secrets
 import time
 import zlib
@@ -22,6 +23,8 @@ from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.plan import Outcome, Plan, StepEvent
 
 _log = logging.getLogger(__name__)
+
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,8 @@ class Journal:
         folder = state_dir / "journal"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-        name = f"{stamp}-{plan.operation}-{plan.target.name}-{secrets.token_hex(4)}.jsonl"
-        path = folder / name
+        what = re.sub(r"[^\w.-]+", "_", f"{plan.operation}-{plan.target.name}")[:_LONGEST_NAME]
+        path = folder / f"{stamp}-{what}-{secrets.token_hex(4)}.jsonl"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         journal = cls(path, os.fdopen(descriptor, "w", encoding="utf-8"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.catalogue.journaled import is_of_catalogue, left_over
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete.plan import DELETE
 from fluxstate_tui.operations.journal import journal
@@ -38,9 +39,16 @@ def interrupted(record: Record) -> str:
     )
 
 
+def of_catalogue(record: Record) -> Finding:
+    """Of a change of a catalogue: what its journal says, as nothing has to be asked for that."""
+    return Finding(record, (interrupted(record), left_over(record)))
+
+
 async def look(context: OperationContext, record: Record) -> Finding:
     """Compare a journal without an outcome with the world."""
     first = interrupted(record)
+    if is_of_catalogue(record):
+        return of_catalogue(record)
     if record.server != context.cluster.server:
         return Finding(record, (first, f"It belongs to another cluster: {record.server}."))
     try:
@@ -144,10 +152,14 @@ def judge(record: Record, seen: Observation, first: str) -> Finding:
 
 def close(context: OperationContext, finding: Finding) -> None:
     """Write into the journal that it was looked at, so that it is not offered again."""
+    close_in(context.state_dir, finding, context.clock.now())
+
+
+def close_in(state_dir: Path, finding: Finding, now: float) -> None:
+    """The same without a cluster; `now` in seconds since the epoch."""
     outcome = Outcome(OutcomeKind.FAILED, "interrupted; " + " ".join(finding.says[1:]))
-    now = context.clock.now()
     journal.close_unfinished(finding.record, outcome, now)
-    audited(context.state_dir, finding.record.path, outcome, now)
+    audited(state_dir, finding.record.path, outcome, now)
     copy = finding.record.facts.get("copy")
     if copy and not finding.next:  # a migration's own; every job is in a MiniCluster again
         Path(copy).unlink(missing_ok=True)

@@ -126,11 +126,12 @@ def test_the_last_good_archive_stays_unless_its_loss_is_typed(
     assert typed.code == ExitCode.OK
     *refusals, logged = audit.read(state).entries
     assert [entry.outcome for entry in refusals] == ["Refused", "Refused"]
-    assert logged.commands == (f"fluxstate-tui archives remove one --yes --folder {folder}",)
+    line = f"fluxstate-tui archives remove one --yes --folder {folder}"
+    assert logged.commands == (f"{line}  # removed",)
     assert (logged.what, logged.outcome, logged.reason) == (
         "archives remove",
         "Completed",
-        "removed one",
+        "one removed",
     )
 
 
