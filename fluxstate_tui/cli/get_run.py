@@ -65,7 +65,7 @@ async def _miniclusters(context: OperationContext, args: argparse.Namespace) -> 
     surveys = await asyncio.gather(*(one(minicluster) for minicluster in found))
     if args.output == "json":
         return json.dumps({"miniclusters": [_survey_json(item) for item in surveys]}, indent=2)
-    now = context.clock.now() + context.cluster.clock_offset
+    now = context.server_now
     header = (
         "NAMESPACE",
         "NAME",
@@ -127,7 +127,7 @@ async def _pods(
     ordered = sorted(pods, key=lambda pod: (pod.index is None, pod.index or 0, pod.created))
     if args.output == "json":
         return json.dumps({"pods": [asdict(pod) for pod in ordered]}, indent=2)
-    now = context.clock.now() + context.cluster.clock_offset
+    now = context.server_now
     rows = [
         (
             pod.name,
@@ -201,7 +201,7 @@ async def _archives(context: OperationContext, args: argparse.Namespace) -> str:
     view = await view_catalogue(context, minicluster, args.name)
     if args.output == "json":
         return json.dumps(_archives_json(view), indent=2)
-    now = context.clock.now()
+    now = context.server_now
     if view.armed:
         print(f"ARMED: an archive lies at {view.archive_path}", file=sys.stderr)
     if not view.entries:

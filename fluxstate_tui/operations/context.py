@@ -25,6 +25,12 @@ class OperationContext:
     state_dir: Path
     who: str
 
+    @property
+    def server_now(self) -> float:
+        """The API server's time, seconds since the epoch: archives of several operators are dated
+        and aged by that, for their computers' clocks differ."""
+        return self.clock.now() + self.cluster.clock_offset
+
 
 def default_state_dir() -> Path:
     """`$FLUXSTATE_STATE_DIR`, else the user's state directory of this platform."""

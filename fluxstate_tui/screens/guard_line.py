@@ -10,7 +10,8 @@ from fluxstate_tui.widgets.words import age
 def guard_line(picture: ClusterPicture, newest_archive: float | None, now: float) -> list[Part]:
     """When checkpoint and archive were last made, and what is in the way; empty if not known.
 
-    `now` is our clock's; checkpoints are dated by the cluster's, archives by ours.
+    `now`, and the time of the newest archive, are by our clock; checkpoints are dated by the
+    cluster's.
     """
     guard = picture.guard
     if guard is None or picture.gone_at is not None:

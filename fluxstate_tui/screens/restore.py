@@ -142,5 +142,5 @@ class RestoreDialog(Dialog[Choices]):
         panel.say([[(line, "")] for line in lines])
 
     def _label(self, entry: CatalogueEntry) -> str:
-        old = age(self.services.clock.now() - made_at(entry))
+        old = age(self.services.server_now() - made_at(entry))
         return f"{entry.id}  {verified_word(entry)}  {old} old  {note(entry)}"

@@ -75,7 +75,7 @@ def summarize(
         done=counts.done if counts else None,
         failed=counts.failed if counts else None,
         archives=len(picture.catalogue) if picture.catalogue_at is not None else None,
-        newest_archive=newest,
+        newest_archive=None if newest is None else newest - round(ahead),
         armed=picture.is_armed,
         # Whole seconds: the offset is not known better, and a row should not change for less.
         created=picture.minicluster.created - round(ahead),
@@ -83,7 +83,10 @@ def summarize(
 
 
 def made_at(entry: CatalogueEntry) -> float:
-    """When an archive was made: by its manifest, else by its file. Seconds since the epoch."""
+    """When an archive was made: by its manifest, else by its file, both by the cluster's clock.
+
+    Seconds since the epoch.
+    """
     return entry.modified if entry.manifest is None else entry.manifest.created
 
 

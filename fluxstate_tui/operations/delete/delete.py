@@ -52,7 +52,7 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
         if world is not None:
             await world.close()
             world = None
-        seen = unreachable(await read_minicluster(context, ref), context.clock.now(), error)
+        seen = unreachable(await read_minicluster(context, ref), context.server_now, error)
     except BaseException:
         if world is not None:
             await world.close()

@@ -226,7 +226,7 @@ class Saver:
         archive, files = self._archive, self._world.files
         assert archive is not None
         taken = {item.name for item in await files.list(self._folder)}
-        now = self._context.clock.now()
+        now = self._context.server_now
         while True:
             identity = new_id(now, self._world.ref.name, taken)
             path = posixpath.join(self._folder, archive_name(identity))
@@ -303,7 +303,7 @@ class Saver:
             namespace=world.ref.namespace,
             uid=world.ref.uid,
             size=world.minicluster.size,
-            created=self._context.clock.now(),
+            created=self._context.server_now,
             created_by=self._context.who,
             core_version=archive.core_version,
             counts=counts(saved.jobs),

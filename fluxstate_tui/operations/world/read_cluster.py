@@ -77,7 +77,7 @@ async def read_phase(
     """What state it is in, and why. Raises KubeError."""
     minicluster = await read_minicluster(context, ref)
     job, pods = await read_objects(context, minicluster)
-    now = context.clock.now() + context.cluster.clock_offset
+    now = context.server_now
     events = await _events(context, minicluster, job, pods)
     return derive(minicluster, job, pods, broker_state, (), now, events=events)
 

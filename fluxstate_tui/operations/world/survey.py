@@ -49,7 +49,7 @@ async def survey(context: OperationContext, minicluster: MiniCluster) -> Survey:
     """Raises KubeError; brokers that do not answer are part of the picture."""
     job, pods = await read_objects(context, minicluster)
     running = sum(pod.phase == "Running" and pod.deleting_since is None for pod in pods)
-    now = context.clock.now() + context.cluster.clock_offset
+    now = context.server_now
     try:
         world = await World.open(context, minicluster.ref)
     except FluxstateError as error:

@@ -119,7 +119,7 @@ class ArchivesView(View):
         self.table: Table[str, CatalogueEntry] = Table(
             ARCHIVE_COLUMNS,
             ARCHIVE_FIELDS,
-            now=services.clock.now,
+            now=services.server_now,
             order="age",
             reverse=True,
             remembered=services.memory.table("archives"),

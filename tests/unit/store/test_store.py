@@ -229,6 +229,17 @@ def test_ages_and_phases_go_by_the_clock_of_the_api_server() -> None:
     assert store.server_now(NOW + 5) == NOW + 3605
 
 
+def test_archives_are_aged_by_the_server_that_dated_them() -> None:
+    newest = e.CatalogueSeen(feed.ref("flux-sample"), feed.catalogue(), False, NOW)
+    store = store_of([*feed.world(), newest])
+    by_ours = store.summaries["uid-flux-sample"].newest_archive
+    store.take(e.ServerClockSeen(offset=3600.2, rate=1.0, at=NOW))
+    store.take(newest)
+    store.take_changes()
+    assert by_ours is not None
+    assert store.summaries["uid-flux-sample"].newest_archive == by_ours - 3600
+
+
 def test_the_time_of_a_server_that_is_scaled_goes_faster() -> None:
     store = store_of([e.ServerClockSeen(offset=100.0, rate=4.0, at=NOW)])
     assert store.server_now(NOW + 10) == NOW + 140
