@@ -39,9 +39,10 @@ class RequestInfo:
 
     def rbac_rule(self) -> str:
         """The rule that a Role needs for it, as one line of YAML."""
+        # A WebSocket is asked for by GET; from Kubernetes 1.35 exec needs create all the same.
+        verbs = '"get", "create"' if self.resource == "pods/exec" else f'"{self.verb}"'
         return (
-            f'- {{apiGroups: ["{self.group}"], resources: ["{self.resource}"], '
-            f'verbs: ["{self.verb}"]}}'
+            f'- {{apiGroups: ["{self.group}"], resources: ["{self.resource}"], verbs: [{verbs}]}}'
         )
 
 

@@ -13,6 +13,7 @@ from aiohttp.test_utils import unused_port
 
 from fluxstate_tui.kube import errors
 from fluxstate_tui.kube.errors import KubeError
+from fluxstate_tui.kube.request_info import RequestInfo
 from fluxstate_tui.kube.resources import MINICLUSTERS, PODS
 from tests.unit.kube.clock import QuickClock
 from tests.unit.kube.server import FakeApi, answers, fake_api, ok, open_cluster, status
@@ -50,6 +51,13 @@ async def test_a_403_names_the_missing_right(tmp_path: Path) -> None:
     assert "Role" in error.advice
     assert (error.verb, error.resource, error.namespace) == ("list", "miniclusters", "flux")
     assert error.exit_code == 3
+
+
+def test_the_rule_for_exec_is_enough_for_old_and_new_servers() -> None:
+    asked = RequestInfo.of("GET", "/api/v1/namespaces/flux/pods/a/exec")
+    assert asked.verb == "get"
+    rule = '- {apiGroups: [""], resources: ["pods/exec"], verbs: ["get", "create"]}'
+    assert asked.rbac_rule() == rule
 
 
 async def test_a_missing_group_means_that_the_operator_is_not_installed(tmp_path: Path) -> None:
