@@ -181,3 +181,19 @@ async def test_a_volume_claim_that_goes_with_the_last_pod_stops_a_delete_and_a_m
     assert (await cluster.get(PVCS, "data", NAMESPACE))["metadata"]["deletionTimestamp"]
     with pytest.raises(FluxstateError, match="claim data of its archives is being deleted"):
         await prepare("migrate", stage.context, ref, Choices(size=3))
+
+
+async def test_a_delete_that_never_arrives_is_not_called_under_way_and_puts_the_queue_back(
+    stage: Stage,
+) -> None:
+    job = await stage.submit("true")
+    await stage.well("save")
+    operation = await prepare("delete", stage.context, await stage.ref())
+    stage.sim.faults.add("drop", method="DELETE", path="miniclusters/", count=-1)
+    outcome = await operation.run(stage.seen.append)
+    assert outcome.kind is OutcomeKind.UNKNOWN, outcome
+    assert "is not being deleted" in outcome.reason
+    assert job in await stage.jobs()
+    assert await stage.started()
+    assert await accepts_jobs(stage)
+    assert stage.unfinished() == []

@@ -24,6 +24,7 @@ from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.save.fetch import fetch
 from fluxstate_tui.operations.save.save import Saving, paused
 from fluxstate_tui.operations.script import Action, RefusedError, Run, Script, Task
+from fluxstate_tui.operations.world.alive import is_alive
 from fluxstate_tui.operations.world.observation import (
     PAUSED_BY_US,
     Observation,
@@ -267,6 +268,14 @@ class Deleting:
                 break
             except OutcomeUnknown:
                 run.tell("no answer: looking whether it is deleted")
+        else:
+            if await is_alive(self._context, ref):
+                raise FluxstateError(
+                    f"{ref} is not being deleted: no request was answered",
+                    safe="It is still there.",
+                    advice="A request that is still on its way may delete it: look again.",
+                    exit_code=ExitCode.UNKNOWN,
+                )
         run.undos.clear()  # there is nothing left to put back
         return f"uid {ref.uid} is being deleted"
 

@@ -7,23 +7,14 @@ import contextlib
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.model.minicluster import MiniCluster
-from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete.owned import Owned
 from fluxstate_tui.operations.migrate.plan import TOKEN, Target
+from fluxstate_tui.operations.world.alive import is_alive
 from fluxstate_tui.operations.world.patience import patiently
-from fluxstate_tui.operations.world.read_cluster import read_by_name, read_minicluster
+from fluxstate_tui.operations.world.read_cluster import read_by_name
 
 GONE_SECONDS = 180.0
-
-
-async def is_alive(context: OperationContext, ref: ClusterRef) -> bool:
-    """Whether this very object (uid) is there and not being deleted."""
-    try:
-        found = await patiently(context.clock, lambda: read_minicluster(context, ref))
-    except NotFound:
-        return False
-    return not found.raw["metadata"].get("deletionTimestamp")
 
 
 async def remove_target(context: OperationContext, target: Target) -> str:

@@ -34,7 +34,7 @@ from fluxstate_tui.operations.migrate.moved_queue import (
 )
 from fluxstate_tui.operations.migrate.plan import Target
 from fluxstate_tui.operations.migrate.preview import pods
-from fluxstate_tui.operations.migrate.remove_target import is_alive, remove_target
+from fluxstate_tui.operations.migrate.remove_target import remove_target
 from fluxstate_tui.operations.migrate.ship import bring
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.queue.checkpoint import CHECKPOINT_KEY, SYNC_KEY
@@ -45,6 +45,7 @@ from fluxstate_tui.operations.restore.steps import Restoring
 from fluxstate_tui.operations.save.fetch import fetch
 from fluxstate_tui.operations.save.save import Saving
 from fluxstate_tui.operations.script import Action, RefusedError, Run, Script, Task, Undo
+from fluxstate_tui.operations.world.alive import is_alive
 from fluxstate_tui.operations.world.observation import (
     PAUSED_BY_US,
     Observation,
