@@ -50,7 +50,10 @@ def says(part: Part) -> str:
         return ""
     event = _current(run.plan, run.steps)
     if event is None:
-        return f"{lock_text(run)}{loss_text(run.plan)}"
+        said = [lock_text(run), loss_text(run.plan)]
+        if run.plan.consent.kind is ConsentKind.TYPE_NAME:
+            said.reverse()  # a loss is not cut off by what is less
+        return "; ".join(filter(None, said))
     title = next(step.title for step in run.plan.steps if step.id == event.step)
     return f"{title}: {event.read_back}" if event.read_back else title
 
@@ -58,7 +61,7 @@ def says(part: Part) -> str:
 def lock_text(run: PartRun) -> str:
     """Who works on it, before it is begun; '' if nobody does."""
     holder = run.holder
-    return "" if holder is None or run.started else f"{holder.who} works on it: {holder.what}; "
+    return "" if holder is None or run.started else f"{holder.who} works on it: {holder.what}"
 
 
 def loss_text(plan: Plan) -> str:

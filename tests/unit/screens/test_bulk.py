@@ -96,6 +96,22 @@ async def test_another_operators_lock_is_in_the_line_of_the_plan(
         assert "! locked" in text
 
 
+async def test_a_loss_comes_before_the_lock(
+    actions: RehearsedActions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loses = Consent(ConsentKind.TYPE_NAME, "LOST: 3 pending", "flux-sample", 3)
+    monkeypatch.setitem(rehearsal.CONSENT, "save", loses)
+    actions.holders = [Holder("ana@laptop", "save", NOW - 50, NOW - 3, 30.0, ("uid", "7"))]
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await mark_two(pilot)
+        await pilot.press("s")
+        await see(pilot, "6 jobs running in all")
+        await pilot.press("enter")
+        await see(pilot, "! locked")
+        assert screen_text(app).count("loses 3 jobs: LOST") == 2
+
+
 async def test_a_lock_that_cannot_be_read_does_not_stop_the_plan(
     actions: RehearsedActions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
