@@ -27,3 +27,12 @@ class FluxstateError(Exception):
         self.advice = advice
         if exit_code is not None:
             self.exit_code = exit_code
+
+
+def said(error: Exception) -> str:
+    """What people are told of it; of what nobody foresaw, that it is a bug of ours."""
+    if isinstance(error, FluxstateError):
+        return error.message
+    if isinstance(error, OSError):
+        return str(error) or type(error).__name__
+    return f"a bug in fluxstate-tui: {type(error).__name__}: {error}"

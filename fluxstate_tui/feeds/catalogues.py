@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import logging
 import posixpath
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fluxstate_tui.archive.catalogue import MANIFEST_SUFFIX, build, folder_of
 from fluxstate_tui.archive.manifest import CatalogueEntry
-from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.flux.files import RemoteEntry, RemoteFiles
 from fluxstate_tui.flux.locate import locate
 from fluxstate_tui.kube.errors import Forbidden
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock
     from fluxstate_tui.kube.session import Cluster
     from fluxstate_tui.model.minicluster import MiniCluster
+
+_log = logging.getLogger(__name__)
 
 POLL_SECONDS = 15.0
 
@@ -100,6 +103,9 @@ class CatalogueFeed:
             except FluxstateError as error:
                 forbidden = isinstance(error, Forbidden)
                 self._say(Freshness.FORBIDDEN if forbidden else Freshness.STALE, error.message)
+            except Exception as error:  # a feed that ends unseen shows an old picture as live
+                _log.exception("the catalogue of %s", self._minicluster.ref)
+                self._say(Freshness.STALE, said(error))
             await self._rest()
 
     def wake(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.feeds.queue_story import QueueStory
 from fluxstate_tui.flux.checkpoints import Checkpoints, CommandCheckpoints, SessionCheckpoints
 from fluxstate_tui.flux.endpoint import Endpoint, NoLead
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from fluxstate_tui.flux.protocol import Message
     from fluxstate_tui.kube.session import Cluster
     from fluxstate_tui.model.minicluster import MiniCluster
+
+_log = logging.getLogger(__name__)
 
 STALE_AFTER = 10.0  # seconds without a word: heartbeats come every 3 s
 GIVE_UP_AFTER = 30.0
@@ -76,6 +79,9 @@ class QueueFeed:
                 self._tell(Freshness.FORBIDDEN, f"{error.message} {error.advice}")
             except FluxstateError as error:
                 self._lost(error.message)
+            except Exception as error:  # a feed that ends unseen shows an old picture as live
+                _log.exception("the queue of %s", self._minicluster.ref)
+                self._lost(said(error))
             await self._rest()
 
     def checkpoints(self) -> Checkpoints | None:

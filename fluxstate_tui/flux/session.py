@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from typing import Any
 
-from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.flux.command import FluxFailed
 from fluxstate_tui.flux.endpoint import Endpoint
@@ -30,6 +31,8 @@ from fluxstate_tui.flux.protocol import (
     parse,
 )
 from fluxstate_tui.flux.streams import STDOUT_CHANNEL, Stream, StreamExecutor
+
+_log = logging.getLogger(__name__)
 
 START_TIMEOUT = 30.0
 REQUEST_TIMEOUT = 30.0
@@ -281,6 +284,9 @@ class FluxSession:
             self._end(None)
         except FluxstateError as error:
             self._end(error)
+        except Exception as error:  # nobody may wait for answers that nobody reads any more
+            _log.exception("reading from the remote program")
+            self._end(SessionLost(f"Flux cannot be asked any more: {said(error)}."))
 
     async def _take(self, message: Message) -> None:
         if isinstance(message, Reply | More):

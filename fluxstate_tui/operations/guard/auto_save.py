@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.plan import OutcomeKind
 from fluxstate_tui.operations.prepare import prepare
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from fluxstate_tui.flux.checkpoints import Checkpoints
     from fluxstate_tui.model.reference import ClusterRef
     from fluxstate_tui.operations.context import OperationContext
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,10 @@ class AutoSave:
             await self._context.clock.sleep(self._every)
             try:
                 await self._once()
-            except FluxstateError as error:
-                self._tell(replace(self.state, trouble=f"not saved: {error.message}"))
+            except Exception as error:
+                if not isinstance(error, FluxstateError):
+                    _log.exception("saving %s by itself", self._ref)
+                self._tell(replace(self.state, trouble=f"not saved: {said(error)}"))
 
     async def _once(self) -> None:
         if self._root and await self._current_root() == self._root:

@@ -7,15 +7,18 @@ a checkpoint a moment ago nothing is lost (facts/kubernetes-live.md has the tabl
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.errors import FluxstateError, said
 
 if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock
     from fluxstate_tui.flux.checkpoints import Checkpoints
+
+_log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0
 # While there is no session, one is looked for this often.
@@ -68,8 +71,10 @@ class Guard:
                 continue
             try:
                 self._tell(await self._look(checkpoints))
-            except FluxstateError as error:
-                self._tell(self._troubled(error.message))
+            except Exception as error:  # a guard that dies unseen is worse than a bug
+                if not isinstance(error, FluxstateError):
+                    _log.exception("the guard")
+                self._tell(self._troubled(said(error)))
             await self._clock.sleep(self._every)
 
     async def _look(self, checkpoints: Checkpoints) -> GuardState:

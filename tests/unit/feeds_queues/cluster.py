@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.kube.resources import Resource
 from fluxstate_tui.model.minicluster import MiniCluster
@@ -41,7 +40,7 @@ class OneLead(LocalExecutor):
         self.job_owner = REF.uid
         self.has_job = True
         self.lead_runs = True
-        self.refusal: FluxstateError | None = None
+        self.refusal: Exception | None = None
 
     async def get(self, resource: Resource, name: str, namespace: str) -> dict[str, Any]:
         if self.refusal is not None:

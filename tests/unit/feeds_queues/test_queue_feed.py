@@ -234,3 +234,17 @@ async def test_what_cannot_be_understood_is_told_and_stops_nothing(script: Scrip
         assert isinstance(jobs, JobsListed)
         assert list(jobs.jobs) == [A]
         await world.told.source(Freshness.LIVE, "cannot be understood")
+
+
+async def test_what_nobody_foresaw_is_told_and_the_feed_goes_on(script: Script) -> None:
+    world = World(script)
+    world.cluster.refusal = KeyError("metadata")
+    task = asyncio.create_task(world.feed.run())
+    try:
+        await world.pass_time_until(Freshness.CONNECTING, "a bug in fluxstate-tui: KeyError")
+        world.cluster.refusal = None
+        await world.pass_time_until(Freshness.LIVE)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -65,3 +65,13 @@ async def test_a_program_that_says_nothing_more_leaves_the_outcome_unknown(scrip
         with pytest.raises(SessionLost, match="did not answer") as caught:
             await session.submit({"attributes": {"system": {}}}, 16, timeout=0.0)
     assert "may have been carried out or not" in str(caught.value.safe)
+
+
+async def test_when_nobody_reads_any_more_nobody_waits_for_an_answer(script: Script) -> None:
+    def broken(text: str) -> None:
+        raise KeyError("no such row")
+
+    async with FluxSession.open(script.executor(), script.endpoint) as session:
+        async with asyncio.timeout(10):
+            with pytest.raises(SessionLost, match="a bug in fluxstate-tui: KeyError"):
+                await session.run(["/bin/echo", "x"], broken, only_reads=True, timeout=3600.0)
