@@ -60,6 +60,11 @@ class Place:
     context: OperationContext | None = None
     raw: str = ""
 
+    @property
+    def now(self) -> float:
+        """By which its archives are aged: the cluster's time, for a local folder our own."""
+        return self.clock.now() if self.context is None else self.context.server_now
+
     async def entries(self) -> tuple[CatalogueEntry, ...]:
         """What lies there, newest first."""
         return await read_catalogue(self.files, self.folder)

@@ -52,7 +52,7 @@ async def list_all(args: argparse.Namespace) -> int:
         }
         print(json.dumps(document, indent=2))
         return ExitCode.OK
-    print(listing(entries, place.clock.now()) if entries else f"No archives in {place.folder}.")
+    print(listing(entries, place.now) if entries else f"No archives in {place.folder}.")
     if armed:
         print(f"ARMED: an archive lies at {place.archive_path}")
     return ExitCode.OK
@@ -141,7 +141,7 @@ async def prune(args: argparse.Namespace) -> int:
         )
     async with open_place(args, changes=True) as place, place.changing("prune") as alone:
         entries = await place.entries()
-        chosen = removable(entries, Retention(last, within), place.clock.now())
+        chosen = removable(entries, Retention(last, within), place.now)
         lonely = await bereaved(place.files, entries, chosen)
         if lonely:
             raise FluxstateError(
@@ -162,9 +162,7 @@ async def adopt(args: argparse.Namespace) -> int:
         with place.journaled("adopt") as change:
             for path in sources:
                 source = posixpath.normpath(posixpath.join(place.folder, path))
-                adoption = Adoption(
-                    owner, place.ref.namespace, default_who(), place.clock.now(), place.raw
-                )
+                adoption = Adoption(owner, place.ref.namespace, default_who(), place.now, place.raw)
                 await alone()
                 with change.of(source, place.line("adopt", source, *named)) as read_back:
                     entry = await adopt_archive(
@@ -212,7 +210,7 @@ async def put(args: argparse.Namespace) -> int:
         with place.journaled("put") as change:
             for word in words:
                 local = await read_local(Path(word))
-                name, now = place.ref.name, place.clock.now()
+                name, now = place.ref.name, place.now
                 entries = await place.entries()
                 spoilt = await damaged(files, local, entries)
                 going = entry_for(local, place.folder, entries, name, now, spoilt)
@@ -238,7 +236,7 @@ async def _remove(
 ) -> int:
     """Say what goes, ask, and remove it; what went is read back and logged."""
     out = sys.stderr if args.json else sys.stdout
-    print(listing(chosen, place.clock.now()) if chosen else "Nothing would go.", file=out)
+    print(listing(chosen, place.now) if chosen else "Nothing would go.", file=out)
     wanted = bool(chosen) and not args.dry_run
     if wanted and not _agreed(args, chosen):
         print("refused: consent is needed (nothing was removed)\n   do: --yes", file=sys.stderr)
