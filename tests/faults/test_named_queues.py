@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.resources import NAMESPACES
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.plan import OutcomeKind
+from fluxstate_tui.operations.world.world import World
 from tests.faults.stage import ANY, NAME, staged
 from tests.faults.test_migrations import found, jobs_of, queue_of
 
@@ -56,3 +58,18 @@ async def test_in_another_namespace_each_queue_is_as_it_was(tmp_path: Path) -> N
             "debug: Job submission is disabled: not today",
             "debug: Scheduling is stopped: maintenance",
         ]
+
+
+async def test_a_queue_that_refuses_jobs_is_never_called_open(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage:
+        await stage.create(flux={"brokerConfig": BROKER_CONFIG})
+        world = await World.open(stage.context, ANY)
+        try:
+            await world.disable_queues(["debug"], "not today")
+            with pytest.raises(FluxstateError, match="submission is not enabled: debug"):
+                await world.read_back_enabled(["batch", "debug"], enabled=True)
+            with pytest.raises(FluxstateError, match="submission is not disabled: batch"):
+                await world.read_back_enabled(["batch", "debug"], enabled=False)
+            await world.enable_queues(["debug"])
+        finally:
+            await world.close()

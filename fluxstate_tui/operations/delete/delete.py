@@ -199,9 +199,10 @@ class Deleting:
         if enabled:
             run.by_hand(*world.queue_lines("disable", enabled, self._why))
             await world.disable_queues(enabled, self._why)
-        open_queues = [queue.name for queue in await world.queues() if queue.enabled]
-        if open_queues:
-            raise FluxstateError(f"submission is still enabled: {', '.join(open_queues)}")
+        queues = await world.queues()  # all of them: others may have opened one meanwhile
+        still = [queue.name or "the queue" for queue in queues if queue.started or queue.enabled]
+        if still:
+            raise FluxstateError(f"still started or enabled: {', '.join(still)}")
         return "no job starts, no new job is accepted"
 
     async def compare(self, run: Run) -> str:

@@ -65,7 +65,12 @@ async def look(context: OperationContext, record: Record) -> Finding:
     except FluxstateError as error:
         return Finding(record, (first, f"It cannot be asked now: {error.message}."))
     finding = judge(record, seen, first)
-    return finding if finding.next else await _left_over(context, record, first) or finding
+    if finding.next:
+        return finding
+    try:
+        return await _left_over(context, record, first) or finding
+    except FluxstateError as error:
+        return Finding(record, (first, f"The new one cannot be asked for now: {error.message}."))
 
 
 async def look_again(context: OperationContext, finding: Finding) -> Finding:

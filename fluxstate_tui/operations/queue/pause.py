@@ -48,7 +48,8 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
         raise
 
     async def stop(run: Run) -> str:
-        return await stop_queues(run, world, context.who)
+        started = [queue.name for queue in await world.queues() if queue.started]
+        return await stop_queues(run, world, started, context.who)
 
     script = Script(
         [Task(STOP, stop)],
@@ -59,12 +60,11 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
     return Operation(context, plan(seen), script)
 
 
-async def stop_queues(run: Run, world: World, who: str) -> str:
-    """Stop what is started, with a reason by which resume finds it again; returns the read-back.
+async def stop_queues(run: Run, world: World, started: list[str], who: str) -> str:
+    """Stop these, with a reason by which resume finds them again; returns the read-back.
 
-    Raises FluxstateError when a queue is still started afterwards.
+    Raises FluxstateError when one of them is still started afterwards.
     """
-    started = [queue.name for queue in await world.queues() if queue.started]
     run.remember("started", started)
     if not started:
         return "was stopped already"

@@ -114,7 +114,7 @@ class Saving:
             self._start_again,
             f"Run: fluxstate-tui resume {self._world.ref.name} -n {self._world.ref.namespace}",
         )
-        return await stop_queues(run, self._world, self._context.who)
+        return await stop_queues(run, self._world, self._started, self._context.who)
 
     async def wait(self, run: Run) -> str:
         """Until no job runs, or as was chosen."""

@@ -190,13 +190,23 @@ class World:
         await self._ask(lambda broker: broker.start(_named(names), started=True))
 
     async def disable_queues(self, names: list[str], reason: str) -> None:
-        """Let these queues refuse new jobs."""
+        """Let these queues refuse new jobs. Raises FluxstateError when one does not."""
         wanted = _named(names)
         await self._ask(lambda broker: broker.enable(wanted, enabled=False, reason=reason))
+        await self.read_back_enabled(names, enabled=False)
 
     async def enable_queues(self, names: list[str]) -> None:
-        """Let these queues accept new jobs."""
+        """Let these queues accept new jobs. Raises FluxstateError when one does not."""
         await self._ask(lambda broker: broker.enable(_named(names), enabled=True))
+        await self.read_back_enabled(names, enabled=True)
+
+    async def read_back_enabled(self, names: Iterable[str], *, enabled: bool) -> None:
+        """Raise FluxstateError unless all of them are enabled (or disabled)."""
+        there = {queue.name: queue.enabled for queue in await self.queues()}
+        wrong = [name or "the queue" for name in names if there.get(name) is not enabled]
+        if wrong:
+            word = "enabled" if enabled else "disabled"
+            raise FluxstateError(f"submission is not {word}: {', '.join(wrong)}")
 
     async def read_back_queues(self, names: Iterable[str], *, started_now: bool) -> str:
         """Raise FluxstateError unless all of them are started (or stopped); else the read-back."""
