@@ -64,6 +64,20 @@ class Run:
         if undo in self.undos:
             self.undos.remove(undo)
 
+    async def put_back(self, why: BaseException) -> None:
+        """Carry out all undos, the last one first; one that fails keeps none from being tried.
+
+        For a part of an operation that failed of `why`, whose advice says what is left to do.
+        """
+        for undo in reversed(self.undos):
+            try:
+                self.journal.undone(undo.what, await undo.action())
+            except Exception as error:
+                self.journal.undo_failed(undo.what, str(error) or type(error).__name__)
+                if isinstance(why, FluxstateError):
+                    why.advice = f"{why.advice} {undo.by_hand}".strip()
+        self.undos.clear()
+
     def remember(self, key: str, value: Any) -> None:
         """Keep a fact in the journal."""
         self.journal.remember(key, value)

@@ -56,9 +56,8 @@ async def bring_back(
         await open_queues(again.world, started)
         await again.checkpoint(mine)
         return said
-    except BaseException:
-        for undo in reversed(mine.undos):
-            await undo.action()
+    except BaseException as error:
+        await mine.put_back(error)
         raise
     finally:
         await again.close()

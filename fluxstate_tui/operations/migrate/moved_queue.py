@@ -96,8 +96,7 @@ async def _save(saver: Saver, run: Run) -> Saved:
         await saver.verify(mine)
         await saver.enter(mine)
         await saver.manifest(mine, [])
-    except BaseException:
-        for undo in reversed(mine.undos):
-            await undo.action()
+    except BaseException as error:
+        await mine.put_back(error)
         raise
     return saver.saved

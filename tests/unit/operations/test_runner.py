@@ -298,3 +298,24 @@ async def test_what_nobody_foresaw_is_unknown_never_nothing_was_done(
     assert outcome.exit_code == ExitCode.UNKNOWN
     assert "Nothing was done" not in outcome.safe
     assert len(journal.unfinished(context.state_dir)) == 1
+
+
+async def test_a_part_that_fails_puts_back_all_it_can_and_says_what_is_left(
+    context: OperationContext,
+) -> None:
+    world = World()
+
+    async def bug() -> str:
+        raise KeyError("oops")
+
+    async def in_parts(run: Run) -> str:
+        part = Run(run.journal)
+        await world.stop(part)
+        part.undo("the hole is filled", bug, "Fill it.")
+        error = FluxstateError("a stone", advice="Dig elsewhere.")
+        await part.put_back(error)
+        assert not world.stopped
+        raise error
+
+    outcome = await operation(context, World(), in_parts).run(ignore)
+    assert outcome.advice == "Dig elsewhere. Fill it."
