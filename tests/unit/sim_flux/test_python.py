@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ import pytest
 
 from fluxstate_tui.sim.clock import ScaledClock
 from fluxstate_tui.sim.files import Files, Volume
+from fluxstate_tui.sim.flux.cli import warm_python
 from fluxstate_tui.sim.flux.instance import FluxInstance
 from fluxstate_tui.sim.machine import Collected, Machine
 from tests.unit.sim_flux.world import VIEW, Ran
@@ -278,3 +280,20 @@ async def test_without_a_broker_there_is_no_handle() -> None:
         ran = await run(machine, "import flux\nflux.Flux()")
         assert ran.code == 1
         assert "Unable to connect to Flux: Connection refused" in ran.err
+
+
+async def test_starts_that_are_cancelled_harm_no_other_program() -> None:
+    async with container() as machine:
+        broker, theirs = socket.socketpair()
+        waits = "import sys; sys.stdin.read(); sys.exit(7)"
+        with broker, theirs:
+            living = await warm_python.start(["/", waits, "-c"], {}, theirs)
+            for _ in range(20):
+                start = asyncio.ensure_future(warm_python.start(["/", "pass", "-c"], {}, theirs))
+                await asyncio.sleep(0)  # it is asked for
+                start.cancel()
+                await asyncio.gather(start, return_exceptions=True)
+            living.stdin.close()
+            assert await asyncio.wait_for(living.wait(), 30) == 7
+            living.close()
+        assert await run(machine, "print(1)") == Ran(0, "1\n", "")
