@@ -50,10 +50,11 @@ async def test_saying_no_leaves_no_helper_pod(stage: Stage) -> None:
     assert not stage.armed()
 
 
-async def test_a_conflict_does_not_leave_the_helper_pod_behind(stage: Stage) -> None:
+@pytest.mark.parametrize("code", [409, 410])
+async def test_a_conflict_does_not_leave_the_helper_pod_behind(stage: Stage, code: int) -> None:
     await saved_and_deleted(stage)
     operation = await prepare("restore", stage.context, ANY)
-    stage.sim.faults.add("status", method="DELETE", path="pods/", code=409)
+    stage.sim.faults.add("status", method="DELETE", path="pods/", code=code)
     await operation.close()
     assert await helper_pods(stage) == []
 

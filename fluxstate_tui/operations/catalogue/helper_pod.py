@@ -11,7 +11,7 @@ import secrets
 from typing import Any
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.kube.errors import Conflict, NotFound
+from fluxstate_tui.kube.errors import Conflict, Gone, NotFound
 from fluxstate_tui.kube.resources import PODS
 from fluxstate_tui.operations.catalogue.place import archive_volume, container_of
 from fluxstate_tui.operations.context import OperationContext
@@ -67,7 +67,7 @@ class HelperPod:
 
     async def remove(self) -> None:
         """Delete it at once. A pod that is gone already is fine."""
-        await patiently(self._context.clock, self._remove, trouble=(*BROKEN, Conflict))
+        await patiently(self._context.clock, self._remove, trouble=(*BROKEN, Conflict, Gone))
 
     async def _remove(self) -> None:
         """Harmless to repeat. A conflict may mean that another pod has its name by now."""
