@@ -170,3 +170,11 @@ async def test_a_notice_keeps_its_lines_and_only_a_few_of_very_many() -> None:
         await see(pilot, "second line")
         assert "␊" not in screen_text(app)
         assert screen_text(app).count("more") < 12
+
+
+async def test_a_tick_while_the_app_is_taken_apart_raises_nothing() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await see(pilot, "flux-sample")
+    assert not app.screen_stack
+    app._tick()  # its timer ends after the screens
