@@ -6,17 +6,18 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from textual.app import SystemCommand
+from textual import events
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.widgets import Input
 
 from fluxstate_tui.clock import Clock, SystemClock
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.miniclusters import MiniClustersScreen
 from fluxstate_tui.screens.services import Services
-from fluxstate_tui.screens.typed_ahead import KeysInOrder
 from fluxstate_tui.store import Notices, Store
 from fluxstate_tui.store.freshness import Freshness
 from fluxstate_tui.widgets.background import in_background
@@ -40,7 +41,7 @@ MOST_LINES = 12
 OTHER_THEMES_AFTER = 0.3
 
 
-class FluxstateApp(KeysInOrder[int]):
+class FluxstateApp(App[int]):
     """The dashboard.
 
     `start` connects and feeds the store; it is awaited after the first paint and may run for
@@ -128,6 +129,18 @@ class FluxstateApp(KeysInOrder[int]):
         """Connect after the first paint; let the seconds pass."""
         self.set_interval(TICK, self._tick)
         self.call_after_refresh(self._after_first_paint)
+
+    def on_key(self, event: events.Key) -> None:
+        """What was typed ahead of a line that just opened is written there.
+
+        A letter that comes up to here while a line is written was sent before that line had the
+        focus: a line takes all letters itself.
+        """
+        line = self.focused
+        if isinstance(line, Input) and event.is_printable:
+            event.stop()
+            event.prevent_default()
+            line.post_message(events.Key(event.key, event.character))
 
     async def on_unmount(self) -> None:
         """Nobody is told anything any more; remote programs end before we do."""

@@ -119,7 +119,7 @@ def _runtime_now(job: Job) -> float:
 
 
 JOB_COLUMNS: tuple[Column[Job], ...] = (
-    Column("jobid", "JOBID", 12, lambda j, _: f58(j.id), "left", lambda _: "accent"),
+    Column("jobid", "JOBID", 10, lambda j, _: f58(j.id), "left", lambda _: "accent", grow=3),
     Column("user", "USER", 5, lambda j, _: user_text(j), sort=lambda j: j.userid, rank=6),
     Column(
         "name",

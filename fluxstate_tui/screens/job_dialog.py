@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +19,7 @@ from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.jobid import f58
 from fluxstate_tui.screens.dialog import Dialog
 from fluxstate_tui.screens.job_fields import FIELDS, MistakeError, read_request
-from fluxstate_tui.screens.job_requests import VERBS, JobPlan, JobRequest, JobVerb, plan
+from fluxstate_tui.screens.job_requests import VERBS, JobAnswer, JobPlan, JobRequest, JobVerb, plan
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.job_words import job_word
 from fluxstate_tui.widgets.line import Line, Part
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 6
 MOST_REFUSED = 3
+MOST_SAID = 3
 AGAIN = (
-    "Each has the jobspec and the directory of its job, with later changes of the limit,",
+    "Each has its job's jobspec and directory, with later changes of the limit,",
     "and the environment of the lead container: a job's own is private.",
 )
 
@@ -149,12 +150,17 @@ async def act_on_jobs(
     if len(refused) > MOST_REFUSED:
         lines.append(f"and {len(refused) - MOST_REFUSED} more were refused")
     taken = [answer for answer in answers if answer.taken]
-    if len(taken) == 1:
-        lines.insert(0, f"{f58(taken[0].id)}: {taken[0].said}")
-    elif taken:
-        lines.insert(0, f"{len(taken)} of {plural(len(ids), 'job')}: {taken[0].said}")
+    lines[:0] = _said(taken, len(ids))
     title = f"{label} · {ref.name}"
     services.tell("\n".join(lines), title, "warning" if refused else "information")
+
+
+def _said(taken: Sequence[JobAnswer], asked: int) -> list[str]:
+    """One sentence where all say the same; else what was read back of each, of the first few."""
+    if len(taken) > 1 and len({answer.said for answer in taken}) == 1:
+        return [f"{len(taken)} of {plural(asked, 'job')}: {taken[0].said}"]
+    lines = [f"{f58(answer.id)}: {answer.said}" for answer in taken[:MOST_SAID]]
+    return [*lines, f"and {len(taken) - MOST_SAID} more"] if len(taken) > MOST_SAID else lines
 
 
 def plan_rows(decided: JobPlan) -> list[list[Part]]:

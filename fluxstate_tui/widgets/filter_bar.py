@@ -1,4 +1,4 @@
-"""The filter line under a table: hidden until asked for, mistakes explained beside it."""
+"""The filter line under a table: hidden until asked for, mistakes explained below it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input
 
 from fluxstate_tui.widgets.line import Line
 
 
-class FilterBar(Horizontal):
+class FilterBar(Vertical):
     """`/` opens it. Enter keeps the filter and goes back to the table, Escape clears it."""
 
     DEFAULT_CSS = """
-    FilterBar { height: 1; display: none; background: $surface; padding: 0 1; }
+    FilterBar { height: auto; display: none; background: $surface; padding: 0 1; }
     FilterBar.-open { display: block; }
-    FilterBar > #filter-sign { width: 2; padding: 0; color: $accent; }
-    FilterBar > Input {
-        width: 2fr; height: 1; border: none; padding: 0; background: $surface;
+    FilterBar > Horizontal { height: 1; }
+    FilterBar #filter-sign { width: 2; padding: 0; color: $accent; }
+    FilterBar Input {
+        width: 1fr; height: 1; border: none; padding: 0; background: $surface;
     }
-    FilterBar > Input:focus { border: none; }
-    FilterBar > #filter-mistake { width: 3fr; padding: 0 0 0 1; }
+    FilterBar Input:focus { border: none; }
+    FilterBar #filter-count { width: 26; padding: 0 0 0 1; }
+    FilterBar > #filter-mistake { padding: 0 0 0 2; display: none; }
+    FilterBar.-mistaken > #filter-mistake { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear", "clear", id="filter.clear"),
@@ -44,14 +47,14 @@ class FilterBar(Horizontal):
     def __init__(self) -> None:
         super().__init__()
         self._input = Input(placeholder="text  state:run  nodes:>2  !name:test", compact=True)
+        self._count = Line(id="filter-count")
         self._mistake = Line(id="filter-mistake")
 
     def compose(self) -> ComposeResult:
-        """Sign, input, and room for a mistake."""
+        """Sign, input and count; below them a line for a mistake."""
         sign = Line(id="filter-sign")
         sign.say([("/", "$accent bold")])
-        yield sign
-        yield self._input
+        yield Horizontal(sign, self._input, self._count)
         yield self._mistake
 
     def open(self) -> None:
@@ -67,10 +70,13 @@ class FilterBar(Horizontal):
     def explain(self, mistake: str) -> None:
         """Say what is wrong with the filter."""
         self._mistake.say([(mistake, "$state-warn")])
+        self._count.say([])
+        self.add_class("-mistaken")
 
     def count(self, text: str) -> None:
         """Say how many rows pass; '' without a filter."""
-        self._mistake.say([(text, "$muted")])
+        self._count.say([(text, "$muted")])
+        self.remove_class("-mistaken")
 
     def write(self, line: str) -> None:
         """Write a filter for the user and show it."""

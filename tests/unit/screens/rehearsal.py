@@ -121,6 +121,7 @@ class RehearsedActions:
         self.archives: dict[str, Path] = {}
         self.requests: list[JobRequest] = []
         self.refuses: dict[int, str] = {}
+        self.says: dict[int, str] = {}
         self.following = 0
         self.writes: asyncio.Queue[tuple[OutputLine, ...]] = asyncio.Queue()
         self.left_behind: tuple[Interrupted, ...] = ()
@@ -192,7 +193,11 @@ class RehearsedActions:
         self._ask(request.verb, ids)
         self.requests.append(request)
         return tuple(
-            JobAnswer(job_id, job_id not in self.refuses, self.refuses.get(job_id, "read back"))
+            JobAnswer(
+                job_id,
+                job_id not in self.refuses,
+                {**self.says, **self.refuses}.get(job_id, "read back"),
+            )
             for job_id in ids
         )
 

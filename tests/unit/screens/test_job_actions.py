@@ -100,6 +100,17 @@ async def test_what_flux_refuses_is_said_in_its_own_words() -> None:
         await see(pilot, f"{f58(QUEUE[2].id)} refused: job is [/busy]")
 
 
+async def test_of_many_jobs_each_that_is_told_something_else_is_said() -> None:
+    actions = RehearsedActions()
+    actions.says = {job.id: f"submitted again as copy-of-{f58(job.id)}" for job in QUEUE}
+    app = make_app(small_queue(), actions)
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await see(pilot, "flux-sample")
+        await pilot.press(*MARK_ALL, "c", "enter", "down", "enter")
+        for job in QUEUE[1:]:
+            await see(pilot, f"submitted again as copy-of-{f58(job.id)}")
+
+
 async def test_nothing_can_be_done_to_jobs_when_read_only() -> None:
     app = make_app(small_queue(), read_only=True)
     async with app.run_test(size=SMALL) as pilot:

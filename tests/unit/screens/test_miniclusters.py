@@ -190,8 +190,9 @@ async def test_an_empty_list_does_not_blame_a_filter_that_has_a_mistake() -> Non
         await see(pilot, "too-large")
         await pilot.press("slash", *"zzz")
         await see(pilot, "No row passes the filter.")
-        await pilot.press(*" x:")
+        await pilot.press(*" x:y")
         await see(pilot, "The filter has a mistake.")
+        await see(pilot, "There is no field 'x'. Fields: ")
         assert "No row passes" not in screen_text(app)
 
 
