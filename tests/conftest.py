@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+
+FEWEST_WORKERS = 4
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,3 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--kubeconfig", default=None, help="a real cluster with the Flux Operator")
     group.addoption("--namespace", default="default", help="where its MiniClusters may be made")
     group.addoption("--minicluster", default=None, help="a manifest (YAML) with archive.path")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """`-n auto`: more workers than a small machine has processors, for most tests wait."""
+    return max(FEWEST_WORKERS, os.cpu_count() or 1)
