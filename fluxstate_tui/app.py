@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -104,6 +105,7 @@ class FluxstateApp(App[int]):
         self._wanted_theme = theme
         self._notes = notes
         self._asked = False
+        self.crash: BaseException | None = None
         self._load_first_theme()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -117,6 +119,14 @@ class FluxstateApp(App[int]):
 
             return ArchiveScreen.of_file(self.services, self._archive)
         return MiniClustersScreen(self.services)
+
+    def _fatal_error(self) -> None:
+        """A bug ends it; who runs it tells that (`crash`).
+
+        Textual would print a traceback with all local variables, which may be secrets.
+        """
+        self.crash = sys.exception() or self._exception
+        self._close_messages_no_wait()
 
     def tell(
         self, text: str, title: str, severity: Literal["information", "warning", "error"]

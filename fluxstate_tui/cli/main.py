@@ -31,6 +31,9 @@ COMMAND_MODULES = (
 # These need no cluster, or start it themselves when there is a terminal.
 WITHOUT_CLUSTER = (None, "open", "archive", "sim")
 
+# These draw on the terminal, which standard error is too.
+DASHBOARDS = (None, "open")
+
 EPILOG = """\
 Without a command the dashboard opens. Try it without a cluster: fluxstate-tui --demo
 
@@ -60,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def entry() -> None:
     """Console script: run and exit with the documented code."""
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], own_process=True))
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -80,10 +83,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return args
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run one command line and return its exit code. No traceback ever reaches a user."""
-    args = parse(_with_files_as_archives(argv))
+def main(argv: Sequence[str], *, own_process: bool = False) -> int:
+    """Run one command line and return its exit code. No traceback ever reaches a user.
+
+    In a process of its own all that is logged goes to a file, not to the terminal.
+    """
     try:
+        args = parse(_with_files_as_archives(argv))
+        if own_process:
+            _begin_log(args)
         return _run(args)
     except FluxstateError as error:
         report(error)
@@ -95,8 +103,18 @@ def main(argv: Sequence[str]) -> int:
         # The reader of our output went away (`| head`): that is its right, not our failure.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
-    except Exception as error:  # the last line of defence: a bug must not look like a data loss
+    except SystemExit:
+        raise
+    except BaseException as error:  # the last line of defence: a bug must not look like a data loss
         return _report_bug(error)
+
+
+def _begin_log(args: argparse.Namespace) -> None:
+    # Not at the top: --help and --version log nothing, and need no logging.
+    from fluxstate_tui.cli import logfile
+
+    draws = args.command in DASHBOARDS and sys.stdout.isatty()
+    logfile.begin(on_stderr=bool(os.environ.get("FLUXSTATE_DEBUG")) and not draws)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -117,15 +135,20 @@ def report(error: FluxstateError) -> None:
         print(f"   do: {error.advice}", file=sys.stderr)
 
 
-def _report_bug(error: Exception) -> int:
+def _report_bug(error: BaseException) -> int:
     if os.environ.get("FLUXSTATE_DEBUG"):
         raise error
+    from fluxstate_tui.cli import logfile
+
+    kept = logfile.kept(error)
     report(
         FluxstateError(
             f"a bug in fluxstate-tui: {type(error).__name__}: {error}",
             safe="archives and MiniClusters are only changed in steps that are read back; "
             "nothing was changed by this message",
-            advice="run it again with FLUXSTATE_DEBUG=1 and report the traceback",
+            advice=f"report it with the last lines of {kept}"
+            if kept
+            else "run it again with FLUXSTATE_DEBUG=1 and report the traceback",
         )
     )
     return int(ExitCode.FAILURE)

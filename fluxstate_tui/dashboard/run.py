@@ -74,9 +74,11 @@ def run(
     archive: Path | None = None,
     demo: bool = False,
 ) -> int:
-    """Show the dashboard and return its exit code."""
+    """Show the dashboard and return its exit code. A bug that ended it is raised again."""
     app = build(options, config=config, theme=theme, archive=archive, demo=demo)
     app.run()
+    if app.crash is not None:
+        raise app.crash
     return exit_code(app)
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from textual.app import App
+from pathlib import Path
+from typing import NoReturn
 
-from fluxstate_tui.dashboard.run import exit_code
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+
+from fluxstate_tui.dashboard.run import build, exit_code
+from fluxstate_tui.kube.options import KubeOptions
 
 
 class Crashing(App[int]):
@@ -27,3 +33,21 @@ async def test_quitting_is_an_exit_code_of_0() -> None:
     app = Quitting()
     await app.run_async(headless=True)
     assert exit_code(app) == 0
+
+
+async def test_a_bug_in_the_dashboard_shows_no_traceback_and_is_told_to_who_runs_it(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    app = build(KubeOptions(str(tmp_path / "no kubeconfig")))
+    bug = RuntimeError("a bug in a screen")
+
+    def broken() -> NoReturn:
+        raise bug
+
+    async def pilot(pilot: Pilot[object]) -> None:
+        app.call_later(broken)
+
+    await app.run_async(headless=True, auto_pilot=pilot)
+    assert app.crash is bug
+    assert exit_code(app) == 1
+    assert capfd.readouterr().err == ""

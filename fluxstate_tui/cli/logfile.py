@@ -1,0 +1,119 @@
+"""The program's own log: a file in the user's state directory, never the terminal.
+
+What is shown to a user is said by a command or a screen, in words for a user. Warnings and
+tracebacks of this program, of asyncio and of the libraries go here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logging.handlers import RotatingFileHandler
+
+FILE = "fluxstate-tui.log"
+# Bytes of one file; one older file is kept beside it.
+LARGEST = 1_000_000
+FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+# A log is looked at with `cat`: what came from a cluster must not steer the terminal.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_CONTROLS.pop(ord("\n"))
+_CONTROLS.pop(ord("\t"))
+
+
+class LogFile(logging.Handler):
+    """Opens its file with the first record (owner only). If it cannot be written: silence.
+
+    `override` is what `$FLUXSTATE_STATE_DIR` said at the start: --demo sets it to a folder that
+    goes away with the simulated cluster.
+    """
+
+    def __init__(self, override: str = "") -> None:
+        super().__init__(logging.WARNING)
+        self.failed = False
+        self._override = override
+        self._file: RotatingFileHandler | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it writes."""
+        from fluxstate_tui.operations.context import default_state_dir
+
+        return (Path(self._override) if self._override else default_state_dir()) / FILE
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        try:
+            if self._file is None:
+                self._file = _open(self.path)
+            self._file.emit(record)
+            self.failed = False
+        except OSError:
+            self.failed = True
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+        super().close()
+
+
+class _Plain(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).translate(_CONTROLS)
+
+
+def _open(path: Path) -> RotatingFileHandler:
+    """Raises OSError. Imported here, as most runs have nothing to write."""
+    from logging.handlers import RotatingFileHandler
+
+    class Private(RotatingFileHandler):
+        def _open(self) -> object:  # type: ignore[override]
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8", errors="replace")
+
+        def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+            error = sys.exception()
+            if isinstance(error, OSError):
+                raise error
+
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = Private(path, maxBytes=LARGEST, backupCount=1, encoding="utf-8", delay=True)
+    file.setFormatter(_Plain(FORMAT))
+    return file
+
+
+def begin(*, on_stderr: bool = False) -> None:
+    """Send everything that is logged in this process there; `on_stderr`: and to stderr."""
+    root = logging.getLogger()
+    root.addHandler(LogFile(os.environ.get("FLUXSTATE_STATE_DIR", "")))
+    if on_stderr:
+        root.addHandler(logging.StreamHandler())
+    logging.captureWarnings(True)
+    sys.unraisablehook = _unraisable
+    threading.excepthook = _in_thread
+
+
+def kept(error: BaseException) -> Path | None:
+    """Log a bug; the file that has it, None when there is none."""
+    logging.getLogger(__name__).error("a bug", exc_info=error)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogFile) and not handler.failed:
+            return handler.path
+    return None
+
+
+def _unraisable(what: sys.UnraisableHookArgs) -> None:
+    text = what.err_msg or "Exception ignored in"
+    logging.getLogger(__name__).error("%s: %r", text, what.object, exc_info=what.exc_value)
+
+
+def _in_thread(what: threading.ExceptHookArgs) -> None:
+    if what.exc_type is not SystemExit:
+        name = what.thread.name if what.thread is not None else "?"
+        logging.getLogger(__name__).error("in thread %s", name, exc_info=what.exc_value)
