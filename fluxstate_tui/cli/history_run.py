@@ -94,7 +94,7 @@ async def _look(args: argparse.Namespace, records: list[Record]) -> list[Finding
         return [
             recover.of_catalogue(record)
             if is_of_catalogue(record)
-            else Finding(record, (recover.interrupted(record), why))
+            else recover.not_asked(record, why)
             for record in records
         ]
 
@@ -126,11 +126,12 @@ async def _close(args: argparse.Namespace, context: OperationContext, finding: F
             safe="Nothing was done.",
             advice=f"--finish {identity(finding.record)}, or --close with --yes to leave it.",
         )
-    if finding.record.server != context.cluster.server and not args.yes:
+    if not finding.asked and not (args.close and args.yes):
         raise RefusedError(
-            f"it belongs to another cluster, {finding.record.server}: nobody looked at that",
+            "nobody could look at what it left",
             safe="Nothing was done.",
-            advice="Choose the --context of that cluster, or say --yes.",
+            advice="Try again when it can be asked, with the --context of its cluster; or "
+            f"--close {identity(finding.record)} --yes closes it unseen.",
         )
     if not args.dry_run:
         recover.close(context, finding)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class Interruptions:
-    """Those of the cluster that is connected; a journal of another cluster cannot be judged here.
+    """Those of the cluster that is connected, and migrations that were going to it; a journal of
+    another cluster cannot be judged here.
 
     When the operation that was offered has completed, what it put right is closed by itself.
     """
@@ -33,7 +34,7 @@ class Interruptions:
         self._found = {
             record.path.stem: await recover.look(context, record)
             for record in journal.unfinished(context.state_dir)
-            if record.server == context.cluster.server
+            if context.cluster.server in (record.server, record.facts.get("to_server"))
         }
         return tuple(
             Interrupted(
@@ -66,10 +67,10 @@ class Interruptions:
             if finding.next != kind or str(finding.record.target) != str(ref):
                 continue
             now = await recover.look_again(self._connection.context, finding)
-            if now.next and now.next != kind:
-                self._found[identity] = now
-                said = " ".join(now.says[1:])
-                advice = f"{outcome.advice} {said} Next: {now.next} (i shows it).".strip()
+            self._found[identity] = now
+            if not now.asked or (now.next and now.next != kind):
+                following = f"Next: {now.next} (i shows it)." if now.next else ""
+                advice = " ".join(filter(None, (outcome.advice, *now.says[1:], following)))
                 outcome = replace(outcome, advice=advice)
             else:
                 self.close(identity)

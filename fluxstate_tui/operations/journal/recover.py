@@ -14,8 +14,8 @@ from fluxstate_tui.operations.delete.plan import DELETE
 from fluxstate_tui.operations.journal import journal
 from fluxstate_tui.operations.journal.audited import audited
 from fluxstate_tui.operations.journal.journal import Record
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind
-from fluxstate_tui.operations.restore.plan import ARM
+from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepState
+from fluxstate_tui.operations.restore.plan import ARM, CREATE
 from fluxstate_tui.operations.world.observation import Observation, describe
 from fluxstate_tui.operations.world.observe import observe
 from fluxstate_tui.operations.world.read_cluster import read_by_name
@@ -24,11 +24,15 @@ from fluxstate_tui.operations.world.world import World
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is left of one operation, and the operation that would put it right ('' = none)."""
+    """What is left of one operation, and the operation that would put it right ('' = none).
+
+    `asked` is False when the world could not be looked at: then nothing is known to be in order.
+    """
 
     record: Record
     says: tuple[str, ...]
     next: str = ""
+    asked: bool = True
 
 
 def interrupted(record: Record) -> str:
@@ -45,12 +49,22 @@ def of_catalogue(record: Record) -> Finding:
 
 
 async def look(context: OperationContext, record: Record) -> Finding:
-    """Compare a journal without an outcome with the world."""
-    first = interrupted(record)
+    """Compare a journal without an outcome with the world, as far as this cluster knows it."""
     if is_of_catalogue(record):
         return of_catalogue(record)
-    if record.server != context.cluster.server:
-        return Finding(record, (first, f"It belongs to another cluster: {record.server}."))
+    server = context.cluster.server
+    try:
+        if server == record.server:
+            return await _look_here(context, record)
+        if server == record.facts.get("to_server"):
+            return await _look_there(context, record)
+    except FluxstateError as error:
+        return not_asked(record, f"It cannot be asked now: {error.message.rstrip('.')}.")
+    return not_asked(record, f"It belongs to another cluster: {record.server}.")
+
+
+async def _look_here(context: OperationContext, record: Record) -> Finding:
+    """In the cluster where its MiniCluster is, or was."""
     try:
         world = await World.open(context, record.target)
         try:
@@ -58,19 +72,31 @@ async def look(context: OperationContext, record: Record) -> Finding:
         finally:
             await world.close()
     except NotFound:
+        if goes_elsewhere(record) and record.target.uid:
+            return not_asked(record, f"The old one is gone. {_go_there(record)}")
         going_to = arrival(record)
         if going_to is not None:
-            return await look(context, replace(record, target=going_to))
-        return _absent(record, first)
-    except FluxstateError as error:
-        return Finding(record, (first, f"It cannot be asked now: {error.message}."))
-    finding = judge(record, seen, first)
-    if finding.next:
-        return finding
-    try:
-        return await _left_over(context, record, first) or finding
-    except FluxstateError as error:
-        return Finding(record, (first, f"The new one cannot be asked for now: {error.message}."))
+            return await _look_here(context, replace(record, target=going_to))
+        return _absent(record)
+    finding = judge(record, seen, interrupted(record))
+    return finding if finding.next else await _left_over(context, record) or finding
+
+
+async def _look_there(context: OperationContext, record: Record) -> Finding:
+    """In the other cluster, where a migration was going to. The old one cannot be seen from there:
+    whether it is gone is known from the journal, which has what was read back."""
+    new = replace(record, target=_going_to(record) or record.target)
+    state = record.steps.get(DELETE.id)
+    if state == StepState.DONE.value:
+        return await _look_here(context, new)
+    if state is None and await read_by_name(context, new.target) is not None:
+        return _unfinished_beside(new)
+    return not_asked(record, f"Look first for the old one, in its own cluster: {record.server}.")
+
+
+def not_asked(record: Record, why: str) -> Finding:
+    """Only its journal speaks: nothing is known of what it left."""
+    return Finding(record, (interrupted(record), why), asked=False)
 
 
 async def look_again(context: OperationContext, finding: Finding) -> Finding:
@@ -79,47 +105,84 @@ async def look_again(context: OperationContext, finding: Finding) -> Finding:
 
 
 async def settle(context: OperationContext, finding: Finding) -> Finding | None:
-    """Close it after what it offered was done; what is still left is returned and stays open."""
+    """Close it after what it offered was done. It stays open, and is returned, when something is
+    still left or nobody can look."""
     now = await look_again(context, finding)
-    if now.next and now.next != finding.next:
+    if not now.asked or (now.next and now.next != finding.next):
         return now
     close(context, now)
     return None
 
 
-async def _left_over(context: OperationContext, record: Record, first: str) -> Finding | None:
+async def _left_over(context: OperationContext, record: Record) -> Finding | None:
     """A migration that did not get far: the old one goes on, and the new one is there as well."""
-    new, old = arrival(record), record.target
-    if new is None or (new.namespace, new.name) == (old.namespace, old.name):
-        return None  # under the same name it is the old one itself that is there
+    new = _beside(record)
+    if new is None:
+        return None
+    if goes_elsewhere(record):
+        return not_asked(record, f"The old one goes on. {_go_there(record)}")
     if await read_by_name(context, new) is None:
         return None
-    says = f"The old one goes on. The unfinished {new} is there as well, with a copy of its jobs."
-    return Finding(replace(record, target=new), (first, says), next="delete")
+    return _unfinished_beside(replace(record, target=new))
 
 
-def _absent(record: Record, first: str) -> Finding:
+def _unfinished_beside(record: Record) -> Finding:
+    says = f"The old one goes on. The unfinished {record.target} is there as well, with a copy of "
+    return Finding(record, (interrupted(record), says + "its jobs."), next="delete")
+
+
+def _absent(record: Record) -> Finding:
     """Nothing of that name is there: what was about to be created can still be."""
-    archive = record.facts.get("archive", "")
+    first = interrupted(record)
+    archive, copy = record.facts.get("archive", ""), record.facts.get("copy")
     if record.operation == "restore" and ARM.id in record.steps:
         says = f"It was not created; its archive {archive} may still be armed."
         return Finding(record, (first, says), next="restore")
-    if record.operation == "migrate" and DELETE.id in record.steps:
+    if record.operation == "migrate" and (DELETE.id in record.steps or copy):
         says = f"The old one is gone and no new one is there: {archive} has every job."
-        if record.facts.get("copy"):
-            says += f" (And so has a copy on this computer: {record.facts['copy']})"
+        if copy:
+            says += f" (And so has a copy on this computer: {copy})"
         return Finding(record, (first, says), next="restore")
     return Finding(record, (first, "That MiniCluster does not exist any more."))
 
 
-def arrival(record: Record) -> ClusterRef | None:
-    """Where a migration was going to, None when it is no migration or this is that place."""
+def _going_to(record: Record) -> ClusterRef | None:
+    """Where a migration was going to, None when it is none or did not get that far."""
     to = record.facts.get("to")
     if record.operation != "migrate" or not to:
         return None
     namespace, name = to
-    there = ClusterRef(namespace, name, "")
+    return ClusterRef(namespace, name, "")
+
+
+def arrival(record: Record) -> ClusterRef | None:
+    """Where a migration was going to, None when it is no migration or this is that place."""
+    there = _going_to(record)
     return None if there == record.target else there
+
+
+def goes_elsewhere(record: Record) -> bool:
+    """Whether it is a migration to another cluster than the one that its journal is of."""
+    return bool(record.facts.get("to_server", record.server) != record.server)
+
+
+def _beside(record: Record) -> ClusterRef | None:
+    """The new one, if it may be there at the same time as the old one."""
+    new, old = arrival(record), record.target
+    if new is None or CREATE.id not in record.steps:
+        return None
+    # Under the same name it is the old one itself that is there.
+    same = (new.namespace, new.name) == (old.namespace, old.name)
+    return None if same and not goes_elsewhere(record) else new
+
+
+def _go_there(record: Record) -> str:
+    """What to do about a new one that cannot be seen from the old one's cluster."""
+    there = record.facts.get("to_context", "")
+    return (
+        f"The new one, {_going_to(record)}, is in context {there}, if it was made: look there "
+        f"(fluxstate-tui unfinished --context {there})."
+    )
 
 
 def _arrived(record: Record, seen: Observation, first: str) -> Finding | None:
@@ -144,9 +207,10 @@ def judge(record: Record, seen: Observation, first: str) -> Finding:
         says = "Its queue still refuses new jobs because of us."
         if seen.stopped_by_us:
             says = f"Its queue is still stopped by us: {describe(seen.pending)} wait."
-        new = arrival(record)
+        new = _beside(record)
         if new is not None:
-            says += f" The unfinished {new} may be there as well: delete it."
+            beside = f"The unfinished {new} may be there as well: delete it."
+            says += f" {_go_there(record) if goes_elsewhere(record) else beside}"
         return Finding(record, (first, says), next="resume")
     if seen.armed and record.operation == "restore":
         path = seen.minicluster.archive_path
@@ -166,5 +230,5 @@ def close_in(state_dir: Path, finding: Finding, now: float) -> None:
     journal.close_unfinished(finding.record, outcome, now)
     audited(state_dir, finding.record.path, outcome, now)
     copy = finding.record.facts.get("copy")
-    if copy and not finding.next:  # a migration's own; every job is in a MiniCluster again
+    if copy and finding.asked and not finding.next:  # every job is in a MiniCluster again
         Path(copy).unlink(missing_ok=True)

@@ -148,6 +148,8 @@ class Migrating:
             self._lease.keep(run.problem)
         run.remember("open", list(self._saving.started))
         run.remember("to", [self._target.ref.namespace, self._target.ref.name])
+        run.remember("to_server", self._destination.cluster.server)
+        run.remember("to_context", self._destination.cluster.context)
         helper = await HelperPod.start(self._destination, self._target.manifest, fresh=True)
         try:
             saved, folder = self._saving.saved, folder_of(self._target.archive_path)

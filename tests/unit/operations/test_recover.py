@@ -50,13 +50,29 @@ def test_an_armed_archive_that_we_did_not_arm_is_not_ours_to_offer() -> None:
 
 def migration(target: ClusterRef) -> Record:
     facts = {"to": ["default", "bigger"], "open": [""]}
-    return replace(record("migrate"), target=target, facts=facts)
+    steps = {"wait": "done", "create": "running"}
+    return replace(record("migrate"), target=target, facts=facts, steps=steps)
 
 
 def test_a_migration_that_left_both_offers_the_old_queue_and_names_the_new_one() -> None:
     found = judge(migration(REF), observation(job(1), queues=STOPPED_BY_US), "")
     assert found.next == "resume"
     assert "default/bigger may be there" in found.says[1]
+
+
+def test_a_migration_that_never_began_to_create_names_no_new_one() -> None:
+    early = replace(migration(REF), steps={"wait": "running"})
+    found = judge(early, observation(job(1), queues=STOPPED_BY_US), "")
+    assert "bigger" not in found.says[1]
+
+
+def test_of_a_migration_to_another_cluster_nothing_is_said_to_be_deleted_here() -> None:
+    away = migration(REF)
+    away = replace(away, facts={**away.facts, "to_server": "https://other", "to_context": "other"})
+    found = judge(away, observation(job(1), queues=STOPPED_BY_US), "")
+    assert found.next == "resume"
+    assert "delete" not in found.says[1]
+    assert "--context other" in found.says[1]
 
 
 def test_a_migration_that_had_arrived_offers_to_start_the_new_queue() -> None:

@@ -1,0 +1,91 @@
+"""A migration to another cluster: each side is asked where it is, also after a kill."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.session import Cluster
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.journal import journal, recover
+from fluxstate_tui.operations.migrate import migrate
+from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent, StepState
+from fluxstate_tui.sim.server import SimulatedCluster
+from tests.faults.stage import NAME, SPEED, Stage
+from tests.faults.test_kills import killed_at
+
+OTHER = "other"
+WORDS = ("migrate", NAME, "--to-context", OTHER, "--yes")
+
+
+@dataclass
+class TwoClusters:
+    """`here` has a MiniCluster, `there` none; both are contexts of one kubeconfig."""
+
+    here: Stage
+    there: Stage
+    folder: Path
+
+    async def migrate(self, stop: str = "") -> Outcome:
+        """To the other one; cancelled when the step `stop` begins."""
+        ref = await self.here.ref()
+        operation = await migrate.prepare(self.here.context, ref, Choices(), self.there.context)
+
+        def watch(event: StepEvent) -> None:
+            if event.step == stop and event.state is StepState.RUNNING:
+                operation.cancel()
+
+        return await operation.run(watch)
+
+
+@pytest.fixture
+async def two(stage: Stage, tmp_path: Path) -> AsyncIterator[TwoClusters]:
+    async with SimulatedCluster(speed=SPEED) as sim:
+        both, other = stage.sim.kubeconfig(), sim.kubeconfig()
+        for kind in ("clusters", "users", "contexts"):
+            other[kind][0]["name"] = OTHER
+            both[kind] += other[kind]
+        both["contexts"][1]["context"] |= {"cluster": OTHER, "user": OTHER}
+        path = tmp_path / "kubeconfig"
+        path.write_text(yaml.safe_dump(both))
+        options = KubeOptions(kubeconfig=str(path), context=OTHER)
+        async with await Cluster.open(options, sim.clock) as cluster:
+            context = OperationContext(cluster, sim.clock, stage.context.state_dir, "me@test")
+            yield TwoClusters(stage, Stage(sim, context), tmp_path)
+
+
+async def test_killed_when_only_the_other_cluster_has_it_nothing_is_restored_a_second_time(
+    two: TwoClusters,
+) -> None:
+    job = await two.here.submit("--urgency=0", "true")
+    await killed_at(two.here, two.folder, "open", *WORDS)
+    (record,) = journal.unfinished(two.here.context.state_dir)
+    seen = await recover.look(two.here.context, record)
+    assert (seen.next, seen.asked) == ("", False), seen
+    assert f"--context {OTHER}" in seen.says[-1]
+    assert await recover.settle(two.here.context, seen) == seen, "it stays open"
+    arrived = await recover.look(two.there.context, record)
+    assert arrived.next in ("resume", "disarm"), arrived
+    assert set(await two.there.jobs()) == {job}
+
+
+async def test_stopped_in_the_middle_it_is_removed_there_and_the_old_one_goes_on(
+    two: TwoClusters,
+) -> None:
+    job = await two.here.submit("--urgency=0", "true")
+    outcome = await two.migrate(stop="agree")
+    assert outcome.kind is OutcomeKind.CANCELLED, outcome
+    assert await two.here.started()
+    assert set(await two.here.jobs()) == {job}
+    with pytest.raises(FluxstateError) as gone:
+        await two.there.ref()
+    assert gone.value.exit_code is ExitCode.NOT_FOUND
+    assert two.here.unfinished() == []
