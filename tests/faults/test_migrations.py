@@ -200,7 +200,10 @@ async def test_cancelled_at_any_step_every_job_is_on_one_side_that_goes_on(
     assert outcome.kind is OutcomeKind.CANCELLED, outcome
 
 
-async def test_an_archive_that_rots_once_the_old_one_is_gone_costs_no_job(stage: Stage) -> None:
+@pytest.mark.parametrize("removed", [False, True])
+async def test_an_archive_that_rots_once_the_old_one_is_gone_costs_no_job(
+    stage: Stage, removed: bool
+) -> None:
     jobs = await some_jobs(stage)
     operation = await prepare("migrate", stage.context, await stage.ref(), Choices(size=3))
 
@@ -209,13 +212,15 @@ async def test_an_archive_that_rots_once_the_old_one_is_gone_costs_no_job(stage:
             [path] = [f"/fluxstate/{name}" for name in stage.finished() if name.endswith(".gz")]
             data = bytearray(stage.volume.read(path))
             data[len(data) // 2] ^= 1
-            stage.volume.write(path, bytes(data))
+            stage.volume.unlink(path)
+            if not removed:
+                stage.volume.write(path, bytes(data))
 
     outcome = await operation.run(rot)
     assert outcome.kind is OutcomeKind.FAILED, outcome
-    assert "reads back differently" in outcome.reason
+    assert ("does not exist" if removed else "reads back differently") in outcome.reason
     assert not await judge(stage, jobs, outcome, "arm")
     assert (await read_minicluster(stage.context, ANY)).size == 2
     archives = [name for name in stage.finished() if name.endswith(".gz")]
-    assert len(archives) == 2, "the damaged one stays, and a sound one is beside it"
+    assert len(archives) == (1 if removed else 2), "a sound one is there, beside a damaged one"
     assert list((stage.context.state_dir / "copies").iterdir()) == []

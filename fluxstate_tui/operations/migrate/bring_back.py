@@ -20,6 +20,8 @@ from fluxstate_tui.operations.catalogue.local_archive import (
 )
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.migrate.moved_queue import open_queues
+from fluxstate_tui.operations.migrate.ship import has
+from fluxstate_tui.operations.restore.arming import Version
 from fluxstate_tui.operations.restore.plan import Source
 from fluxstate_tui.operations.restore.steps import Restoring
 from fluxstate_tui.operations.script import Run
@@ -36,8 +38,8 @@ async def bring_back(
 ) -> str:
     """Create it as it was, account for every job, and start the queues that were started.
 
-    `copy` is the same archive on this computer: it is taken when the one on the volume has gone
-    bad meanwhile. Raises FluxstateError when that fails; nothing stays armed then.
+    `copy` is the same archive on this computer: it is taken when the one on the volume is gone or
+    has gone bad meanwhile. Raises FluxstateError when that fails; nothing stays armed then.
     """
     manifest = for_create(old.raw)
     helper = await HelperPod.start(context, manifest)
@@ -67,8 +69,8 @@ async def _whole(
     context: OperationContext, helper: HelperPod, source: Source, old: MiniCluster, copy: Path
 ) -> Source:
     """The archive on the volume if it still is what it was, else the copy, brought there anew."""
-    stat = await helper.files.stat(source.entry.path)
-    if stat.sha256 == source.archive.sha256:
+    archive, path = source.archive, source.entry.path
+    if await has(helper.files, Version(path, archive.size, archive.sha256), path):
         return source
     folder = folder_of(old.archive_path)
     local, entries = await read_local(copy), await read_catalogue(helper.files, folder)
@@ -78,4 +80,4 @@ async def _whole(
     raw = json.dumps(old.raw, sort_keys=True)
     adoption = Adoption(ref.name, ref.namespace, context.who, now, raw)
     entry = await bring_in(helper.files, local, going, adoption, lambda text: None)
-    return Source(entry, source.archive)
+    return Source(entry, archive)

@@ -33,9 +33,9 @@ async def bring(
     """
     name = posixpath.basename(saved.path)
     identity = id_of(name)
-    if not await _has(target, saved, saved.path):
+    if not await has(target, saved, saved.path):
         await target.mkdir(folder)
-        if not await _has(target, saved, posixpath.join(folder, name)):
+        if not await has(target, saved, posixpath.join(folder, name)):
             await require_room(target, folder, saved.size)
             await _copy(source, target, saved, posixpath.join(folder, name), tell)
         beside = posixpath.join(folder, manifest_name(identity))
@@ -79,7 +79,8 @@ async def _copy(
             return
 
 
-async def _has(files: RemoteFiles, saved: Version, path: str) -> bool:
+async def has(files: RemoteFiles, saved: Version, path: str) -> bool:
+    """Whether that very archive lies at `path`."""
     if not await is_there(files, path):
         return False
     found = await files.stat(path)
