@@ -29,14 +29,13 @@ _CONTROLS.pop(ord("\t"))
 class LogFile(logging.Handler):
     """Opens its file with the first record (owner only). If it cannot be written: silence.
 
-    `override` is what `$FLUXSTATE_STATE_DIR` said at the start: --demo sets it to a folder that
-    goes away with the simulated cluster.
+    It lies in `folder`, or in the user's state directory if that is ''.
     """
 
-    def __init__(self, override: str = "") -> None:
+    def __init__(self, folder: str) -> None:
         super().__init__(logging.WARNING)
         self.failed = False
-        self._override = override
+        self._folder = folder
         self._file: RotatingFileHandler | None = None
 
     @property
@@ -44,7 +43,7 @@ class LogFile(logging.Handler):
         """Where it writes."""
         from fluxstate_tui.operations.context import default_state_dir
 
-        return (Path(self._override) if self._override else default_state_dir()) / FILE
+        return (Path(self._folder) if self._folder else default_state_dir()) / FILE
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
@@ -88,10 +87,16 @@ def _open(path: Path) -> RotatingFileHandler:
     return file
 
 
-def begin(*, on_stderr: bool = False) -> None:
-    """Send everything that is logged in this process there; `on_stderr`: and to stderr."""
+def begin(folder: str | None = None, *, on_stderr: bool = False) -> None:
+    """Send all that is logged in this process to a file in `folder`, by default that of the user.
+
+    `on_stderr`: to stderr as well.
+    """
+    if folder is None:
+        # As it is now: --demo sets it to a folder that goes away with the simulated cluster.
+        folder = os.environ.get("FLUXSTATE_STATE_DIR", "")
     root = logging.getLogger()
-    root.addHandler(LogFile(os.environ.get("FLUXSTATE_STATE_DIR", "")))
+    root.addHandler(LogFile(folder))
     if on_stderr:
         root.addHandler(logging.StreamHandler())
     logging.captureWarnings(True)

@@ -17,8 +17,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
+from fluxstate_tui.cli import logfile
 from tests.faults.matrix import attic, breakages, scenarios
 from tests.faults.matrix.cells import Cell, attempt, cells_of
 from tests.faults.matrix.run import Result
@@ -69,7 +71,9 @@ def main() -> int:
         attic.keep(asyncio.run(attic.furnish()), stuff)
         forks = multiprocessing.get_context("forkserver")
         forks.set_forkserver_preload(["tests.faults.matrix.cells"])
-        with ProcessPoolExecutor(args.jobs, mp_context=forks) as pool:
+        # What the program logs about its troubles is for a file: the verdict tells what matters.
+        quiet = partial(logfile.begin, folder, on_stderr="FLUXSTATE_DEBUG" in os.environ)
+        with ProcessPoolExecutor(args.jobs, mp_context=forks, initializer=quiet) as pool:
             for result in _results(pool, args.filters, stuff, args.every):
                 results.append(result)
                 _tell(result, args.log)

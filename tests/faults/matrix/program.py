@@ -7,6 +7,7 @@ import multiprocessing
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from fluxstate_tui.cli import logfile
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.options import KubeOptions
 from fluxstate_tui.kube.session import Cluster
@@ -47,6 +48,7 @@ def _main(
             except FluxstateError:
                 return
 
+    logfile.begin(str(state_dir))
     asyncio.run(run())
 
 
