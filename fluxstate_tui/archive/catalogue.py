@@ -54,9 +54,11 @@ def new_id(now: float, minicluster: str, taken: Collection[str]) -> str:
 
 
 def id_of(name: str) -> str:
-    """The id of an archive's file name; '' if it is hidden or no archive by its suffix."""
+    """The id of an archive's file name; '' if it is hidden, no archive by its suffix, or a path."""
+    if "/" in name or name.startswith("."):
+        return ""
     for suffix in sorted(ARCHIVE_SUFFIXES, key=len, reverse=True):
-        if name.endswith(suffix) and len(name) > len(suffix) and not name.startswith("."):
+        if name.endswith(suffix) and len(name) > len(suffix):
             return name.removesuffix(suffix)
     return ""
 
@@ -83,7 +85,7 @@ def build(
         found.append(CatalogueEntry(identity, path, size, mtime, manifest, problem))
     for name, data in manifests.items():
         identity = name.removesuffix(MANIFEST_SUFFIX)
-        if identity not in archives and not name.startswith("."):
+        if identity not in archives and id_of(archive_name(identity)):
             found.append(_orphan(folder, identity, data))
     return tuple(sorted(found, key=lambda entry: (_time(entry), entry.id), reverse=True))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -76,8 +77,10 @@ def test_a_manifest_survives_and_keeps_what_a_newer_version_added() -> None:
     newer = to_bytes(manifest).replace(b'"id":', b'"volumes": [1, 2],\n  "id":', 1)
     with pytest.raises(ManifestError):
         from_bytes(newer)
-    extra = from_bytes(_signed(newer)).extra
-    assert extra["volumes"] == "[1, 2]"
+    newer = newer.replace(b'"sha256":', b'"added": 1,\n      "sha256":', 1)
+    read = from_bytes(_signed(newer))
+    assert read.extra["volumes"] == "[1, 2]"
+    assert read.parts == manifest.parts
 
 
 def test_a_manifest_that_this_version_would_misunderstand_is_refused_with_the_reason() -> None:
@@ -95,6 +98,44 @@ def test_what_a_queue_came_from_is_told_but_not_that_it_was_dumped() -> None:
     assert _manifest(came_from="flux dump").origin == ""
     assert _manifest(came_from="flux dump; restored from x").origin == "restored from x"
     assert _manifest(came_from="adopted from /a.tar").origin == "adopted from /a.tar"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"created": "yesterday"},
+        {"created": None},
+        {"created": float("nan")},
+        {"created": 1e300},
+        {"minicluster": {}},
+        {"namespace": []},
+        {"verified": ["L2"]},
+        {"size": "big"},
+        {"came_from": 5},
+        {"counts": {"COMPLETED": "many"}},
+        {"parts": [{"kind": "queue", "file": "../x.tar.gz", "size": 7, "sha256": "ab"}]},
+        {"parts": [{"kind": [], "file": "x.tar.gz", "size": "7", "sha256": 4}]},
+    ],
+)
+def test_a_manifest_of_somebody_who_writes_nonsense_hides_no_other_archive(
+    hostile: dict[str, object],
+) -> None:
+    good = _manifest()
+    value = {**asdict(_manifest("20200101-000000-x")), **hostile}
+    text = json.dumps(value, indent=2).removesuffix("\n}")
+    data = _signed(f'{text},\n  "checksum"'.encode())
+    files = [(archive_name(good.id), 7, 1.0), (archive_name(value["id"]), 7, 1.0)]
+    manifests = {manifest_name(good.id): to_bytes(good), manifest_name(value["id"]): data}
+    problems = {entry.id: entry.problem for entry in build("/f", files, manifests)}
+    assert problems.pop(good.id) == ""
+    assert all(problems.values())
+
+
+def test_a_name_that_leads_out_of_the_folder_is_not_believed() -> None:
+    evil = "../../evil"
+    assert id_of(archive_name(evil)) == ""
+    files = [(archive_name(evil), 7, 1.0)]
+    assert build("/f", files, {manifest_name(evil): to_bytes(_manifest(evil))}) == ()
 
 
 def test_any_changed_or_missing_byte_of_a_manifest_is_noticed() -> None:
