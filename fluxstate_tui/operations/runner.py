@@ -220,32 +220,44 @@ class Operation:
 
     async def _finish(self, run: Run, outcome: Outcome | None, lease: ClusterLease) -> Outcome:
         self._ending = True
-        if lease.was_lost:
+        lost = await lease.lost()
+        if lost:
             left = run.undos[::-1]  # not under the hands of others: it is left to be looked at
         else:
-            left = await self._undo(run, tell=outcome is not None)
+            left = await self._undo(run, self._teller_of_undo(run, outcome))
+        if lost and lost not in run.problems:
+            run.problem(lost)
         if outcome is None:
-            kind = OutcomeKind.PARTIALLY_FAILED if run.problems else OutcomeKind.COMPLETED
-            reason = ". ".join([self.script.success(), *run.problems])
-            code = ExitCode.FAILURE if run.problems else ExitCode.OK
-            outcome = Outcome(kind, reason, self.script.safe, self.script.advice, code)
+            outcome = self._success(run, whole=not left and not run.problems)
+        elif lost not in outcome.reason:
+            outcome = replace(outcome, reason=f"{outcome.reason}. {lost}")
         if left:
-            outcome = Outcome(
-                outcome.kind,
-                f"{outcome.reason}. NOT put back: " + "; ".join(undo.what for undo in left),
-                outcome.safe,
-                " ".join([outcome.advice, *(undo.by_hand for undo in left)]).strip(),
-                outcome.exit_code or ExitCode.FAILURE,
-            )
+            outcome = _not_put_back(outcome, left)
             run.journal.close()  # without an outcome: the next start must see it
             return outcome
         run.journal.end(outcome, self.context.clock.now())
         return outcome
 
-    async def _undo(self, run: Run, *, tell: bool) -> list[Undo]:
+    def _success(self, run: Run, *, whole: bool) -> Outcome:
+        """Every required step was done; nothing less than the whole is called Completed."""
+        return Outcome(
+            OutcomeKind.COMPLETED if whole else OutcomeKind.PARTIALLY_FAILED,
+            ". ".join([self.script.success(), *run.problems]),
+            self.script.safe,
+            self.script.advice,
+            ExitCode.OK if whole else ExitCode.FAILURE,
+        )
+
+    def _teller_of_undo(self, run: Run, outcome: Outcome | None) -> Callable[[str], None]:
+        """Where it is told what was put back: at the step that failed, or in what is partial."""
+        step = Step(self._current, "")
+        if outcome is not None:
+            return lambda text: self._emit(run, step, StepState.FAILED, text, journal=False)
+        return run.problem if run.problems else _log.info
+
+    async def _undo(self, run: Run, tell: Callable[[str], None]) -> list[Undo]:
         """Put back in reverse order what no step settled; returns what could not be put back."""
         left: list[Undo] = []
-        step = Step(self._current, "")
         for undo in reversed(run.undos):
             why = ""
             for attempt in range(UNDO_TRIES):
@@ -257,9 +269,7 @@ class Operation:
                     await self.context.clock.sleep(0.5 * 2**attempt)
                 else:
                     run.journal.undone(undo.what, result)
-                    if tell:
-                        text = f"put back: {undo.what}: {result}"
-                        self._emit(run, step, StepState.FAILED, text, journal=False)
+                    tell(f"put back: {undo.what}: {result}")
                     break
             else:
                 run.journal.undo_failed(undo.what, why)
@@ -290,6 +300,14 @@ class Operation:
 def _cancelled(title: str, safe: str = "Nothing was done.") -> Outcome:
     reason = f"cancelled at: {title}" if title else "cancelled before the first step"
     return Outcome(OutcomeKind.CANCELLED, reason, safe, exit_code=ExitCode.INTERRUPTED)
+
+
+def _not_put_back(outcome: Outcome, left: list[Undo]) -> Outcome:
+    return replace(
+        outcome,
+        reason=f"{outcome.reason}. NOT put back: " + "; ".join(undo.what for undo in left),
+        advice=" ".join([outcome.advice, *(undo.by_hand for undo in left)]).strip(),
+    )
 
 
 def _not_written(outcome: Outcome, why: str) -> Outcome:

@@ -66,21 +66,23 @@ class ClusterLease:
             self._renewing = asyncio.create_task(self._renew(lost))
 
     async def require(self) -> None:
-        """Raise LockLostError when it was taken away; trouble with asking takes nothing away."""
-        if self.held:
-            with contextlib.suppress(FluxstateError):
-                self._judge(await self._read())
-        if self._lost:
+        """Raise LockLostError when it was taken away."""
+        if lost := await self.lost():
             raise LockLostError(
-                self._lost,
+                lost,
                 safe="It was stopped there: nothing more was changed.",
                 advice="Look what was done meanwhile, and at `fluxstate-tui unfinished`.",
             )
 
-    @property
-    def was_lost(self) -> bool:
-        """Whether somebody else may have worked on it since: what was undone could be theirs."""
-        return bool(self._lost)
+    async def lost(self) -> str:
+        """Who took it away, '' if nobody did; trouble with asking takes nothing away.
+
+        Somebody else may have worked on it since: what would be undone could be theirs.
+        """
+        if self.held:
+            with contextlib.suppress(FluxstateError):
+                self._judge(await self._read())
+        return self._lost
 
     def _judge(self, lease: dict[str, Any] | None) -> None:
         if lease is None or _holder(lease) != self.identity:

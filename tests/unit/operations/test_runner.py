@@ -11,8 +11,10 @@ import pytest
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.resources import LEASES
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.journal import journal
+from fluxstate_tui.operations.lock.lease import ClusterLease
 from fluxstate_tui.operations.plan import (
     Consent,
     ConsentKind,
@@ -115,6 +117,43 @@ async def test_what_cannot_be_undone_is_loud_and_stays_in_the_journal(
     assert "Run: resume" in outcome.advice
     (record,) = journal.unfinished(context.state_dir)
     assert record.left == ("the queue is started again",)
+
+
+async def test_what_a_finished_operation_could_not_put_back_is_no_complete_success(
+    context: OperationContext,
+) -> None:
+    world = World()
+    world.undo_fails = 99
+    outcome = await operation(context, world, fine).run(ignore)
+    assert outcome.kind is OutcomeKind.PARTIALLY_FAILED
+    assert "NOT put back: the queue is started again" in outcome.reason
+    assert len(journal.unfinished(context.state_dir)) == 1
+
+
+async def test_what_an_optional_step_left_is_put_back_and_that_is_told(
+    context: OperationContext,
+) -> None:
+    world = World()
+    outcome = await operation(context, world, optional=(fail,)).run(ignore)
+    assert outcome.kind is OutcomeKind.PARTIALLY_FAILED
+    assert not world.stopped
+    assert "put back: the queue is started again: started" in outcome.reason
+
+
+async def test_nothing_is_undone_under_the_hands_of_who_broke_the_lock(
+    context: OperationContext,
+) -> None:
+    async def broken(run: Run) -> str:
+        await context.cluster.delete(LEASES, f"fluxstate-{REF.name}", REF.namespace)
+        await ClusterLease(context, REF, "delete").acquire()
+        raise FluxstateError("a stone")
+
+    world = World()
+    outcome = await operation(context, world, broken).run(ignore)
+    assert world.stopped  # theirs to start
+    assert "NOT put back: the queue is started again" in outcome.reason
+    assert "the lock was taken" in outcome.reason
+    assert len(journal.unfinished(context.state_dir)) == 1
 
 
 async def test_an_unknown_outcome_is_never_called_a_success_or_a_failure(
