@@ -21,9 +21,12 @@ EVERYTHING = "*"
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)")
+_SIZES = {"MiB": 1 << 20, "GiB": 1 << 30}
+_ROOM = re.compile(r"(\d{1,6})\s*([MG]iB)")
 _SPAN_WORDS = "a time such as 90s, 30m, 12h, 14d"
 SHORTEST_CHECKPOINT = 5.0
 SHORTEST_SAVE = 60.0
+ROOM_FOR_COPIES = 1 << 30
 
 
 class GuardSettings(Struct, frozen=True):
@@ -44,12 +47,14 @@ class Config(Struct, frozen=True):
     """Everything that can be configured. `problems` are sentences about what was not understood.
 
     `protected` are names of kubeconfig contexts, with `*` and `?`: they are read-only by default.
+    `room_for_copies` is in bytes: of archives that stay on this computer after a delete.
     """
 
     theme: str | None = None
     protected: tuple[str, ...] = ()
     guard: GuardSettings = field(default_factory=GuardSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    room_for_copies: int = ROOM_FOR_COPIES
     problems: tuple[str, ...] = ()
 
     def protects(self, *names: str) -> bool:
@@ -123,6 +128,7 @@ class _Reader:
             protected=self._take(data, "protected", _names, (EVERYTHING,), absent=()),
             guard=self._guard(self._part(data, "guard")),
             retention=self._retention(self._part(data, "retention")),
+            room_for_copies=self._take(data, "copies", _room, ROOM_FOR_COPIES),
         )
         self._unknown("", data)
         return replace(config, problems=tuple(self._problems))
@@ -189,6 +195,15 @@ def _count(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError("a number of archives, at least 1")
     return value
+
+
+def _room(value: Any) -> int:
+    if value is False or value == "off":
+        return 0
+    match = _ROOM.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("off or a size such as 500MiB, 2GiB")
+    return int(match[1]) * _SIZES[match[2]]
 
 
 def _often(shortest: float) -> Callable[[Any], float | None]:

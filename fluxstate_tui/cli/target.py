@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from fluxstate_tui.cli.options import configuration
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.errors import CrdMissing, NotFound
@@ -24,7 +25,8 @@ from fluxstate_tui.operations.context import (
 async def open_context(options: KubeOptions) -> AsyncIterator[OperationContext]:
     """Everything that an operation needs, with the real clock and the user's state directory."""
     async with await Cluster.open(options) as cluster:
-        yield OperationContext(cluster, cluster.clock, default_state_dir(), default_who())
+        room = configuration().room_for_copies
+        yield OperationContext(cluster, cluster.clock, default_state_dir(), default_who(), room)
 
 
 async def find_minicluster(cluster: Cluster, name: str) -> MiniCluster:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.config import GuardSettings
+from fluxstate_tui.config import Config
 from fluxstate_tui.dashboard.rights import Rights
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -47,14 +47,14 @@ class Connection:
         options: KubeOptions,
         store: Store,
         clock: Clock,
-        guard: GuardSettings | None = None,
+        config: Config | None = None,
         opened: Callable[[str], None] = lambda place: None,
         wanted: Callable[[ClusterRef], bool] = lambda ref: True,
     ) -> None:
         self.options = options
         self._opened = opened
         self._wanted = wanted
-        self._guard = guard or GuardSettings()
+        self._config = config or Config()
         self._store = store
         self.clock = clock
         self._cluster: Cluster | None = None
@@ -122,7 +122,8 @@ class Connection:
             default_who,
         )
 
-        return OperationContext(self.cluster, self.clock, default_state_dir(), default_who())
+        state_dir, room = default_state_dir(), self._config.room_for_copies
+        return OperationContext(self.cluster, self.clock, state_dir, default_who(), room)
 
     def catalogue_entry(self, ref: ClusterRef, archive: str) -> CatalogueEntry:
         """An archive by its id, as last seen. Raises FluxstateError when it is not there."""
@@ -205,7 +206,7 @@ class Connection:
         elif self._cluster is not None and self._wanted(item.ref):
             from fluxstate_tui.dashboard.watched import Watched
 
-            watched = Watched(self.context, self._store.take, item, self._guard)
+            watched = Watched(self.context, self._store.take, item, self._config.guard)
             self._watched[item.ref.uid] = watched
             watched.start()
             self._learn_rights(item.ref.namespace)

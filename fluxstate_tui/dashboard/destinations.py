@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.config import GuardSettings
+from fluxstate_tui.config import Config, GuardSettings
 from fluxstate_tui.dashboard.connection import Connection
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.store.store import Store
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.operations.choices import Choices
     from fluxstate_tui.operations.context import OperationContext
 
-ONLY_LOOK = GuardSettings(checkpoint=None, save=None)
+ONLY_LOOK = Config(guard=GuardSettings(checkpoint=None, save=None))
 
 
 class Destination:

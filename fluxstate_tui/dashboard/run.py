@@ -41,7 +41,7 @@ def build(
         if not demo:
             app.services.place = place
 
-    connection = Connection(options, store, clock, config.guard, opened)
+    connection = Connection(options, store, clock, config, opened)
     actions = LiveActions(connection, options.read_only, config.protects)
 
     app = FluxstateApp(

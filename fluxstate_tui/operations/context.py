@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from fluxstate_tui.config import ROOM_FOR_COPIES
+
 if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock
     from fluxstate_tui.kube.session import Cluster
@@ -18,12 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OperationContext:
-    """`state_dir` holds the journal and the last seen objects; `who` is written into both."""
+    """`state_dir` holds the journal and the last seen objects; `who` is written into both.
+
+    `room_for_copies` is in bytes; 0: no archive is copied to this computer by a delete.
+    """
 
     cluster: Cluster
     clock: Clock
     state_dir: Path
     who: str
+    room_for_copies: int = ROOM_FOR_COPIES
 
     @property
     def server_now(self) -> float:

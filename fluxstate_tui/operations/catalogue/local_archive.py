@@ -81,13 +81,20 @@ async def damaged(
 ) -> frozenset[str]:
     """Ids whose manifest promises these very bytes, while their files have others by now."""
     promised = [entry for entry in entries if _promises(entry, local.archive.sha256)]
-    stats = [(entry.id, await files.stat(entry.path)) for entry in promised]
-    return frozenset(name for name, stat in stats if stat.sha256 != local.archive.sha256)
+    return frozenset([entry.id for entry in promised if not await _is_as_promised(files, entry)])
 
 
 def _promises(entry: CatalogueEntry, sha256: str) -> bool:
-    parts = entry.manifest.parts if entry.manifest is not None and not entry.problem else ()
+    parts = entry.manifest.parts if entry.manifest is not None else ()
     return any(part.sha256 == sha256 for part in parts)
+
+
+async def _is_as_promised(files: RemoteFiles, entry: CatalogueEntry) -> bool:
+    part = _queue_part(entry.manifest) if entry.manifest is not None else None
+    try:
+        return part is not None and (await files.stat(entry.path)).sha256 == part.sha256
+    except FileNotFoundError:
+        return False
 
 
 def entry_for(

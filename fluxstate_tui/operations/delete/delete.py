@@ -10,7 +10,8 @@ from fluxstate_tui.kube.errors import Conflict, NotFound, OutcomeUnknown
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.catalogue.access import view_catalogue
-from fluxstate_tui.operations.catalogue.care import queue_part
+from fluxstate_tui.operations.catalogue.care import NotSoundError, queue_part
+from fluxstate_tui.operations.catalogue.copies import keep_copy
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete import plan as steps
@@ -157,7 +158,7 @@ class Deleting:
         """What to do at which step."""
         return {
             steps.CLOSE.id: self.shut,
-            steps.COMPARE.id: self.compare,
+            steps.COMPARE.id: self.secure,
             steps.DELETE.id: self.delete,
             steps.GONE.id: self.gone,
         }
@@ -223,6 +224,19 @@ class Deleting:
         self._lost = now.explain()
         return f"{describe(live)}; " + ("; ".join(self._lost) or "every job is in the archive")
 
+    async def secure(self, run: Run) -> str:
+        """Compare, and copy the archive here: soon nothing else has these jobs."""
+        text = await self.compare(run)
+        assert self._world is not None
+        entry = self._saving.entry if self._saving is not None else self._cover.entry
+        if entry is None:
+            return text
+        try:
+            copied = await keep_copy(self._context, self._world.files, entry)
+        except NotSoundError:
+            raise _changed(entry.path) from None
+        return f"{text}; {copied}" if copied else text
+
     async def _still_sound(self) -> None:
         """The archive on which the delete relies, read once more: disks and people change files."""
         assert self._world is not None
@@ -237,11 +251,7 @@ class Deleting:
         except FileNotFoundError:
             same = False
         if not same:
-            raise RefusedError(
-                f"{path} is not any more what it was when it was verified",
-                safe="The MiniCluster is not deleted.",
-                advice="Save again, then delete.",
-            )
+            raise _changed(path)
 
     async def delete(self, run: Run) -> str:
         """Delete exactly this object (uid and resourceVersion), in the background."""
@@ -310,3 +320,11 @@ class Deleting:
         except NotFound:
             return False
         return True
+
+
+def _changed(path: str) -> RefusedError:
+    return RefusedError(
+        f"{path} is not any more what it was when it was verified",
+        safe="The MiniCluster is not deleted.",
+        advice="Save again, then delete.",
+    )

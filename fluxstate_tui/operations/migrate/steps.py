@@ -98,6 +98,7 @@ class Migrating:
         actions: dict[str, Action] = {
             **self._saving.actions(),
             **self._deleting.actions(),
+            delete_plan.COMPARE.id: self._deleting.compare,  # `reach` has made the copy
             migrate_plan.REACH.id: self.reach,
             restore_plan.CHECK.id: lambda run: self._arriving.check(run),
             restore_plan.ARM.id: lambda run: self._arriving.arm(run),

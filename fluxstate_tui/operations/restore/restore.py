@@ -20,6 +20,7 @@ from fluxstate_tui.kube.manifest import for_create
 from fluxstate_tui.model.job import JobState
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.catalogue.adopt import Adoption
+from fluxstate_tui.operations.catalogue.copies import newest_copy
 from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
 from fluxstate_tui.operations.catalogue.local_archive import (
     LocalArchive,
@@ -64,6 +65,13 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
             fates = preview(source.archive, size=size).lines(source.queues_to_start)
             brought = str(local.path) if local is not None else ""
             planned = steps.plan(source, manifest, (*fates, *beside), brought)
+    except FluxstateError as error:
+        await helper.remove()
+        copy = newest_copy(context.state_dir, ref) if local is None else None
+        if copy is not None and error.exit_code in (ExitCode.NOT_FOUND, ExitCode.VERIFICATION):
+            here = shlex.join(["restore", ref.name, "-n", ref.namespace, "--from", str(copy)])
+            error.advice += f" A copy is on this computer: fluxstate-tui {here}"
+        raise
     except BaseException:
         await helper.remove()
         raise

@@ -14,7 +14,7 @@ import shlex
 from dataclasses import dataclass
 
 from fluxstate_tui.archive.catalogue import archive_name, folder_of, manifest_name, new_id
-from fluxstate_tui.archive.manifest import DUMPED, Manifest, Part, to_bytes
+from fluxstate_tui.archive.manifest import DUMPED, CatalogueEntry, Manifest, Part, to_bytes
 from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -83,6 +83,7 @@ class Saver:
         self._before: tuple[Job, ...] = ()
         self._archive: Archive | None = None
         self._saved: Saved | None = None
+        self._entry: CatalogueEntry | None = None
 
     @property
     def saved(self) -> Saved:
@@ -90,6 +91,11 @@ class Saver:
         if self._saved is None:
             raise FluxstateError("nothing was saved")
         return self._saved
+
+    @property
+    def entry(self) -> CatalogueEntry | None:
+        """The same as the catalogue reads back, once its manifest is written."""
+        return self._entry
 
     async def commit(self, run: Run) -> str:
         """Flush the KVS, and make `checkpoint.job-manager` say how a restore shall come up.
@@ -270,6 +276,7 @@ class Saver:
             ) from error
         entries = await read_catalogue(world.files, self._folder)
         mine = next((entry for entry in entries if entry.id == saved.id), None)
+        self._entry = mine
         if mine is None or mine.problem or mine.manifest != manifest:
             problem = mine.problem if mine else "it is not listed"
             raise NotVerifiedError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.context import OperationContext
@@ -67,6 +68,11 @@ class Saving:
     def saved(self) -> Saved:
         """What lies in the catalogue now."""
         return self._saver.saved
+
+    @property
+    def entry(self) -> CatalogueEntry | None:
+        """The same as the catalogue reads back, once its manifest is written."""
+        return self._saver.entry
 
     @property
     def started(self) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from fluxstate_tui.archive.catalogue import manifest_name
 from fluxstate_tui.archive.manifest import ManifestError, from_bytes
 from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.operations.catalogue.copies import FOLDER as COPIES
 from fluxstate_tui.sim.api.kinds import PODS
 from tests.faults.stage import FOLDER, NAMESPACE, Stage
 
@@ -85,6 +87,12 @@ def in_archives(stage: Stage) -> set[int]:
         if name.endswith(SUFFIX):
             found |= sound_jobs(stage, name) or set()
     return found
+
+
+def in_copies(state_dir: Path) -> set[int]:
+    """Jobs of the archives that a delete left on the computer of whoever deleted."""
+    copies = [read_archive(path) for path in (state_dir / COPIES).glob(f"*/*{SUFFIX}")]
+    return {archived.job.id for copy in copies if copy.complete for archived in copy.jobs}
 
 
 def sound_jobs(stage: Stage, name: str) -> set[int] | None:

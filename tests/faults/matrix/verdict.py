@@ -6,7 +6,7 @@ from fluxstate_tui.operations.journal import audit, journal, recover
 from fluxstate_tui.operations.journal.recover import Finding
 from fluxstate_tui.operations.plan import OutcomeKind
 
-from .look import helpers, in_archives, jobs_now, living
+from .look import helpers, in_archives, in_copies, jobs_now, living
 from .trial import Trial
 
 
@@ -21,7 +21,8 @@ async def verdict(trial: Trial, findings: list[Finding]) -> list[str]:
 
 
 def _no_job_is_lost(trial: Trial) -> list[str]:
-    lost = trial.required - jobs_now(trial.stage) - in_archives(trial.stage)
+    copied = in_copies(trial.me.context.state_dir)
+    lost = trial.required - jobs_now(trial.stage) - in_archives(trial.stage) - copied
     return [f"LOST: {len(lost)} jobs are in no queue and in no sound archive"] if lost else []
 
 

@@ -48,13 +48,15 @@ def test_everything_that_can_be_set(tmp_path: Path) -> None:
         "theme: flux-light\n"
         "protected: [prod-*, shared]\n"
         "guard: {checkpoint: 30s, save: 2h}\n"
-        "retention: {keep-last: 5, keep-within: 14d}\n",
+        "retention: {keep-last: 5, keep-within: 14d}\n"
+        "copies: 500MiB\n",
     )
     assert config == Config(
         theme="flux-light",
         protected=("prod-*", "shared"),
         guard=GuardSettings(30.0, 7200.0),
         retention=RetentionSettings(5, 14 * 86400.0),
+        room_for_copies=500 << 20,
     )
     assert config.protects("prod-eu")
     assert not config.protects("dev")
@@ -65,6 +67,10 @@ def test_the_guard_can_be_switched_off(tmp_path: Path, never: str) -> None:
     config = written(tmp_path, f"guard: {{checkpoint: {never}}}")
     assert config.guard.checkpoint is None
     assert config.problems == ()
+
+
+def test_copies_can_be_switched_off(tmp_path: Path) -> None:
+    assert written(tmp_path, "copies: off").room_for_copies == 0
 
 
 def test_an_unknown_key_is_named_and_the_others_count(tmp_path: Path) -> None:
@@ -87,6 +93,8 @@ def test_an_unknown_key_is_named_and_the_others_count(tmp_path: Path) -> None:
         "retention: {keep-last: true}",
         "retention: {keep-within: -1}",
         "retention: {keep-within: .nan}",
+        "copies: 7",
+        "copies: 1 parsec",
     ],
 )
 def test_a_wrong_type_is_one_sentence_and_the_default(tmp_path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.config import GuardSettings
+from fluxstate_tui.config import Config, GuardSettings
 from fluxstate_tui.dashboard.actions import LiveActions
 from fluxstate_tui.dashboard.connection import Connection
 from fluxstate_tui.errors import FluxstateError
@@ -23,7 +23,7 @@ from fluxstate_tui.store.events import GuardSeen
 from fluxstate_tui.store.store import Store
 from tests.faults.stage import ARMED, NAME, NAMESPACE, Stage, staged
 
-GUARD = GuardSettings(checkpoint=5.0)
+CONFIG = Config(guard=GuardSettings(checkpoint=5.0))
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ async def connected(
     """Feeds, guard and actions as the dashboard wires them."""
     store = Store()
     options = KubeOptions(kubeconfig=str(folder / "kubeconfig"), read_only=read_only)
-    connection = Connection(options, store, stage.sim.clock, GUARD)
+    connection = Connection(options, store, stage.sim.clock, CONFIG)
     actions = LiveActions(connection, read_only)
     running = asyncio.create_task(connection.run())
     try:

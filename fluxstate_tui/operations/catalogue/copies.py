@@ -1,0 +1,93 @@
+"""Copies of archives on this computer, for the day on which a volume goes bad or goes away.
+
+Once a MiniCluster is deleted, one file on one volume has its jobs. So a delete leaves a copy of
+that file, with its manifest, in the user's state directory: `copies/<uid>/<id>.tar.gz`. It is what
+`restore NAME --from FILE` takes. A copy is an extra: whatever hinders it is told, and hinders
+nothing else. The oldest go when all of them together need more room than they may.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+from pathlib import Path
+
+from fluxstate_tui.archive.catalogue import id_of, manifest_name
+from fluxstate_tui.archive.manifest import CatalogueEntry, Manifest, ManifestError, from_bytes
+from fluxstate_tui.errors import FluxstateError, said
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.catalogue.care import NotSoundError, fetch_archive
+from fluxstate_tui.operations.catalogue.folder_files import FolderFiles
+from fluxstate_tui.operations.context import OperationContext
+
+FOLDER = "copies"
+
+
+async def keep_copy(context: OperationContext, files: FolderFiles, entry: CatalogueEntry) -> str:
+    """Leave a verified copy of an archive that has a manifest here; what became of it, in words.
+
+    Raises NotSoundError when the archive is not what its manifest says.
+    """
+    room = context.room_for_copies
+    if entry.manifest is None or not room:
+        return ""
+    if entry.size > room:
+        return f"too large for a copy on this computer ({entry.size:,} of {room:,} bytes)"
+    folder = context.state_dir / FOLDER / entry.manifest.uid
+    path = folder / posixpath.basename(entry.path)
+    try:
+        await asyncio.to_thread(_prepare, context.state_dir / FOLDER, path, room - entry.size)
+        await fetch_archive(files, entry, folder, _silent)
+    except NotSoundError:
+        raise
+    except (FluxstateError, OSError) as error:
+        return f"no copy is on this computer: {said(error).rstrip('.')}"
+    return f"a copy is on this computer: {path}"
+
+
+def newest_copy(state_dir: Path, ref: ClusterRef) -> Path | None:
+    """The copy of the latest archive of that name and namespace, whatever cluster it is from."""
+    found = [
+        (manifest.created, path)
+        for path in _archives(state_dir / FOLDER)
+        if (manifest := _manifest_of(path)) is not None
+        and (manifest.namespace, manifest.minicluster) == (ref.namespace, ref.name)
+    ]
+    return max(found)[1] if found else None
+
+
+def _prepare(copies: Path, path: Path, room: int) -> None:
+    """Make the folder and room for one more; a copy of an earlier try is made anew."""
+    path.parent.mkdir(0o700, parents=True, exist_ok=True)
+    _remove(path)
+    oldest_first = sorted(_archives(copies), key=lambda one: one.stat().st_mtime)
+    needed = sum(one.stat().st_size for one in oldest_first)
+    for one in oldest_first:
+        if needed <= room:
+            break
+        needed -= one.stat().st_size
+        _remove(one)
+
+
+def _archives(copies: Path) -> list[Path]:
+    return [path for path in copies.glob("*/*") if id_of(path.name)]
+
+
+def _manifest_path(archive: Path) -> Path:
+    return archive.with_name(manifest_name(id_of(archive.name)))
+
+
+def _manifest_of(archive: Path) -> Manifest | None:
+    try:
+        return from_bytes(_manifest_path(archive).read_bytes())
+    except (ManifestError, OSError):
+        return None
+
+
+def _remove(archive: Path) -> None:
+    archive.unlink(missing_ok=True)
+    _manifest_path(archive).unlink(missing_ok=True)
+
+
+def _silent(done: int) -> None:
+    """Nobody watches: it is a small part of one step."""
