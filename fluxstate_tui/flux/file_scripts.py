@@ -15,7 +15,7 @@ if [ ! -d "$1" ]; then exit 44; fi
 cd "$1" || exit 1
 for name in * .[!.]*; do
   if [ -f "./$name" ]; then
-    stat -c '%s %Y' "./$name" && printf '%s\\0' "$name"
+    stat -L -c '%s %Y' "./$name" && printf '%s\\0' "$name"
   fi
 done
 exit 0
@@ -27,7 +27,7 @@ STAT = (
     _C
     + """\
 if [ ! -f "$1" ]; then exit 44; fi
-stat -c '%s %Y' "$1" && sha256sum < "$1" | cut -d ' ' -f 1 && stat -c '%s %Y' "$1"
+stat -L -c '%s %Y' "$1" && sha256sum < "$1" | cut -d ' ' -f 1 && stat -L -c '%s %Y' "$1"
 """
 )
 
@@ -38,8 +38,8 @@ READ_SMALL = (
 if [ ! -d "$1" ]; then exit 44; fi
 cd "$1" || exit 1
 for name in *"$2"; do
-  if [ -f "./$name" ] && [ "$(stat -c '%s' "./$name")" -le "$3" ]; then
-    stat -c '%s' "./$name" && printf '%s\\0' "$name" && cat "./$name"
+  if [ -f "./$name" ] && [ "$(stat -L -c '%s' "./$name")" -le "$3" ]; then
+    stat -L -c '%s' "./$name" && printf '%s\\0' "$name" && cat "./$name"
   fi
 done
 exit 0

@@ -79,6 +79,20 @@ async def test_folders_and_links_to_nowhere_are_not_listed(
     assert await files.list(str(tmp_path / "one" / "two")) == []
 
 
+async def test_a_link_is_the_file_that_it_leads_to(files: RemoteFiles, tmp_path: Path) -> None:
+    (tmp_path / "one.json").write_bytes(b"{}" * 500)
+    (tmp_path / "latest.json").symlink_to("one.json")
+    (tmp_path / "two.json").write_bytes(b"[]")
+    small = await files.read_small(str(tmp_path), ".json")
+    assert {name: len(data) for name, data in small.items()} == {
+        "latest.json": 1000,
+        "one.json": 1000,
+        "two.json": 2,
+    }
+    assert [entry.size for entry in await files.list(str(tmp_path))] == [1000, 1000, 2]
+    assert len(b"".join([data async for data in files.read(f"{tmp_path}/latest.json")])) == 1000
+
+
 async def test_what_is_missing_is_called_missing(files: RemoteFiles, tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
     for call in (files.stat(gone), files.list(gone), files.free_bytes(gone)):
