@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from fluxstate_tui.cli.operate import add_loss
 from fluxstate_tui.cli.options import add_cluster_options
 
 _Subparsers = argparse._SubParsersAction
@@ -31,6 +32,7 @@ def add_parser(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     which = unfinished.add_mutually_exclusive_group()
     which.add_argument("--finish", metavar="ID", default="", help="put right what it left")
     which.add_argument("--close", metavar="ID", default="", help="do not show it any more")
+    add_loss(unfinished)
     unfinished.add_argument("-y", "--yes", action="store_true", help="do not ask")
     unfinished.add_argument("--dry-run", action="store_true", help="show the plan, do nothing")
     unfinished.add_argument("--json", action="store_true", help="stdout is one JSON document")

@@ -72,9 +72,14 @@ async def unfinished(args: argparse.Namespace) -> int:
         print("Nothing was interrupted.")
     for one in findings if not args.json else ():
         print(f"{identity(one.record)}  {_when(one.record.began)}  {plain(' '.join(one.says))}")
-        way = "--finish" if one.next else "--close"
-        print(f"{'':10}do: fluxstate-tui unfinished {way} {identity(one.record)}")
+        print(f"{'':10}do: {_command(args, '--finish' if one.next else '--close', one.record)}")
     return ExitCode.OK
+
+
+def _command(args: argparse.Namespace, way: str, record: Record) -> str:
+    """What to type, for the context that was asked: another one may find something else."""
+    there = f" --context {args.context}" if args.context else ""
+    return f"fluxstate-tui unfinished {way} {identity(record)}{there}"
 
 
 def identity(record: Record) -> str:
@@ -113,8 +118,7 @@ async def _finish(args: argparse.Namespace, context: OperationContext, finding: 
         left = await recover.settle(context, finding)
         if left is not None:
             print("\n".join(map(plain, left.says[1:])), file=sys.stderr)
-            again = f"fluxstate-tui unfinished --finish {identity(left.record)}"
-            print(f"  do: {again}", file=sys.stderr)
+            print(f"  do: {_command(args, '--finish', left.record)}", file=sys.stderr)
     return code
 
 

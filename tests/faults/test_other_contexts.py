@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fluxstate_tui.cli.history_run import unfinished
+from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.resources import LEASES
 from fluxstate_tui.kube.session import Cluster
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
@@ -19,7 +24,7 @@ from fluxstate_tui.operations.journal import journal, recover
 from fluxstate_tui.operations.migrate import migrate
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent, StepState
 from fluxstate_tui.sim.server import SimulatedCluster
-from tests.faults.stage import NAME, SPEED, Stage
+from tests.faults.stage import NAME, NAMESPACE, SPEED, Stage
 from tests.faults.test_kills import killed_at
 
 OTHER = "other"
@@ -89,3 +94,28 @@ async def test_stopped_in_the_middle_it_is_removed_there_and_the_old_one_goes_on
         await two.there.ref()
     assert gone.value.exit_code is ExitCode.NOT_FOUND
     assert two.here.unfinished() == []
+
+
+async def test_killed_with_both_there_the_copy_is_removed_by_what_unfinished_says(
+    two: TwoClusters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await two.here.submit("--urgency=0", "true")
+    await killed_at(two.here, two.folder, "agree", *WORDS)
+    monkeypatch.setenv("FLUXSTATE_STATE_DIR", str(two.here.context.state_dir))
+    (record,) = journal.unfinished(two.here.context.state_dir)
+    place = ("--finish", record.path.stem, "--kubeconfig", str(two.folder / "kubeconfig"))
+
+    async def finish(*words: str) -> int:
+        for stage in (two.here, two.there):  # the dead one's locks would expire after 30 s
+            with contextlib.suppress(NotFound):
+                await stage.context.cluster.delete(LEASES, f"fluxstate-{NAME}", NAMESPACE)
+        return await unfinished(build_parser().parse_args(["unfinished", *place, *words]))
+
+    assert await finish("--context", OTHER, "--yes") == ExitCode.REFUSED
+    assert await finish("--context", OTHER, "--i-know-what-is-lost", NAME) == ExitCode.OK
+    with pytest.raises(FluxstateError) as gone:
+        await two.there.ref()
+    assert gone.value.exit_code is ExitCode.NOT_FOUND
+    assert await finish("--yes") == ExitCode.OK
+    assert await two.here.started()
+    assert set(await two.here.jobs()) == {job}
