@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -82,6 +83,7 @@ class Gate:
     reached: bool = False
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _busy: bool = False
+    _striking: asyncio.Task[None] | None = None
 
     async def __call__(self, method: str, path: str) -> None:
         """Faults.gate of the simulated cluster."""
@@ -95,10 +97,22 @@ class Gate:
         self.seen.append(point)
         if point == self.target and self.strike is not None:
             self.reached = self._busy = True
-            try:
-                await self.strike(Hit(point, method, path))
-            finally:
-                self._busy = False
+            # A second operator goes on when the request that he came with does not live so long.
+            self._striking = asyncio.create_task(
+                self._strike(self.strike(Hit(point, method, path)))
+            )
+            await asyncio.shield(self._striking)
+
+    async def over(self) -> None:
+        """Wait until the strike has ended."""
+        if self._striking is not None:
+            await self._striking
+
+    async def _strike(self, strike: Awaitable[None]) -> None:
+        try:
+            await strike
+        finally:
+            self._busy = False
 
 
 def chosen(seen: list[Point]) -> list[Point]:

@@ -120,6 +120,7 @@ async def _strike(trial: Trial, breakage: Breakage, point: Point) -> bool:
         gate = Gate(lambda: trial.me.step, point, strike)
         trial.faults.gate = gate
         await trial.run()
+    await gate.over()
     await trial.heal()
     return gate.reached
 
