@@ -61,11 +61,23 @@ async def adopt_archive(
         taken = {item.name for item in await files.list(folder)}
         when = archive.dumped_at or adoption.now
         name = new_id(when, adoption.minicluster, taken) + suffix
-        await files.copy(path, posixpath.join(folder, name))
+        await _copy(files, path, posixpath.join(folder, name), archive)
     manifest = manifest_for(archive, name, f"adopted from {path}", adoption)
     target = posixpath.join(folder, manifest_name(id_of(name)))
     await files.write_new(target, to_bytes(manifest))
     return await read_back(files, folder, manifest)
+
+
+async def _copy(files: FolderFiles, path: str, target: str, archive: Archive) -> None:
+    """What lies there afterwards is what was verified, or there is nothing."""
+    copied = await files.copy(path, target)
+    if copied.sha256 != archive.sha256:
+        await files.remove(target)
+        raise NotSoundError(
+            f"the copy of {path} has another checksum than what was verified",
+            safe="It was removed again; the file itself was not touched.",
+            advice="Somebody may be writing to it; try again.",
+        )
 
 
 def _suffix(path: str) -> str:

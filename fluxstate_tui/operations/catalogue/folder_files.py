@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import contextlib
 import hashlib
 import shutil
+import stat
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -71,12 +73,12 @@ class LocalFolder:
         """Files whose names end so, at most `limit` bytes each, without the hidden ones."""
 
         def read() -> dict[str, bytes]:
-            names = [
-                item.name
-                for item in _list(Path(folder))
-                if item.name.endswith(suffix) and item.size <= limit and item.name[0] != "."
-            ]
-            return {name: (Path(folder) / name).read_bytes() for name in names}
+            found = {}
+            for item in _list(Path(folder)):
+                if item.name.endswith(suffix) and item.size <= limit and item.name[0] != ".":
+                    with contextlib.suppress(FileNotFoundError):  # it vanished meanwhile
+                        found[item.name] = (Path(folder) / item.name).read_bytes()
+            return found
 
         return await _here(folder, read)
 
@@ -88,7 +90,7 @@ class LocalFolder:
         """Its bytes from `offset` on. Raises RemoteFileMissing."""
         with await _here(path, lambda: Path(path).open("rb")) as handle:
             handle.seek(offset)
-            while data := await asyncio.to_thread(handle.read, _CHUNK):
+            while data := await _here(path, lambda: handle.read(_CHUNK)):
                 yield data
 
     async def write_new(self, path: str, data: bytes) -> RemoteStat:
@@ -141,14 +143,17 @@ async def _here(path: str, work: Callable[[], T]) -> T:
 def _list(folder: Path) -> list[RemoteEntry]:
     found = []
     for item in sorted(folder.iterdir()):
-        if item.is_file():
-            stat = item.stat()
-            found.append(RemoteEntry(item.name, stat.st_size, float(int(stat.st_mtime))))
+        try:
+            state = item.stat()
+        except FileNotFoundError:
+            continue  # a link to nowhere, or it vanished meanwhile: the others are there
+        if stat.S_ISREG(state.st_mode):
+            found.append(RemoteEntry(item.name, state.st_size, float(int(state.st_mtime))))
     return found
 
 
 def _stat(path: Path) -> RemoteStat:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    stat = path.stat()
-    return RemoteStat(stat.st_size, digest, float(int(stat.st_mtime)))
+    state = path.stat()
+    return RemoteStat(state.st_size, digest, float(int(state.st_mtime)))

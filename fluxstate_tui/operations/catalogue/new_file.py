@@ -50,5 +50,9 @@ def _enter(part: Path, path: Path) -> None:
     except OSError:
         # No hard links here: take the name first, so that of two programs one fails.
         path.open("xb").close()
-        part.replace(path)
+        try:
+            part.replace(path)
+        except BaseException:
+            path.unlink()
+            raise
     flush_folder(path.parent)

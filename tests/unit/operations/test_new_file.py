@@ -58,6 +58,16 @@ def test_a_file_system_without_hard_links_is_no_obstacle(
     assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == {"a": b"whole"}
 
 
+def test_without_hard_links_a_name_that_cannot_be_filled_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", refuse(errno.EOPNOTSUPP))
+    monkeypatch.setattr(os, "replace", refuse(errno.EIO))
+    with pytest.raises(OSError, match="Input/output"), new_file(tmp_path / "a") as target:
+        target.write(b"whole")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_cannot_be_flushed_is_thrown_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

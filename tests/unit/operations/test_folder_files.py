@@ -1,0 +1,61 @@
+"""A folder of this computer: what vanishes or changes meanwhile is never taken for nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fluxstate_tui.feeds.catalogues import read_catalogue
+from fluxstate_tui.flux.files import RemoteFileError, RemoteStat
+from fluxstate_tui.operations.catalogue.adopt import Adoption, adopt_archive
+from fluxstate_tui.operations.catalogue.care import NotSoundError
+from fluxstate_tui.operations.catalogue.folder_files import LocalFolder
+from tests.unit.archive import given
+from tests.unit.cli_catalogue.conftest import content, put
+
+ADOPTION = Adoption("flux-sample", "default", "me@here", 0.0)
+
+
+async def test_a_half_file_that_vanishes_while_it_is_listed_hides_no_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "one")
+    part = tmp_path / ".part-1"
+    part.write_bytes(b"half")
+    real = os.stat
+
+    def somebody_is_quicker(path: object, **options: bool) -> os.stat_result:
+        found = real(path, **options)  # type: ignore[call-overload]
+        if path == part:
+            part.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(os, "stat", somebody_is_quicker)
+    assert [entry.id for entry in await read_catalogue(LocalFolder(), str(tmp_path))] == ["one"]
+
+
+async def test_a_disk_that_cannot_be_read_is_an_error_in_words(tmp_path: Path) -> None:
+    with pytest.raises(RemoteFileError, match="mem"):
+        async for _ in LocalFolder().read("/proc/self/mem"):
+            pass
+
+
+class Overwritten(LocalFolder):
+    """Somebody overwrites the source just before it is copied."""
+
+    async def copy(self, source: str, path: str) -> RemoteStat:
+        """Another file than the one that was verified."""
+        Path(source).write_bytes(given.path("empty").read_bytes())
+        return await super().copy(source, path)
+
+
+async def test_what_was_not_verified_is_not_adopted(tmp_path: Path) -> None:
+    source, folder = tmp_path / "dump.tar.gz", tmp_path / "fluxstate"
+    source.write_bytes(given.path("mixed").read_bytes())
+    with pytest.raises(NotSoundError, match="another checksum"):
+        await adopt_archive(
+            Overwritten(), str(folder), str(source), ADOPTION, tmp_path, lambda done: None
+        )
+    assert content(folder) == {}
