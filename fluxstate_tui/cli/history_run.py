@@ -72,14 +72,16 @@ async def unfinished(args: argparse.Namespace) -> int:
         print("Nothing was interrupted.")
     for one in findings if not args.json else ():
         print(f"{identity(one.record)}  {_when(one.record.began)}  {plain(' '.join(one.says))}")
-        print(f"{'':10}do: {_command(args, '--finish' if one.next else '--close', one.record)}")
+        if one.next or one.asked:
+            print(f"{'':10}do: {_command(args, one)}")
     return ExitCode.OK
 
 
-def _command(args: argparse.Namespace, way: str, record: Record) -> str:
+def _command(args: argparse.Namespace, finding: Finding) -> str:
     """What to type, for the context that was asked: another one may find something else."""
+    way = "--finish" if finding.next else "--close"
     there = f" --context {args.context}" if args.context else ""
-    return f"fluxstate-tui unfinished {way} {identity(record)}{there}"
+    return f"fluxstate-tui unfinished {way} {identity(finding.record)}{there}"
 
 
 def identity(record: Record) -> str:
@@ -118,7 +120,8 @@ async def _finish(args: argparse.Namespace, context: OperationContext, finding: 
         left = await recover.settle(context, finding)
         if left is not None:
             print("\n".join(map(plain, left.says[1:])), file=sys.stderr)
-            print(f"  do: {_command(args, '--finish', left.record)}", file=sys.stderr)
+            if left.next:
+                print(f"  do: {_command(args, left)}", file=sys.stderr)
     return code
 
 

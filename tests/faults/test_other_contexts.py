@@ -100,7 +100,7 @@ async def test_killed_with_both_there_the_copy_is_removed_by_what_unfinished_say
     two: TwoClusters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await two.here.submit("--urgency=0", "true")
-    await killed_at(two.here, two.folder, "agree", *WORDS)
+    await killed_at(two.here, two.folder, "account", *WORDS)
     monkeypatch.setenv("FLUXSTATE_STATE_DIR", str(two.here.context.state_dir))
     (record,) = journal.unfinished(two.here.context.state_dir)
     place = ("--finish", record.path.stem, "--kubeconfig", str(two.folder / "kubeconfig"))
@@ -111,11 +111,16 @@ async def test_killed_with_both_there_the_copy_is_removed_by_what_unfinished_say
                 await stage.context.cluster.delete(LEASES, f"fluxstate-{NAME}", NAMESPACE)
         return await unfinished(build_parser().parse_args(["unfinished", *place, *words]))
 
+    assert await finish("--context", OTHER, "--yes") == ExitCode.OK
+    left = [name for name in two.there.volume.listdir("/") if name.endswith(".gz")]
+    assert left == [], "the next one of that name would load it"
     assert await finish("--context", OTHER, "--yes") == ExitCode.REFUSED
     assert await finish("--context", OTHER, "--i-know-what-is-lost", NAME) == ExitCode.OK
     with pytest.raises(FluxstateError) as gone:
         await two.there.ref()
     assert gone.value.exit_code is ExitCode.NOT_FOUND
+    assert two.here.unfinished() == ["migrate"], "its queue is still stopped"
     assert await finish("--yes") == ExitCode.OK
+    assert two.here.unfinished() == []
     assert await two.here.started()
     assert set(await two.here.jobs()) == {job}

@@ -184,12 +184,22 @@ def unfinished(state_dir: Path) -> list[Record]:
 
 def close_unfinished(record: Record, outcome: Outcome, at: float) -> None:
     """Write the outcome of an operation whose process is gone, after the world was looked at."""
+    _reopened(record).end(outcome, at)
+
+
+def remember_later(record: Record, key: str, value: Any) -> None:
+    """Add a fact to the journal of an operation whose process is gone; it stays unfinished."""
+    reopened = _reopened(record)
+    reopened.remember(key, value)
+    reopened.close()
+
+
+def _reopened(record: Record) -> Journal:
     with record.path.open("r+b") as handle:
         _, length = _believed(handle.read())
         # A torn line would hide what comes after it.
         handle.truncate(length)
-    journal = Journal(record.path, record.path.open("a", encoding="utf-8"))
-    journal.end(outcome, at)
+    return Journal(record.path, record.path.open("a", encoding="utf-8"))
 
 
 def _step(event: StepEvent) -> dict[str, Any]:

@@ -21,6 +21,9 @@ from fluxstate_tui.operations.world.observe import observe
 from fluxstate_tui.operations.world.read_cluster import read_by_name
 from fluxstate_tui.operations.world.world import World
 
+NONE_THERE = "none_there"
+"""The fact that the other cluster was asked, and has no new MiniCluster (any more)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -66,11 +69,7 @@ async def look(context: OperationContext, record: Record) -> Finding:
 async def _look_here(context: OperationContext, record: Record) -> Finding:
     """In the cluster where its MiniCluster is, or was."""
     try:
-        world = await World.open(context, record.target)
-        try:
-            seen = await observe(world)
-        finally:
-            await world.close()
+        seen = await _seen(context, record.target)
     except NotFound:
         if goes_elsewhere(record) and record.target.uid:
             return not_asked(record, f"The old one is gone. {_go_there(record)}")
@@ -89,9 +88,15 @@ async def _look_there(context: OperationContext, record: Record) -> Finding:
     state = record.steps.get(DELETE.id)
     if state == StepState.DONE.value:
         return await _look_here(context, new)
-    if state is None and await read_by_name(context, new.target) is not None:
-        return _unfinished_beside(new)
-    return not_asked(record, f"Look first for the old one, in its own cluster: {record.server}.")
+    there = await read_by_name(context, new.target) if state is None else None
+    if there is not None:
+        return await _unfinished_beside(context, new)
+    old = f"the old one, in its own cluster: {record.server}."
+    if state is None:
+        # Who looks at the old one cannot see this: it is kept for them.
+        journal.remember_later(record, NONE_THERE, True)
+        return not_asked(record, f"There is no {new.target} here. Look at {old}")
+    return not_asked(record, f"Look first for {old}")
 
 
 def not_asked(record: Record, why: str) -> Finding:
@@ -123,12 +128,29 @@ async def _left_over(context: OperationContext, record: Record) -> Finding | Non
         return not_asked(record, f"The old one goes on. {_go_there(record)}")
     if await read_by_name(context, new) is None:
         return None
-    return _unfinished_beside(replace(record, target=new))
+    return await _unfinished_beside(context, replace(record, target=new))
 
 
-def _unfinished_beside(record: Record) -> Finding:
+async def _unfinished_beside(context: OperationContext, record: Record) -> Finding:
     says = f"The old one goes on. The unfinished {record.target} is there as well, with a copy of "
-    return Finding(record, (interrupted(record), says + "its jobs."), next="delete")
+    finding = Finding(record, (interrupted(record), says + "its jobs."), next="delete")
+    try:
+        seen = await _seen(context, record.target)
+    except FluxstateError:  # its brokers do not answer (yet): it can be deleted all the same
+        return finding
+    if not seen.armed:
+        return finding
+    # The next one of that name would load it: once it is deleted, nobody looks there any more.
+    armed = f"An archive is still armed at {seen.minicluster.archive_path}."
+    return replace(finding, says=(*finding.says, armed), next="disarm")
+
+
+async def _seen(context: OperationContext, ref: ClusterRef) -> Observation:
+    world = await World.open(context, ref)
+    try:
+        return await observe(world)
+    finally:
+        await world.close()
 
 
 def _absent(record: Record) -> Finding:
@@ -169,7 +191,7 @@ def goes_elsewhere(record: Record) -> bool:
 def _beside(record: Record) -> ClusterRef | None:
     """The new one, if it may be there at the same time as the old one."""
     new, old = arrival(record), record.target
-    if new is None or CREATE.id not in record.steps:
+    if new is None or CREATE.id not in record.steps or record.facts.get(NONE_THERE):
         return None
     # Under the same name it is the old one itself that is there.
     same = (new.namespace, new.name) == (old.namespace, old.name)
