@@ -6,6 +6,7 @@ from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.queue.start_again import resume_by_hand, start_again
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.script import Run, Script, Task
 from fluxstate_tui.operations.world.observation import (
@@ -49,7 +50,14 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
 
     async def stop(run: Run) -> str:
         started = [queue.name for queue in await world.queues() if queue.started]
-        return await stop_queues(run, world, started, context.who)
+        undo = run.undo(
+            "the queue is started again",
+            lambda: start_again(world, started),
+            resume_by_hand(ref),
+        )
+        text = await stop_queues(run, world, started, context.who)
+        run.settled(undo)
+        return text
 
     script = Script(
         [Task(STOP, stop)],

@@ -11,6 +11,7 @@ from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.queue.drain import drain
 from fluxstate_tui.operations.queue.pause import stop_queues
+from fluxstate_tui.operations.queue.start_again import resume_by_hand, start_again
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.save import plan as steps
 from fluxstate_tui.operations.save.dumping import Saved, Saver
@@ -117,8 +118,8 @@ class Saving:
         ]
         self._undo = run.undo(
             "the queue is started again",
-            self._start_again,
-            f"Run: fluxstate-tui resume {self._world.ref.name} -n {self._world.ref.namespace}",
+            lambda: start_again(self._world, self._started),
+            resume_by_hand(self._world.ref),
         )
         return await stop_queues(run, self._world, self._started, self._context.who)
 
@@ -147,16 +148,10 @@ class Saving:
         """Put the queues back to what they were."""
         if self._started:
             run.by_hand(*self._world.queue_lines("start", self._started))
-        text = await self._start_again()
+        text = await start_again(self._world, self._started)
         if self._undo is not None:
             run.settled(self._undo)
         return text
-
-    async def _start_again(self) -> str:
-        if not self._started:
-            return "was stopped before, stays stopped"
-        await self._world.start_queues(self._started)
-        return await self._world.read_back_queues(self._started, started_now=True)
 
 
 def paused(choices: Choices) -> Choices:

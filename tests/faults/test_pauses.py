@@ -1,0 +1,72 @@
+"""A pause is whole or put back, and nobody starts what somebody else has stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+import pytest
+
+from fluxstate_tui.model.queue import Queue
+from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.operations.world.world import World
+from tests.faults.stage import ANY, Stage
+
+STOP = "queue-start"  # the topic of the request that stops
+
+
+async def queue_of(stage: Stage) -> Queue:
+    world = await World.open(stage.context, ANY)
+    try:
+        (queue,) = await world.queues()
+    finally:
+        await world.close()
+    return queue
+
+
+async def save_that_waits(
+    stage: Stage, meanwhile: Awaitable[object], told: list[StepEvent]
+) -> Outcome:
+    """A save that has to wait for a job, and what is done once it waits."""
+    operation = await prepare("save", stage.context, await stage.ref())
+    waiting = asyncio.Event()
+
+    def watch(event: StepEvent) -> None:
+        told.append(event)
+        if event.step == "wait" and "1 running" in event.read_back:
+            waiting.set()
+
+    running = asyncio.create_task(operation.run(watch))
+    await waiting.wait()
+    await meanwhile
+    return await running
+
+
+async def test_a_pause_that_is_cancelled_on_its_way_is_put_back(stage: Stage) -> None:
+    operation = await prepare("pause", stage.context, await stage.ref())
+
+    async def cancel_at(method: str, said: str) -> None:
+        if STOP in said:
+            operation.cancel()
+
+    stage.sim.faults.gate = cancel_at
+    outcome = await operation.run(stage.seen.append)
+    stage.sim.faults.gate = None
+    assert outcome.kind is OutcomeKind.CANCELLED
+    assert (await queue_of(stage)).started
+    assert any("put back" in event.read_back for event in stage.seen)
+
+
+@pytest.mark.parametrize("reason", ["maintenance", ""])
+async def test_what_somebody_else_stopped_for_a_reason_meanwhile_stays_stopped(
+    stage: Stage, reason: str
+) -> None:
+    await stage.submit("sleep", "30")
+    words = ["queue", "stop", *(["-m", reason] if reason else [])]
+    told: list[StepEvent] = []
+    outcome = await save_that_waits(stage, stage.flux(*words), told)
+    assert outcome.kind is OutcomeKind.COMPLETED, outcome
+    queue = await queue_of(stage)
+    assert (queue.started, queue.stop_reason) == ((False, reason) if reason else (True, ""))
+    assert (f"stays stopped: {reason}" in told[-1].read_back) is bool(reason)
