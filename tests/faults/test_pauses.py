@@ -28,7 +28,8 @@ async def queue_of(stage: Stage) -> Queue:
 async def save_that_waits(
     stage: Stage, meanwhile: Awaitable[object], told: list[StepEvent]
 ) -> Outcome:
-    """A save that has to wait for a job, and what is done once it waits."""
+    """A save that has to wait for a job until something else was done."""
+    job = await stage.submit("sleep", "100000")
     operation = await prepare("save", stage.context, await stage.ref())
     waiting = asyncio.Event()
 
@@ -40,6 +41,7 @@ async def save_that_waits(
     running = asyncio.create_task(operation.run(watch))
     await waiting.wait()
     await meanwhile
+    await stage.flux("cancel", str(job))
     return await running
 
 
@@ -62,7 +64,6 @@ async def test_a_pause_that_is_cancelled_on_its_way_is_put_back(stage: Stage) ->
 async def test_what_somebody_else_stopped_for_a_reason_meanwhile_stays_stopped(
     stage: Stage, reason: str
 ) -> None:
-    await stage.submit("sleep", "30")
     words = ["queue", "stop", *(["-m", reason] if reason else [])]
     told: list[StepEvent] = []
     outcome = await save_that_waits(stage, stage.flux(*words), told)
