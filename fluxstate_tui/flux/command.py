@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from errno import ENOSYS
 from typing import TYPE_CHECKING, Protocol
 
 from fluxstate_tui.errors import FluxstateError
@@ -40,6 +41,16 @@ class FluxFailed(FluxstateError):
         self.errno = errno
 
 
+class NotServing(FluxFailed):
+    """No module of the broker answers to that (yet): it may still be starting."""
+
+
+def failed(what: str, said: str, *, code: int = 1, errno: int | None = None) -> FluxFailed:
+    """The error for what Flux said."""
+    kind = NotServing if errno == ENOSYS or "No service matching" in said else FluxFailed
+    return kind(what, said, code=code, errno=errno)
+
+
 async def run_flux(
     executor: Executor,
     endpoint: Endpoint,
@@ -59,5 +70,5 @@ async def run_flux(
     )
     if result.code != 0:
         said = result.stderr.decode("utf-8", "replace").strip()
-        raise FluxFailed(f"flux {' '.join(args[:2])}", said, code=result.code)
+        raise failed(f"flux {' '.join(args[:2])}", said, code=result.code)
     return result.stdout.decode("utf-8", "replace")

@@ -17,7 +17,7 @@ from typing import Any
 
 from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.flux.command import FluxFailed
+from fluxstate_tui.flux.command import failed
 from fluxstate_tui.flux.endpoint import Endpoint
 from fluxstate_tui.flux.pending import Listener, Pending
 from fluxstate_tui.flux.protocol import (
@@ -251,7 +251,7 @@ class FluxSession:
         finally:
             self._pending.forget(number)
         if not reply.ok:
-            raise FluxFailed(what, reply.error, errno=reply.errno)
+            raise failed(what, reply.error, errno=reply.errno)
         return reply
 
     async def _post(self, do: str, args: dict[str, Any]) -> None:

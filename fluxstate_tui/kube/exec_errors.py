@@ -14,6 +14,8 @@ _MISSING_PROGRAM = re.compile(
     r"(?:exec: \\?\"(?P<program>[^\"\\]+)\\?\": )?(?:stat \S+: )?"
     r"(?:no such file or directory|executable file not found|permission denied)"
 )
+# The last one: runc, of a container that dies just now (containerd 1.6).
+_GONE = ("container not found", "not running", "executing setns process")
 _NOT_RUNNING = "Nothing was run."
 
 
@@ -105,7 +107,7 @@ def _not_started(message: str, command: str) -> KubeError:
             advice="The image may lack it, or it may be for another architecture.",
             status=500,
         )
-    if "container not found" in message or "not running" in message:
+    if any(word in message for word in _GONE):
         return ContainerNotRunning(
             f"The container is not running: {message}.", safe=_NOT_RUNNING, status=500
         )

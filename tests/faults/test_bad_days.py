@@ -11,6 +11,7 @@ from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.plan import OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.sim.flux import startup
 from tests.faults.stage import NAME, NAMESPACE, Stage
 
 
@@ -78,6 +79,30 @@ async def test_a_lead_container_that_dies_while_we_wait_is_noticed(stage: Stage)
     assert "restarted" in outcome.reason
     assert stage.finished() == {}
     await stage.up()
+    assert await stage.started()
+
+
+async def test_a_lead_container_that_dies_while_it_dumps_and_takes_long_to_come_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.submit("true")
+    monkeypatch.setattr(startup, "RC1_SECONDS", 25.0)  # as with thousands of jobs to load
+    kills: list[asyncio.Task[None]] = []
+
+    def kill(event: StepEvent) -> None:
+        if event.step == "dump" and event.state is StepState.RUNNING and not kills:
+            kills.append(
+                asyncio.create_task(
+                    stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
+                )
+            )
+
+    operation = await prepare("save", stage.context, await stage.ref())
+    outcome = await operation.run(kill)
+    await asyncio.gather(*kills)
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert "NOT put back" not in outcome.reason
+    assert (stage.files(), stage.unfinished()) == ({}, [])
     assert await stage.started()
 
 

@@ -11,6 +11,7 @@ import json
 import posixpath
 import secrets
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fluxstate_tui.archive.catalogue import archive_name, folder_of, manifest_name, new_id
@@ -179,8 +180,9 @@ class Saver:
             await self._world.dump(temporary)
         except DumpFailedError as error:
             # Flux only says "Write error": on a full volume this says why.
-            free = await free_bytes(files, self._folder)
-            error.message += f" ({free:,} bytes are free on the volume)"
+            with suppress(FluxstateError):  # its container may be gone
+                free = await free_bytes(files, self._folder)
+                error.message += f" ({free:,} bytes are free on the volume)"
             raise
         stat = await files.stat(temporary)
         if stat.size == 0:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.flux.command import FluxFailed, run_flux
+from fluxstate_tui.flux.command import FluxFailed, NotServing, run_flux
 from fluxstate_tui.flux.locate import locate
 from fluxstate_tui.flux.queue_commands import queue_commands
 from fluxstate_tui.flux.session import CannotStart, FluxSession
@@ -69,6 +69,7 @@ class World:
         self._stack = AsyncExitStack()
         self._broker: Broker | None = None
         self._started: float | None = None
+        self._served = False
         self.clock = context.clock
         self.minicluster = minicluster
         self.ref = minicluster.ref
@@ -302,12 +303,16 @@ class World:
 
         async def once() -> T:
             try:
-                return await question(await self.connect())
+                answer = await question(await self.connect())
             except BROKEN_FLUX:
                 await self.close()
                 raise
+            self._served = True
+            return answer
 
-        return await patiently(self.clock, once, trouble=BROKEN_FLUX)
+        # A restarted broker loads its jobs first: with thousands of them that takes a while.
+        trouble = (*BROKEN_FLUX, NotServing) if self._served else BROKEN_FLUX
+        return await patiently(self.clock, once, trouble=trouble)
 
 
 def _named(names: list[str]) -> list[str]:

@@ -98,6 +98,16 @@ async def test_a_container_that_does_not_run_is_an_error_of_its_own(tmp_path: Pa
         await run(tmp_path, answers(pending))
 
 
+async def test_a_container_that_dies_just_now_does_not_run(tmp_path: Path) -> None:
+    said = (
+        "Internal error occurred: error executing command in container: failed to exec in "
+        'container: failed to start exec "0ab423d1": OCI runtime exec failed: exec failed: unable '
+        "to start container process: error executing setns process: exit status 1: unknown"
+    )
+    with pytest.raises(ContainerNotRunning):
+        await run(tmp_path, plays([failed(said)]))
+
+
 async def test_a_missing_pod_and_missing_rights_are_what_they_are(tmp_path: Path) -> None:
     missing = status(404, 'pods "nopod" not found', reason="NotFound", details={"name": "nopod"})
     with pytest.raises(NotFound):
