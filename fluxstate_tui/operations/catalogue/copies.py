@@ -1,9 +1,10 @@
 """Copies of archives on this computer, for the day on which a volume goes bad or goes away.
 
-Once a MiniCluster is deleted, one file on one volume has its jobs. So a delete leaves a copy of
-that file, with its manifest, in the user's state directory: `copies/<uid>/<id>.tar.gz`. It is what
-`restore NAME --from FILE` takes. A copy is an extra: whatever hinders it is told, and hinders
-nothing else. The oldest go when all of them together need more room than they may.
+Once a MiniCluster is deleted, one file on one volume has its jobs. So a delete, and a migration
+under the same name, leave a copy of that file with its manifest in the user's state directory:
+`copies/<uid>/<id>.tar.gz`. It is what `restore NAME --from FILE` takes. A copy is an extra:
+whatever hinders it is told, and hinders nothing else. The oldest go when all of them together
+need more room than they may.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import posixpath
 from pathlib import Path
+from typing import NamedTuple
 
 from fluxstate_tui.archive.catalogue import id_of, manifest_name
 from fluxstate_tui.archive.manifest import CatalogueEntry, Manifest, ManifestError, from_bytes
@@ -23,16 +25,24 @@ from fluxstate_tui.operations.context import OperationContext
 FOLDER = "copies"
 
 
-async def keep_copy(context: OperationContext, files: FolderFiles, entry: CatalogueEntry) -> str:
-    """Leave a verified copy of an archive that has a manifest here; what became of it, in words.
+class Copied(NamedTuple):
+    """Where a copy is, None if there is none, and what to say about it."""
+
+    path: Path | None
+    words: str = ""
+
+
+async def keep_copy(context: OperationContext, files: FolderFiles, entry: CatalogueEntry) -> Copied:
+    """Leave a verified copy of an archive that has a manifest here, if there may be any.
 
     Raises NotSoundError when the archive is not what its manifest says.
     """
     room = context.room_for_copies
     if entry.manifest is None or not room:
-        return ""
+        return Copied(None)
     if entry.size > room:
-        return f"too large for a copy on this computer ({entry.size:,} of {room:,} bytes)"
+        size = f"{entry.size:,} of {room:,} bytes"
+        return Copied(None, f"too large for a copy on this computer ({size})")
     folder = context.state_dir / FOLDER / entry.manifest.uid
     path = folder / posixpath.basename(entry.path)
     try:
@@ -41,8 +51,8 @@ async def keep_copy(context: OperationContext, files: FolderFiles, entry: Catalo
     except NotSoundError:
         raise
     except (FluxstateError, OSError) as error:
-        return f"no copy is on this computer: {said(error).rstrip('.')}"
-    return f"a copy is on this computer: {path}"
+        return Copied(None, f"no copy is on this computer: {said(error).rstrip('.')}")
+    return Copied(path, f"a copy is on this computer: {path}")
 
 
 def newest_copy(state_dir: Path, ref: ClusterRef) -> Path | None:

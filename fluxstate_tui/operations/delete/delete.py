@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -119,7 +120,7 @@ async def _what_is_saved(context: OperationContext, seen: Observation) -> str:
 
 
 class Deleting:
-    """The steps of one delete."""
+    """The steps of one delete. `copy` is where the archive lies on this computer, once it does."""
 
     def __init__(
         self,
@@ -141,6 +142,7 @@ class Deleting:
         self._saving = saving
         self._agreed = cover.loss.ids
         self._lost: tuple[str, ...] = ()
+        self.copy: Path | None = None
         self._why = f"{PAUSED_BY_US} {why or f'deleted by {context.who}'}"
 
     def tasks(self, plan: Plan, choices: Choices) -> list[Task]:
@@ -235,7 +237,9 @@ class Deleting:
             copied = await keep_copy(self._context, self._world.files, entry)
         except NotSoundError:
             raise _changed(entry.path) from None
-        return f"{text}; {copied}" if copied else text
+        self.copy = copied.path
+        run.remember("copy", str(copied.path or ""))
+        return "; ".join(filter(None, (text, copied.words)))
 
     async def _still_sound(self) -> None:
         """The archive on which the delete relies, read once more: disks and people change files."""

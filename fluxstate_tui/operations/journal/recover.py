@@ -251,6 +251,3 @@ def close_in(state_dir: Path, finding: Finding, now: float) -> None:
     outcome = Outcome(OutcomeKind.FAILED, "interrupted; " + " ".join(finding.says[1:]))
     journal.close_unfinished(finding.record, outcome, now)
     audited(state_dir, finding.record.path, outcome, now)
-    copy = finding.record.facts.get("copy")
-    if copy and finding.asked and not finding.next:  # every job is in a MiniCluster again
-        Path(copy).unlink(missing_ok=True)

@@ -34,7 +34,7 @@ async def bring_back(
     started: Sequence[str],
     run: Run,
     timeout: float,
-    copy: Path,
+    copy: Path | None,
 ) -> str:
     """Create it as it was, account for every job, and start the queues that were started.
 
@@ -66,11 +66,18 @@ async def bring_back(
 
 
 async def _whole(
-    context: OperationContext, helper: HelperPod, source: Source, old: MiniCluster, copy: Path
+    context: OperationContext,
+    helper: HelperPod,
+    source: Source,
+    old: MiniCluster,
+    copy: Path | None,
 ) -> Source:
-    """The archive on the volume if it still is what it was, else the copy, brought there anew."""
+    """The archive on the volume if it still is what it was, else the copy, brought there anew.
+
+    Without a copy there is only the one on the volume.
+    """
     archive, path = source.archive, source.entry.path
-    if await has(helper.files, Version(path, archive.size, archive.sha256), path):
+    if copy is None or await has(helper.files, Version(path, archive.size, archive.sha256), path):
         return source
     folder = folder_of(old.archive_path)
     local, entries = await read_local(copy), await read_catalogue(helper.files, folder)

@@ -4,14 +4,13 @@ Beside a living one: save, close the old queue, create the new one with its queu
 delete the old one, start the new queue. So no job can run on both sides, and until the delete
 everything can be put back. Under the same name the old one has to go first; the verified archive
 then holds every job, was seen from the new one's volume before, and brings the old one back when
-the new one does not get as far as the account. Until then a copy of it stays on this computer: for
-that while the archive is the only place where the jobs are.
+the new one does not get as far as the account. A copy of it is on this computer by then: for that
+while the archive is the only place where the jobs are.
 """
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.archive.preview import preview
@@ -51,7 +50,7 @@ from fluxstate_tui.operations.world.observation import (
     Observation,
     queue_words,
 )
-from fluxstate_tui.operations.world.uninterrupted import uninterrupted
+from fluxstate_tui.operations.world.uninterrupted import too_late_to_stop, uninterrupted
 from fluxstate_tui.operations.world.world import World
 
 
@@ -82,7 +81,6 @@ class Migrating:
         self._found: Source | None = None
         self._open: Undo | None = None
         self._back: Undo | None = None
-        self._copy: Path | None = None
         self._run: Run | None = None
         self._was_open = False
         self._why = closed
@@ -98,7 +96,6 @@ class Migrating:
         actions: dict[str, Action] = {
             **self._saving.actions(),
             **self._deleting.actions(),
-            delete_plan.COMPARE.id: self._deleting.compare,  # `reach` has made the copy
             migrate_plan.REACH.id: self.reach,
             restore_plan.CHECK.id: lambda run: self._arriving.check(run),
             restore_plan.ARM.id: lambda run: self._arriving.arm(run),
@@ -133,8 +130,6 @@ class Migrating:
 
     async def close(self) -> None:
         """Give back the sessions, the helper pod and the lock of the new name."""
-        if self._back is None:
-            self._forget_copy()  # the old one was not deleted
         try:
             if self._restoring is not None:
                 await self._restoring.close()
@@ -157,10 +152,7 @@ class Migrating:
             version = Version(saved.path, saved.size, saved.sha256)
             entry = await bring(self._world.files, helper.files, version, folder, run.tell)
             state_dir = self._destination.state_dir
-            keep = None if self._target.beside else state_dir / "copies" / Path(entry.path).name
-            async with fetch(helper.files, entry.path, state_dir, run.tell, keep) as archive:
-                self._copy = keep
-                run.remember("copy", str(keep or ""))
+            async with fetch(helper.files, entry.path, state_dir, run.tell) as archive:
                 self._found = found = Source(entry, archive)
                 require_sound(found)
                 before = preview(archive, size=self._seen.minicluster.size)
@@ -216,7 +208,6 @@ class Migrating:
             self._require_agreed(refused - before)
         elif self._back is not None:
             run.settled(self._back)
-            self._forget_copy()
             self._promise_to_open(run)
         return text
 
@@ -229,16 +220,11 @@ class Migrating:
 
     async def delete(self, run: Run) -> str:
         """The point of no return: once it is under way, it is too late to stop."""
-        text, cancelled = await uninterrupted(self._delete(run))
-        task = asyncio.current_task()
-        if cancelled and task is not None:
-            task.uncancel()
-            text += "; too late to stop"
-        return text
+        return await too_late_to_stop(self._delete(run))
 
     async def _delete(self, run: Run) -> str:
         before = list(run.undos)
-        text = await self._deleting.delete(run)
+        text = await self._deleting.delete_now(run)
         try:
             if await is_alive(self._source, self._seen.minicluster.ref):
                 raise FluxstateError("the old one is still there", exit_code=ExitCode.UNKNOWN)
@@ -256,31 +242,24 @@ class Migrating:
             self._back = run.undo(
                 f"{ref} is restored as it was",
                 lambda: self._bring_back(run),
-                f"Run: {by_hand}; then resume it. Is that archive damaged? --from {self._copy}",
+                f"Run: {by_hand}; then resume it.",
             )
         return text
 
     async def _bring_back(self, run: Run) -> str:
-        if self._found is None or self._copy is None:
+        if self._found is None:
             raise FluxstateError("the archive was not reached")
         await self._arriving.close()  # its helper pod may hold the volume
         await remove_target(self._destination, self._target)
-        said = await bring_back(
+        return await bring_back(
             self._source,
             self._seen.minicluster,
             self._found,
             self._saving.started,
             run,
             self._timeout,
-            self._copy,
+            self._deleting.copy,
         )
-        self._forget_copy()
-        return said
-
-    def _forget_copy(self) -> None:
-        """Every job is in a MiniCluster again."""
-        if self._copy is not None:
-            self._copy.unlink(missing_ok=True)
 
     async def open(self, run: Run) -> str:
         """Start the queues that were started; those that were stopped stay so."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -44,12 +43,10 @@ async def fetch(
     path: str,
     state_dir: Path,
     tell: Callable[[str], None],
-    keep: Path | None = None,
 ) -> AsyncIterator[Archive]:
     """Read it to a private temporary file, parse it, and compare the checksum with the pod's.
 
-    Details of its jobs (output, jobspecs) can be read inside the block only. `keep` is where the
-    verified bytes stay on this computer after the block, on the file system of `state_dir`.
+    Details of its jobs (output, jobspecs) can be read inside the block only.
     Raises FluxstateError (exit 6) when it reads back differently.
     """
     stat = await files.stat(path)
@@ -71,19 +68,4 @@ async def fetch(
                 advice="Somebody may be writing to it; try again.",
                 exit_code=ExitCode.VERIFICATION,
             )
-        if keep is not None:
-            await asyncio.to_thread(_keep, Path(target.name), keep)
         yield archive
-
-
-def _keep(read: Path, kept: Path) -> None:
-    """Under a second name, on the disk before anything relies on it."""
-    kept.parent.mkdir(0o700, parents=True, exist_ok=True)
-    kept.unlink(missing_ok=True)
-    os.link(read, kept)
-    for path in (kept, kept.parent):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
