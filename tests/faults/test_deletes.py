@@ -9,10 +9,10 @@ import pytest
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.errors import NotFound
-from fluxstate_tui.kube.resources import PVCS
+from fluxstate_tui.kube.resources import PODS, PVCS
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import ConsentKind, OutcomeKind, StepEvent, StepState
+from fluxstate_tui.operations.plan import ConsentKind, Outcome, OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.prepare import prepare
 from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import NAME, NAMESPACE, Stage
@@ -197,3 +197,83 @@ async def test_a_delete_that_never_arrives_is_not_called_under_way_and_puts_the_
     assert await stage.started()
     assert await accepts_jobs(stage)
     assert stage.unfinished() == []
+
+
+async def cancelled_at(stage: Stage, method: str, path: str) -> Outcome:
+    """A delete that is cancelled while that request, the first of its kind, is on its way."""
+    operation = await prepare("delete", stage.context, await stage.ref())
+
+    async def cancel(its_method: str, its_path: str) -> None:
+        if its_method == method and path in its_path:
+            stage.sim.faults.gate = None
+            operation.cancel()
+
+    stage.sim.faults.gate = cancel
+    return await operation.run(stage.seen.append)
+
+
+async def test_a_delete_that_is_on_its_way_cannot_be_cancelled_and_says_so(stage: Stage) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    outcome = await cancelled_at(stage, "DELETE", "miniclusters/")
+    assert outcome.kind is OutcomeKind.COMPLETED, outcome
+    assert not await exists(stage)
+    assert any("too late to stop" in event.read_back for event in stage.seen)
+    assert not any("put back" in event.read_back for event in stage.seen)
+
+
+async def test_who_does_not_wait_for_the_end_of_a_delete_is_told_that_it_goes_on(
+    stage: Stage,
+) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    operation = await prepare("delete", stage.context, await stage.ref())
+
+    def stop(event: StepEvent) -> None:
+        if event.step == "gone" and event.read_back.startswith("waiting"):
+            operation.cancel()
+
+    outcome = await operation.run(stop)
+    assert outcome.kind is OutcomeKind.CANCELLED
+    assert f"{NAMESPACE}/{NAME} is being deleted" in outcome.safe
+    assert not await exists(stage)
+
+
+@pytest.mark.parametrize("code", [500, 504])
+async def test_an_api_server_that_fails_once_does_not_decide_a_delete(
+    stage: Stage, code: int
+) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    stage.sim.faults.add("status", method="DELETE", path="miniclusters/", code=code)
+    outcome = await stage.do("delete")
+    assert outcome.kind is OutcomeKind.COMPLETED, outcome
+    assert not await exists(stage)
+
+
+async def test_an_object_that_replaced_it_after_the_question_is_not_deleted(stage: Stage) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    operation = await prepare("delete", stage.context, await stage.ref())
+    cluster = stage.context.cluster
+    await cluster.delete(await cluster.minicluster_resource(), NAME, NAMESPACE)
+    while await exists(stage) or await stage.context.cluster.list(PODS, NAMESPACE):
+        await stage.sim.clock.sleep(1.0)
+    await stage.create()
+    replaced = await stage.ref()
+    outcome = await operation.run(stage.seen.append)
+    assert outcome.kind is not OutcomeKind.COMPLETED
+    assert await stage.ref() == replaced
+
+
+async def test_what_a_delete_says_of_its_save_has_no_word_too_many_and_no_danger_too_few(
+    stage: Stage,
+) -> None:
+    await stage.submit("true")
+    stage.volume.write("/archive.tar.gz", b"armed")
+    choices = Choices(save_first=True)
+    operation = await prepare("delete", stage.context, await stage.ref(), choices)
+    text = " ".join(operation.plan.preview)
+    assert "DANGER: an archive is armed" in text
+    assert "the queue is as it is now" not in text
+    await operation.close()

@@ -7,39 +7,40 @@ from pathlib import Path
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.kube.errors import Conflict, NotFound, OutcomeUnknown
+from fluxstate_tui.kube.errors import Conflict, NotFound
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.catalogue.access import view_catalogue
 from fluxstate_tui.operations.catalogue.care import NotSoundError, queue_part
 from fluxstate_tui.operations.catalogue.copies import keep_copy
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete import plan as steps
-from fluxstate_tui.operations.delete.loss import Loss, loss
+from fluxstate_tui.operations.delete.cover import find_cover
+from fluxstate_tui.operations.delete.loss import loss
 from fluxstate_tui.operations.delete.owned import Owned
 from fluxstate_tui.operations.delete.plan import Cover
 from fluxstate_tui.operations.journal.by_hand import ByHand
 from fluxstate_tui.operations.plan import Plan
-from fluxstate_tui.operations.queue.running_jobs import duration
+from fluxstate_tui.operations.queue.start_again import resume_by_hand, start_again
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.save.fetch import fetch
 from fluxstate_tui.operations.save.save import Saving, paused
 from fluxstate_tui.operations.script import Action, RefusedError, Run, Script, Task
-from fluxstate_tui.operations.world.alive import is_alive
+from fluxstate_tui.operations.world.alive import find, is_alive
 from fluxstate_tui.operations.world.observation import (
     PAUSED_BY_US,
     Observation,
     describe,
 )
 from fluxstate_tui.operations.world.observe import observe, unreachable
-from fluxstate_tui.operations.world.patience import patiently
+from fluxstate_tui.operations.world.patience import BROKEN, patiently
 from fluxstate_tui.operations.world.read_cluster import read_minicluster
+from fluxstate_tui.operations.world.uninterrupted import too_late_to_stop
 from fluxstate_tui.operations.world.volume_claim import going_claim
 from fluxstate_tui.operations.world.world import World, WorldError
 
 GONE_SECONDS = 300.0
-DELETE_TRIES = 3
+DELETE_SECONDS = 20.0
+SAFE = "The archives in the catalogue are untouched."
 
 
 async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) -> Operation:
@@ -69,54 +70,8 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
             await world.close()
         raise
     deleting = Deleting(context, seen, world, cover, saved)
-    tasks = deleting.tasks(planned, choices)
-    script = Script(
-        tasks,
-        success=deleting.success,
-        safe="The archives in the catalogue are untouched.",
-        close=world.close if world is not None else None,
-    )
-    return Operation(context, planned, script)
-
-
-async def find_cover(
-    context: OperationContext, world: World | None, seen: Observation
-) -> tuple[Cover, tuple[Job, ...]]:
-    """The newest fitting archive, read out and compared with the live queue, and its jobs."""
-    live = seen.jobs or ()
-    nothing = Loss(missing=tuple(live))
-    if world is None:
-        return Cover(None, nothing, await _what_is_saved(context, seen)), ()
-    fitting = steps.candidates(seen.catalogue, seen.minicluster.ref)
-    if not fitting:
-        why = "No verified archive of this MiniCluster (same uid, taken while idle) is there."
-        return Cover(None, nothing, why), ()
-    entry = fitting[0]
-    try:
-        async with fetch(world.files, entry.path, context.state_dir, lambda text: None) as archive:
-            pass
-    except FluxstateError as error:
-        return Cover(None, nothing, f"{entry.id} cannot be verified: {error.message}"), ()
-    parts = entry.manifest.parts if entry.manifest else ()
-    if archive.findings or all(part.sha256 != archive.sha256 for part in parts):
-        return Cover(None, nothing, f"{entry.id} is not what its manifest says."), ()
-    saved = tuple(archived.job for archived in archive.jobs)
-    return Cover(entry, loss(live, saved)), saved
-
-
-async def _what_is_saved(context: OperationContext, seen: Observation) -> str:
-    """For a MiniCluster whose brokers are dead: what its volume has of it, in one sentence."""
-    minicluster = seen.minicluster
-    try:
-        view = await view_catalogue(context, minicluster, minicluster.ref.name)
-    except FluxstateError as error:
-        return f"Its catalogue cannot be read either: {error.message}"
-    fitting = steps.candidates(view.entries, minicluster.ref)
-    if not fitting or fitting[0].manifest is None:
-        return "No verified archive of it is in the catalogue."
-    newest = fitting[0].manifest
-    age = duration(seen.now - newest.created)
-    return f"The newest verified archive is {newest.id}, {age} old; what came since is not in it."
+    deleting.add_tasks(planned, choices)
+    return Operation(context, planned, deleting.script)
 
 
 class Deleting:
@@ -144,8 +99,11 @@ class Deleting:
         self._lost: tuple[str, ...] = ()
         self.copy: Path | None = None
         self._why = f"{PAUSED_BY_US} {why or f'deleted by {context.who}'}"
+        self.script = Script(
+            [], self.success, safe=SAFE, close=world.close if world is not None else None
+        )
 
-    def tasks(self, plan: Plan, choices: Choices) -> list[Task]:
+    def add_tasks(self, plan: Plan, choices: Choices) -> None:
         """One task per step of the plan, those of the save first."""
         actions = self.actions()
         if choices.save_first and self._world is not None:
@@ -154,7 +112,9 @@ class Deleting:
             self._agreed = frozenset(job.id for job in self._running if leaves)
             self._saving = saving
             actions |= saving.actions()
-        return [Task(step, actions[step.id], alone=step is not steps.GONE) for step in plan.steps]
+        self.script.tasks += [
+            Task(step, actions[step.id], alone=step is not steps.GONE) for step in plan.steps
+        ]
 
     def actions(self) -> dict[str, Action]:
         """What to do at which step."""
@@ -180,7 +140,7 @@ class Deleting:
     async def shut(self, run: Run) -> str:
         """From here on the queue cannot change: nothing starts, nothing is submitted."""
         assert self._world is not None
-        world, by_hand = self._world, f"Run: fluxstate-tui resume {self._ref.name}"
+        world = self._world
         queues = await world.queues()
         started = [queue.name for queue in queues if queue.started]
         enabled = [queue.name for queue in queues if queue.enabled]
@@ -190,11 +150,9 @@ class Deleting:
         async def put_back() -> str:
             if enabled:
                 await world.enable_queues(enabled)
-            if started:
-                await world.start_queues(started)
-                return await world.read_back_queues(started, started_now=True)
-            return "submission is enabled"
+            return await start_again(world, started) if started else "submission is enabled"
 
+        by_hand = resume_by_hand(self._ref)
         run.undo("the queue is started and accepts jobs again", put_back, by_hand)
         if started:
             run.by_hand(*world.queue_lines("stop", started, self._why))
@@ -258,41 +216,67 @@ class Deleting:
             raise _changed(path)
 
     async def delete(self, run: Run) -> str:
+        """The point of no return: a cancel while it is on its way comes too late."""
+        text = await too_late_to_stop(self.delete_now(run))
+        self.script.safe = f"{self._ref} is being deleted: that goes on by itself. {SAFE}"
+        return text
+
+    async def delete_now(self, run: Run) -> str:
         """Delete exactly this object (uid and resourceVersion), in the background."""
-        cluster, ref = self._context.cluster, self._ref
-        resource = await cluster.minicluster_resource()
-        hand = ByHand.of(self._context)
-        run.by_hand(hand.delete("minicluster", ref.namespace, ref.name))
+        ref = self._ref
+        run.by_hand(ByHand.of(self._context).delete("minicluster", ref.namespace, ref.name))
         await self._owned.left()  # remember the Jobs while they can be found
-        for attempt in range(DELETE_TRIES):
-            try:
-                item = await read_minicluster(self._context, ref)
-                await cluster.delete(
-                    resource,
-                    ref.name,
-                    ref.namespace,
-                    uid=ref.uid,
-                    resource_version=item.resource_version,
-                )
-                break
-            except Conflict:
-                # The operator writes the status now and then; a spec change stops us in compare.
-                if attempt == DELETE_TRIES - 1:
-                    raise
-            except NotFound:
-                break
-            except OutcomeUnknown:
-                run.tell("no answer: looking whether it is deleted")
-        else:
-            if await is_alive(self._context, ref):
-                raise FluxstateError(
-                    f"{ref} is not being deleted: no request was answered",
-                    safe="It is still there.",
-                    advice="A request that is still on its way may delete it: look again.",
-                    exit_code=ExitCode.UNKNOWN,
-                )
+        try:
+            # A conflict: the operator writes the status now and then.
+            await patiently(
+                self._context.clock,
+                lambda: self._request(run),
+                trouble=(*BROKEN, Conflict),
+                seconds=DELETE_SECONDS,
+            )
+        except BROKEN as error:
+            await self._require_going(error)
         run.undos.clear()  # there is nothing left to put back
         return f"uid {ref.uid} is being deleted"
+
+    async def _request(self, run: Run) -> None:
+        """Harmless to repeat. One that is gone was deleted by us, or by somebody else."""
+        cluster, ref = self._context.cluster, self._ref
+        found = await find(self._context, ref)
+        if found is None:
+            return
+        version = found.resource_version
+        try:
+            await cluster.delete(
+                await cluster.minicluster_resource(),
+                ref.name,
+                ref.namespace,
+                uid=ref.uid,
+                resource_version=version,
+            )
+        except NotFound:
+            return
+        except BROKEN:
+            run.tell("no answer: looking whether it is deleted")
+            raise
+
+    async def _require_going(self, error: FluxstateError) -> None:
+        """No request was answered: raise FluxstateError (exit 8) unless one was carried out."""
+        try:
+            going = not await is_alive(self._context, self._ref)
+        except FluxstateError:
+            raise FluxstateError(
+                f"nobody can say whether {self._ref} is being deleted: {error.message}",
+                advice="Look again when the API server answers.",
+                exit_code=ExitCode.UNKNOWN,
+            ) from error
+        if not going:
+            raise FluxstateError(
+                f"{self._ref} is not being deleted: no request was answered",
+                safe="It is still there.",
+                advice="A request that is still on its way may delete it: look again.",
+                exit_code=ExitCode.UNKNOWN,
+            ) from error
 
     async def gone(self, run: Run) -> str:
         """Until nothing that it owned is left (its pods stay about 32 s)."""
@@ -302,8 +286,7 @@ class Deleting:
         begin = clock.now()
         while True:
             left = await patiently(clock, self._owned.left)
-            still = await self._object_left()
-            if not left and not still:
+            if not left and await find(self._context, ref) is None:
                 break
             if clock.now() - begin > GONE_SECONDS:
                 raise FluxstateError(
@@ -317,13 +300,6 @@ class Deleting:
             f"; may not list {', '.join(sorted(self._owned.blind))}" if self._owned.blind else ""
         )
         return "no pod, Job, ConfigMap or Service of it is left" + blind
-
-    async def _object_left(self) -> bool:
-        try:
-            await patiently(self._context.clock, lambda: read_minicluster(self._context, self._ref))
-        except NotFound:
-            return False
-        return True
 
 
 def _changed(path: str) -> RefusedError:

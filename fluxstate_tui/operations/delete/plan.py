@@ -87,7 +87,8 @@ def preview(seen: Observation, cover: Cover, choices: Choices) -> tuple[str, ...
     if seen.jobs is None:
         lines.append(f"Its queue cannot be read ({seen.unreachable}): what is lost is UNKNOWN.")
     if choices.save_first:
-        lines += save_plan.preview(seen, choices)[:-1]
+        lines += save_plan.preview_of_dump(seen, choices)
+        lines += save_plan.preview_of_restore(seen, choices)
         lines.append("It is deleted only if every job was read back out of that archive.")
     elif cover.complete and cover.entry is not None:
         jobs = describe(seen.jobs or ())

@@ -48,6 +48,16 @@ def plan(seen: Observation, choices: Choices) -> Plan:
 
 def preview(seen: Observation, choices: Choices) -> tuple[str, ...]:
     """In plain lines: what is saved where, who has to wait, and how it comes up again."""
+    afterwards = (
+        "The queue stays paused afterwards."
+        if choices.keep_paused
+        else "Afterwards the queue is as it is now."
+    )
+    return (*preview_of_dump(seen, choices), afterwards, *preview_of_restore(seen, choices))
+
+
+def preview_of_dump(seen: Observation, choices: Choices) -> list[str]:
+    """What is saved where, and who has to wait."""
     lines = [
         f"Save {describe(seen.jobs or ())} into {folder_of(seen.minicluster.archive_path)}.",
     ]
@@ -55,11 +65,12 @@ def preview(seen: Observation, choices: Choices) -> tuple[str, ...]:
         lines.append(f"Stop {queue_words(seen.started)} until it is done; pending jobs wait.")
     if seen.running:
         lines.append(_running_line(seen, choices))
-    lines.append(
-        "The queue stays paused afterwards."
-        if choices.keep_paused
-        else "Afterwards the queue is as it is now."
-    )
+    return lines
+
+
+def preview_of_restore(seen: Observation, choices: Choices) -> list[str]:
+    """How it comes up again, and what is dangerous about that now."""
+    lines = []
     if choices.restore_paused and not restores_stopped(seen.core_version):
         lines.append(f"flux-core {seen.core_version} cannot do that: it comes up started.")
     elif choices.restore_paused:
@@ -73,7 +84,7 @@ def preview(seen: Observation, choices: Choices) -> tuple[str, ...]:
             f"DANGER: an archive is armed at {seen.minicluster.archive_path}: a restarted lead "
             "container would load it and throw away its queue. Disarm it."
         )
-    return tuple(lines)
+    return lines
 
 
 def require_saveable(seen: Observation) -> None:

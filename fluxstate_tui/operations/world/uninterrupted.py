@@ -25,3 +25,13 @@ async def uninterrupted(work: Coroutine[Any, Any, str]) -> tuple[str, bool]:
         except asyncio.CancelledError:
             cancelled = True
     return task.result(), cancelled
+
+
+async def too_late_to_stop(work: Coroutine[Any, Any, str]) -> str:
+    """The result of what cannot be taken back: a cancel meanwhile is taken back, and that said."""
+    text, cancelled = await uninterrupted(work)
+    task = asyncio.current_task()
+    if not cancelled or task is None:
+        return text
+    task.uncancel()
+    return f"{text}; too late to stop"
