@@ -77,7 +77,8 @@ class ManifestError(ValueError):
 
 def to_bytes(manifest: Manifest) -> bytes:
     """The manifest as readable JSON. Its last line is a checksum of all bytes before it."""
-    head = json.dumps(asdict(manifest), indent=2, ensure_ascii=False).encode()
+    text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False)
+    head = text.encode(errors="backslashreplace")  # names of files need not be UTF-8
     head = head.removesuffix(b"\n}") + b",\n"
     return head + _checksum_line(head)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from fluxstate_tui.cli.numbers import count
 from fluxstate_tui.cli.options import add_cluster_options
 
 _Subparsers = argparse._SubParsersAction
@@ -51,8 +52,8 @@ def _add_verify(commands: _Subparsers[argparse.ArgumentParser]) -> None:
 def _add_preview(commands: _Subparsers[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("preview", help="what a restore would do with every job")
     parser.add_argument("file", metavar="FILE")
-    parser.add_argument("--size", type=_positive, required=True, metavar="N", help="nodes")
-    parser.add_argument("--cores", type=_positive, metavar="M", help="cores of each node")
+    parser.add_argument("--size", type=count, required=True, metavar="N", help="nodes")
+    parser.add_argument("--cores", type=count, metavar="M", help="cores of each node")
     parser.add_argument("--uid", type=int, metavar="U", help="owner of the new instance")
     parser.add_argument(
         "--queue", action="append", metavar="NAME", help="named queues of the new configuration"
@@ -81,10 +82,3 @@ def _running(name: str) -> Callable[[argparse.Namespace], int]:
         return command(args)
 
     return run
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if not 0 < value < 1 << 20:
-        raise argparse.ArgumentTypeError(f"{text} is not a sensible number")
-    return value

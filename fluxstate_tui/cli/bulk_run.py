@@ -28,8 +28,6 @@ from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent, StepS
 async def operate_all(args: argparse.Namespace, choices: Choices) -> int:
     """Prepare all, ask once, run, and say how each ended. Returns the worst one's exit code."""
     out = sys.stderr if args.json else sys.stdout
-    if args.parallel < 1:
-        raise FluxstateError("--parallel is at least 1.", exit_code=ExitCode.USAGE)
     async with open_context(kube_options(args)) as context:
         refs = await _refs(context.cluster, args)
         many = await bulk.prepare(args.operation, context, refs, choices, limit=args.parallel)

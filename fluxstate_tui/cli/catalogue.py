@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from fluxstate_tui.cli.numbers import count, seconds
 from fluxstate_tui.cli.options import add_cluster_options
 
 _Subparsers = argparse._SubParsersAction
@@ -79,9 +80,9 @@ def _add_prune(commands: _Subparsers[argparse.ArgumentParser]) -> None:
         commands, "prune", "remove what a retention policy lets go, never the last verified one"
     )
     _add_consent(parser)
-    parser.add_argument("--keep-last", type=_count, metavar="N", help="keep the newest N")
+    parser.add_argument("--keep-last", type=count, metavar="N", help="keep the newest N")
     parser.add_argument(
-        "--keep-within", type=_span, metavar="TIME", help="keep what is younger (30d, 12h)"
+        "--keep-within", type=seconds, metavar="TIME", help="keep what is younger (30d, 12h)"
     )
 
 
@@ -108,19 +109,3 @@ def _running(name: str) -> Callable[[argparse.Namespace], int]:
         return asyncio.run(COMMANDS[name](args))
 
     return run
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} archives would be none")
-    return value
-
-
-def _span(text: str) -> float:
-    from fluxstate_tui.config import span
-
-    try:
-        return span(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {error}") from None

@@ -19,7 +19,7 @@ from fluxstate_tui.cli.catalogue_tables import entry_json, listing, names, verdi
 from fluxstate_tui.cli.options import configuration
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.flux.files import RemoteFiles
+from fluxstate_tui.flux.files import RemoteFileMissing, RemoteFiles
 from fluxstate_tui.model.text import plain
 from fluxstate_tui.operations.catalogue.adopt import Adoption, adopt_archive
 from fluxstate_tui.operations.catalogue.care import (
@@ -41,6 +41,7 @@ from fluxstate_tui.operations.script import RefusedError
 
 async def list_all(args: argparse.Namespace) -> int:
     """What there is."""
+    _names_none(args)
     async with open_place(args) as place:
         entries, armed = await place.entries(), await place.armed()
     if args.json:
@@ -69,7 +70,7 @@ async def verify(args: argparse.Namespace) -> int:
             if not args.json:
                 said = verdicts[entry.id]
                 words = said if isinstance(said, str) else said.sentence()
-                print(f"{entry.id}   {plain(words)}", flush=True)
+                print(f"{plain(entry.id)}   {plain(words)}", flush=True)
     if args.json:
         document = {name: verdict_json(verdict) for name, verdict in verdicts.items()}
         print(json.dumps({"archives": document}, indent=2))
@@ -83,8 +84,8 @@ async def _verdict(place: Place, entry: CatalogueEntry, flux: str | None) -> Ver
         return entry.problem
     try:
         return await verify_archive(place.files, entry, place.state_dir, _progress(entry), flux)
-    except FileNotFoundError as error:
-        return str(error)
+    except RemoteFileMissing as error:
+        return error.message
 
 
 async def fetch(args: argparse.Namespace) -> int:
@@ -103,7 +104,7 @@ async def fetch(args: argparse.Namespace) -> int:
             target = args.to / posixpath.basename(entry.path)
             done.append({"id": entry.id, "file": str(target), **verdict_json(verdict)})
             if not args.json:
-                print(f"{target}   {plain(verdict.sentence())}")
+                print(f"{plain(str(target))}   {plain(verdict.sentence())}")
     if args.json:
         print(json.dumps({"fetched": done}, indent=2))
     sound = all(one["good"] for one in done)
@@ -128,6 +129,7 @@ async def remove(args: argparse.Namespace) -> int:
 
 async def prune(args: argparse.Namespace) -> int:
     """Remove what the policy lets go. What stays as the last verified one is read back first."""
+    _names_none(args)
     retention = configuration().retention
     said = args.keep_last is not None or args.keep_within is not None
     last = args.keep_last if said else retention.keep_last
@@ -171,7 +173,7 @@ async def adopt(args: argparse.Namespace) -> int:
                     read_back.append(f"is {entry.id}")
                 adopted.append(entry)
                 if not args.json:
-                    print(f"{source} is in the catalogue as {entry.id}")
+                    print(plain(f"{source} is in the catalogue as {entry.id}"))
     if args.json:
         print(json.dumps({"adopted": [entry_json(entry) for entry in adopted]}, indent=2))
     return ExitCode.OK
@@ -221,7 +223,7 @@ async def put(args: argparse.Namespace) -> int:
                     read_back.append(f"is {word}")
                 done.append(entry)
                 if not args.json:
-                    print(f"{word} is in the catalogue as {entry.id}")
+                    print(plain(f"{word} is in the catalogue as {entry.id}"))
     if args.json:
         print(json.dumps({"put": [entry_json(entry) for entry in done]}, indent=2))
     return ExitCode.OK
@@ -273,6 +275,18 @@ def _agreed(args: argparse.Namespace, chosen: Sequence[CatalogueEntry]) -> bool:
     question = f"Remove {len(chosen)} archives ({good} of them verified)? [y/N] "
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _names_none(args: argparse.Namespace) -> None:
+    """Raise FluxstateError for words that the command would silently leave out."""
+    words = args.words if args.folder is not None else args.words[1:]
+    if words:
+        raise FluxstateError(
+            f"this is about all archives; it does not take {' '.join(words)}",
+            safe="Nothing was done.",
+            advice="Name one MiniCluster, or give --folder DIR and no name.",
+            exit_code=ExitCode.USAGE,
+        )
 
 
 def _required(ids: Sequence[str]) -> Sequence[str]:

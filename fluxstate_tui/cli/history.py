@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from fluxstate_tui.cli.numbers import count
 from fluxstate_tui.cli.operate import add_loss
 from fluxstate_tui.cli.options import add_cluster_options
 
@@ -19,7 +20,7 @@ def add_parser(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     )
     log.add_argument("name", nargs="?", default="", help="only this MiniCluster")
     log.add_argument("-n", "--namespace", metavar="NS", default="", help="only this namespace")
-    log.add_argument("--last", type=int, metavar="N", help="only the newest N")
+    log.add_argument("--last", type=count, metavar="N", help="only the newest N")
     log.add_argument("--commands", action="store_true", help="also how to do it by hand")
     log.add_argument("--json", action="store_true", help="stdout is one JSON document")
     log.set_defaults(run=_log)

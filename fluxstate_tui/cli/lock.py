@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from fluxstate_tui.cli.numbers import seconds
 from fluxstate_tui.model.text import plain
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def add_lock(parser: argparse.ArgumentParser) -> None:
     """What to do about a second operator."""
     parser.add_argument(
         "--wait-for-lock",
-        type=float,
+        type=seconds,
         default=0.0,
         metavar="SECONDS",
         help="wait that long for another operator who works on it (exit code 7 without)",

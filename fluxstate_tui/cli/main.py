@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from fluxstate_tui import __version__
 from fluxstate_tui.cli.options import DEFAULTS, add_cluster_options
-from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.exits import ExitCode
 
 COMMAND_MODULES = (
@@ -103,6 +103,9 @@ def main(argv: Sequence[str], *, own_process: bool = False) -> int:
         # The reader of our output went away (`| head`): that is its right, not our failure.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
+    except OSError as error:  # a full disk, a folder that may not be written
+        report(FluxstateError(said(error)))
+        return int(ExitCode.FAILURE)
     except SystemExit:
         raise
     except BaseException as error:  # the last line of defence: a bug must not look like a data loss
@@ -128,11 +131,11 @@ def _run(args: argparse.Namespace) -> int:
 
 def report(error: FluxstateError) -> None:
     """Say on stderr what happened, what is safe, and what to do."""
-    print(f"error: {error.message}", file=sys.stderr)
-    if error.safe:
-        print(f" safe: {error.safe}", file=sys.stderr)
-    if error.advice:
-        print(f"   do: {error.advice}", file=sys.stderr)
+    from fluxstate_tui.model.text import plain_lines
+
+    for mark, text in (("error", error.message), (" safe", error.safe), ("   do", error.advice)):
+        if text:
+            print(f"{mark}: {plain_lines(text)}", file=sys.stderr)
 
 
 def _report_bug(error: BaseException) -> int:

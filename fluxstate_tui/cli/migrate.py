@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.cli.lock import add_lock
+from fluxstate_tui.cli.numbers import count, seconds
 from fluxstate_tui.cli.operate import add_loss
 from fluxstate_tui.cli.options import add_cluster_options
 
@@ -34,17 +35,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--to-name", default="", metavar="NAME", help="default: the same")
     parser.add_argument("--to-namespace", default="", metavar="NS", help="default: the same")
     parser.add_argument("--to-context", default="", metavar="CONTEXT", help="another cluster")
-    parser.add_argument("--size", type=int, metavar="N", help="number of pods")
+    parser.add_argument("--size", type=count, metavar="N", help="number of pods")
     parser.add_argument("--image", default="", metavar="IMAGE", help="of the container with Flux")
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--wait", type=float, metavar="SECONDS", help="wait at most that long for running jobs"
+        "--wait", type=seconds, metavar="SECONDS", help="wait at most that long for running jobs"
     )
     group.add_argument("--cancel-running", action="store_true", help="cancel running jobs")
     add_loss(parser)
     add_lock(parser)
     parser.add_argument(
-        "--timeout", type=float, default=600.0, metavar="SECONDS", help="for the new broker to run"
+        "--timeout",
+        type=seconds,
+        default=600.0,
+        metavar="SECONDS",
+        help="for the new broker to run",
     )
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     parser.add_argument("--json", action="store_true", help="stdout is one JSON document")

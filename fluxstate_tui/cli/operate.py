@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.cli.lock import add_lock
+from fluxstate_tui.cli.numbers import count, seconds
 from fluxstate_tui.cli.options import add_cluster_options
 
 if TYPE_CHECKING:
@@ -79,14 +80,14 @@ def add_loss(parser: argparse.ArgumentParser) -> None:
 def _add_names(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="name", help="the MiniClusters (if several)")
     parser.add_argument(
-        "--parallel", type=int, default=1, metavar="N", help="that many side by side (default 1)"
+        "--parallel", type=count, default=1, metavar="N", help="that many side by side (default 1)"
     )
 
 
 def _add_running(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--wait", type=float, metavar="SECONDS", help="wait at most that long for running jobs"
+        "--wait", type=seconds, metavar="SECONDS", help="wait at most that long for running jobs"
     )
     group.add_argument("--cancel-running", action="store_true", help="cancel running jobs (a loss)")
     group.add_argument(
@@ -107,10 +108,12 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="an archive of this computer, entered into the catalogue first",
     )
-    parser.add_argument("--size", type=int, metavar="N", help="number of pods (default: as saved)")
+    parser.add_argument(
+        "--size", type=count, metavar="N", help="number of pods (default: as saved)"
+    )
     parser.add_argument("-f", "--file", metavar="MANIFEST", help="the MiniCluster to create")
     parser.add_argument(
-        "--timeout", type=float, default=600.0, metavar="SECONDS", help="for the broker to run"
+        "--timeout", type=seconds, default=600.0, metavar="SECONDS", help="for the broker to run"
     )
 
 
@@ -154,5 +157,5 @@ def choices_of(args: argparse.Namespace) -> Choices:
         from_file=given.get("from_file"),
         size=given.get("size"),
         manifest=load_manifest(Path(given["file"])) if given.get("file") else None,
-        start_timeout=given.get("timeout") or 600.0,
+        start_timeout=given.get("timeout", 600.0),
     )

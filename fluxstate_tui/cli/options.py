@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from fluxstate_tui.cli.numbers import factor, seconds
+
 if TYPE_CHECKING:
     from fluxstate_tui.config import Config
     from fluxstate_tui.kube.options import KubeOptions
@@ -49,11 +51,11 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     flag("-A", "--all-namespaces", action="store_true", help="all namespaces")
     flag("--as", dest="as_user", metavar="USER", help="impersonate this user")
     flag("--as-group", dest="as_groups", metavar="GROUP", action="append", help="and this group")
-    flag("--request-timeout", type=float, metavar="S", help="seconds (default 15)")
+    flag("--request-timeout", type=seconds, metavar="S", help="seconds (default 15)")
     flag("--read-only", action="store_true", help="no request that changes anything leaves")
     flag("--write", action="store_true", help="allow changes of a context that is protected")
     flag("--demo", action="store_true", help="start a simulated cluster and use that")
-    flag("--demo-speed", type=float, metavar="X", help="seconds per second in the demo")
+    flag("--demo-speed", type=factor, metavar="X", help="seconds per second in the demo")
 
 
 def kube_options(args: argparse.Namespace) -> KubeOptions:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fluxstate_tui.cli.numbers import factor
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 
@@ -34,7 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="write the kubeconfig there (default ./%(default)s)",
     )
     serve.add_argument(
-        "--speed", type=float, default=1.0, metavar="X", help="seconds of the cluster per second"
+        "--speed", type=factor, default=1.0, metavar="X", help="seconds of the cluster per second"
     )
     serve.add_argument("--seed", type=int, default=0, metavar="N", help="fixes names and ids")
     serve.add_argument("--world", choices=WORLD_NAMES, default="tutorial", help="what is there")
@@ -57,8 +58,6 @@ def run_serve(args: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM. Raises FluxstateError when that is not possible."""
     import asyncio
 
-    if args.speed <= 0:
-        raise FluxstateError("--speed must be greater than 0", exit_code=ExitCode.USAGE)
     files = [_put_option(text) for text in args.put]
     return asyncio.run(_serve(args, files))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from fluxstate_tui.cli.numbers import count, seconds
 from fluxstate_tui.cli.options import add_cluster_options
 
 
@@ -19,16 +20,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add_cluster_options(parser)
     parser.add_argument("name", help="the MiniCluster")
-    parser.add_argument("--ntasks", type=_positive, metavar="N", help="number of tasks")
+    parser.add_argument("--ntasks", type=count, metavar="N", help="number of tasks")
     parser.add_argument(
         "-n", action=_TasksOrNamespace, metavar="N|NS", help="tasks if a number, else the namespace"
     )
-    parser.add_argument("-N", "--nodes", type=_positive, metavar="N", help="number of nodes")
-    parser.add_argument("--count", type=_positive, default=1, metavar="N", help="that many jobs")
+    parser.add_argument("-N", "--nodes", type=count, metavar="N", help="number of nodes")
+    parser.add_argument("--count", type=count, default=1, metavar="N", help="that many jobs")
     parser.add_argument("--queue", default="", metavar="NAME", help="a named queue")
     parser.add_argument("--urgency", type=int, default=16, metavar="0-31", help="0 holds the job")
     parser.add_argument(
-        "-t", "--time-limit", type=float, default=0.0, metavar="SECONDS", help="0 = none"
+        "-t", "--time-limit", type=seconds, default=0.0, metavar="SECONDS", help="0 = none"
     )
     parser.add_argument("--json", action="store_true", help="ids as JSON")
     parser.add_argument("words", nargs="+", metavar="CMD")
@@ -48,18 +49,11 @@ class _TasksOrNamespace(argparse.Action):
         text = str(values)
         if text.isdigit():
             try:
-                namespace.ntasks = _positive(text)
+                namespace.ntasks = count(text)
             except argparse.ArgumentTypeError as error:
                 parser.error(f"argument -n: {error}")
         else:
             namespace.namespace = text
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 def run(args: argparse.Namespace) -> int:

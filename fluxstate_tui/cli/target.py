@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,6 +21,8 @@ from fluxstate_tui.operations.context import (
     default_who,
 )
 
+_NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")
+
 
 @asynccontextmanager
 async def open_context(options: KubeOptions) -> AsyncIterator[OperationContext]:
@@ -32,10 +35,11 @@ async def open_context(options: KubeOptions) -> AsyncIterator[OperationContext]:
 async def find_minicluster(cluster: Cluster, name: str) -> MiniCluster:
     """The MiniCluster of that name, or the only one there is when `name` is ''.
 
-    Raises FluxstateError with exit code 4 (none) or 2 (several).
+    Raises FluxstateError with exit code 4 (none) or 2 (several, or no name at all).
     """
     resource = await cluster.minicluster_resource()
     if name:
+        _refuse_path(name)
         namespace = cluster.namespace
         try:
             return parse_minicluster(await cluster.get(resource, name, namespace))
@@ -60,8 +64,19 @@ async def find_minicluster(cluster: Cluster, name: str) -> MiniCluster:
 async def find_ref(cluster: Cluster, name: str, *, may_be_gone: bool = False) -> ClusterRef:
     """Its reference. With `may_be_gone` a name that does not exist is taken as it is."""
     if may_be_gone and name:
+        _refuse_path(name)
         return ClusterRef(cluster.namespace, name, "")
     return (await find_minicluster(cluster, name)).ref
+
+
+def _refuse_path(name: str) -> None:
+    """As part of a path it would mean another object of the API server, or another file."""
+    if not _NAME.fullmatch(name):
+        raise FluxstateError(
+            f"'{name}' is no name of a MiniCluster.",
+            safe="Nothing was done.",
+            exit_code=ExitCode.USAGE,
+        )
 
 
 def _none(message: str) -> FluxstateError:

@@ -34,7 +34,7 @@ class ArchiveCopies:
         """Read it out (size and sha256 are compared with the pod's), then verify the copy."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="fluxstate-")
-        copy = Path(self._folder.name) / f"{next(self._numbers)}-{Path(entry.path).name}"
+        copy = Path(self._folder.name) / f"{next(self._numbers)}.part"
         reading.begin("fetching")
         with copy.open("xb") as target:
             async for chunk in files.read(entry.path):

@@ -255,7 +255,7 @@ class Transport:
         return self._ssl[certificate]
 
     def _url(self, path: str, params: Params) -> URL:
-        query = "?" + urlencode(params, quote_via=quote) if params else ""
+        query = "?" + urlencode(params, errors="surrogateescape", quote_via=quote) if params else ""
         return URL(self.route.target.server + path + query, encoded=True)
 
     def _headers(

@@ -54,9 +54,8 @@ async def verify_archive(
     cannot be read out.
     """
     await asyncio.to_thread(scratch.mkdir, 0o700, True, True)
-    with tempfile.NamedTemporaryFile(
-        dir=scratch, prefix="verify-", suffix=f".part-{posixpath.basename(entry.path)}"
-    ) as copy:
+    suffix = posixpath.basename(entry.path).removeprefix(entry.id)
+    with tempfile.NamedTemporaryFile(dir=scratch, prefix="verify-", suffix=suffix) as copy:
         await _read_out(files, entry.path, copy, tell)
         return await _checked(copy, entry, flux)
 

@@ -101,7 +101,8 @@ def read(state_dir: Path) -> Log:
 
 def _line(entry: Entry, previous: str) -> bytes:
     body = {**asdict(entry), "previous": previous}
-    return json.dumps(body, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False)
+    return text.encode(errors="backslashreplace") + b"\n"  # names of files need not be UTF-8
 
 
 def _hash(line: bytes) -> str:

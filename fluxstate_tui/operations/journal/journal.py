@@ -152,8 +152,9 @@ class Journal:
         _log.warning("the journal %s cannot be written: %s", self.path, error)
 
     def _write(self, kind: str, **data: Any) -> None:
-        body = json.dumps({"kind": kind, **data}, sort_keys=True, ensure_ascii=False)
-        self._handle.write(f"{zlib.crc32(body.encode()):08x} {body}\n")
+        text = json.dumps({"kind": kind, **data}, sort_keys=True, ensure_ascii=False)
+        body = text.encode(errors="backslashreplace")  # names of files need not be UTF-8
+        self._handle.write(f"{zlib.crc32(body):08x} {body.decode()}\n")
         self._handle.flush()
         os.fsync(self._handle.fileno())
 

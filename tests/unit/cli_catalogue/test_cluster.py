@@ -12,6 +12,7 @@ import pytest
 from fluxstate_tui.cli.catalogue_place import open_place
 from fluxstate_tui.cli.catalogue_run import COMMANDS
 from fluxstate_tui.cli.main import build_parser
+from fluxstate_tui.clock import SystemClock
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.resources import PODS
@@ -122,7 +123,7 @@ async def test_who_lost_the_lock_of_a_catalogue_may_not_change_it_any_more(
     stage: Stage, tmp_path: Path
 ) -> None:
     words = ["archives", "remove", NAME, "--kubeconfig", str(tmp_path / "kubeconfig")]
-    other = replace(stage.context, who="bob@two")
+    other = replace(stage.context, who="bob@two", clock=SystemClock())  # as the command has
     async with open_place(build_parser().parse_args(words), changes=True) as place:
         with pytest.raises(LockLostError, match="bob@two"):
             async with place.changing("remove") as alone:

@@ -148,6 +148,52 @@ def test_prune_keeps_what_the_policy_says_and_what_others_made(
     assert {one["id"] for one in listed} == {"v0", "v1", "theirs"}
 
 
+@pytest.mark.parametrize("words", [("list",), ("prune", "--keep-last", "1", "--yes")])
+def test_what_is_about_all_archives_takes_no_names(
+    archives: Archives, folder: Path, words: tuple[str, ...]
+) -> None:
+    put(folder, "one")
+    put(folder, "two", age=DAY)
+    before = content(folder)
+    command, *flags = words
+    refused = archives(command, "two", *flags)
+    assert refused.code == ExitCode.USAGE
+    assert "does not take two" in refused.err
+    assert content(folder) == before
+
+
+def test_a_disk_of_this_computer_that_refuses_says_nothing_about_an_archive(
+    archives: Archives, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder, "one")
+    monkeypatch.setenv("FLUXSTATE_STATE_DIR", "/proc/nowhere")
+    for words in (("verify",), ("verify", "--json")):
+        said = archives(*words)
+        assert said.code == ExitCode.FAILURE
+        assert "/proc/nowhere" in said.err
+        assert said.out == ""
+
+
+def test_names_in_a_folder_never_steer_the_terminal(
+    archives: Archives, folder: Path, tmp_path: Path
+) -> None:
+    evil = "one\x1b]0;evil\x07\udcff"
+    path = put(folder, "plain")
+    path.rename(folder / f"{evil}.tar.gz")
+    words = [("list",), ("verify",), ("verify", evil), ("fetch", evil, "--to", str(tmp_path))]
+    words += [("fetch", evil + "x", "--to", str(tmp_path)), ("remove", evil, "--dry-run")]
+    words += [("adopt", f"{evil}.tar.gz", "--minicluster", "m")]
+    for one in words:
+        said = archives(*one)
+        assert "\x1b" not in said.out + said.err, one
+        assert "evil" in said.out + said.err, one
+
+
+def test_a_name_that_is_nearly_too_long_is_verified_too(archives: Archives, folder: Path) -> None:
+    put(folder, "n" * 240)
+    assert archives("verify").code == ExitCode.OK
+
+
 def test_prune_never_takes_the_last_verified_one(archives: Archives, folder: Path) -> None:
     put(folder, "new", verified="L0")
     put(folder, "old", age=100 * DAY)

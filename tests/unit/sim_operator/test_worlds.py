@@ -103,7 +103,7 @@ def test_sim_serve_says_where_and_ends_cleanly(number: int, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--speed", "0"], "--speed must be greater than 0"),
+        (["--speed", "0"], "is not a number greater than 0"),
         (["--put", "nonsense"], "is no FILE=/DIRECTORY/NAME"),
         (["--put", "/no/such=/data/x"], "there is no file /no/such"),
         (["--world", "demo", "--flavour", "v1alpha1"], "v1alpha2 only"),
