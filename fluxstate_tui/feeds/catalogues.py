@@ -7,12 +7,12 @@ import builtins
 import logging
 import posixpath
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from fluxstate_tui.archive.catalogue import MANIFEST_SUFFIX, build, folder_of
 from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.errors import FluxstateError, said
+from fluxstate_tui.feeds.ended import ended
 from fluxstate_tui.flux.files import RemoteEntry, RemoteFiles
 from fluxstate_tui.flux.locate import locate
 from fluxstate_tui.kube.errors import Forbidden
@@ -131,10 +131,7 @@ class CatalogueFeed:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(*tasks)
 
     def _say(self, freshness: Freshness, detail: str) -> None:
         self._emit(SourceChanged(self._source, freshness, detail, self._clock.now()))

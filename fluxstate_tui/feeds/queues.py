@@ -6,10 +6,10 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from fluxstate_tui.errors import FluxstateError, said
+from fluxstate_tui.feeds.ended import ended
 from fluxstate_tui.feeds.queue_story import QueueStory
 from fluxstate_tui.flux.checkpoints import Checkpoints, CommandCheckpoints, SessionCheckpoints
 from fluxstate_tui.flux.endpoint import Endpoint, NoLead
@@ -114,10 +114,7 @@ class QueueFeed:
             await asyncio.wait({timer, woken}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._woken.clear()
-            for waiting in (timer, woken):
-                waiting.cancel()
-                with suppress(asyncio.CancelledError):
-                    await waiting
+            await ended(timer, woken)
 
     async def _converse(self) -> None:
         endpoint = self.endpoint = await locate(self._cluster, self._minicluster)
@@ -162,9 +159,7 @@ class QueueFeed:
             if await self._done_within(coming, GIVE_UP_AFTER - STALE_AFTER):
                 return coming.result()
         finally:
-            coming.cancel()
-            with suppress(asyncio.CancelledError, FluxstateError):
-                await coming
+            await ended(coming)
         raise FluxstateError(f"No word from the broker for {GIVE_UP_AFTER:g} s.")
 
     async def _done_within(self, task: asyncio.Future[Message], seconds: float) -> bool:
@@ -175,9 +170,7 @@ class QueueFeed:
             both: list[asyncio.Future[Any]] = [task, timer]
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            timer.cancel()
-            with suppress(asyncio.CancelledError):
-                await timer
+            await ended(timer)
         return task.done()
 
     async def _by_commands(self, endpoint: Endpoint, why: str) -> None:
