@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,7 @@ class Connection:
         self._running: asyncio.Task[None] | None = None
         self._watched: dict[str, Watched] = {}
         self._asking: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self.rights = Rights()
 
     async def run(self) -> None:
@@ -98,9 +99,12 @@ class Connection:
                 self._cluster = None
                 watched = list(self._watched.values())
                 self._watched.clear()
-                for task in self._asking:
+                asking = list(self._asking)
+                for task in asking:
                     task.cancel()
-                await asyncio.gather(*(one.stop() for one in watched))
+                await asyncio.gather(*asking, return_exceptions=True)
+                # Also of those that are gone: a save by itself gives its lock back.
+                await asyncio.gather(*(one.stop() for one in watched), *self._ending)
 
     @property
     def cluster(self) -> Cluster:
@@ -213,14 +217,12 @@ class Connection:
 
     def _learn_rights(self, namespace: str) -> None:
         if self._cluster is not None and not self.rights.knows(namespace):
-            task = asyncio.create_task(self.rights.learn(self._cluster, namespace))
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
+            _until_done(self.rights.learn(self._cluster, namespace), self._asking)
 
     def _forget(self, uid: str) -> None:
         gone = self._watched.pop(uid, None)
         if gone is not None:
-            gone.stop_soon()
+            _until_done(gone.stop(), self._ending)
 
     def _pods_moved(self, event: PodChanged | PodGone) -> None:
         """A lead may have come or gone: feeds that wait for one should look now."""
@@ -228,6 +230,13 @@ class Connection:
             watched = self._watched.get(event.item.cluster_uid)
             if watched is not None:
                 watched.wake()
+
+
+def _until_done(work: Coroutine[None, None, None], tasks: set[asyncio.Task[None]]) -> None:
+    """Run it as one of the tasks; asyncio itself keeps none alive."""
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
 
 
 def calm_the_collector() -> None:

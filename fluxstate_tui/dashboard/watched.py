@@ -51,14 +51,10 @@ class Watched:
         self.queue.wake()
         self.catalogue.wake()
 
-    def stop_soon(self) -> None:
-        """End the feeds without waiting for it."""
-        for task in self._tasks:
-            task.cancel()
-
     async def stop(self) -> None:
         """End the feeds and wait until they have ended."""
-        self.stop_soon()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def files(self) -> RemoteFiles | None:

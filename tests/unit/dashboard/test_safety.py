@@ -14,12 +14,13 @@ from fluxstate_tui.dashboard.actions import LiveActions
 from fluxstate_tui.dashboard.connection import Connection
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.resources import LEASES
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.journal import journal
 from fluxstate_tui.operations.journal.journal import Journal
 from fluxstate_tui.operations.plan import Consent, ConsentKind, OutcomeKind, Plan
 from fluxstate_tui.operations.save.plan import PAUSE
-from fluxstate_tui.store.events import GuardSeen
+from fluxstate_tui.store.events import GuardSeen, MiniClusterGone, StoreEvent
 from fluxstate_tui.store.store import Store
 from tests.faults.stage import ARMED, NAME, NAMESPACE, Stage, staged
 
@@ -36,12 +37,17 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 @asynccontextmanager
 async def connected(
-    stage: Stage, folder: Path, *, read_only: bool = False
+    stage: Stage,
+    folder: Path,
+    config: Config = CONFIG,
+    *,
+    read_only: bool = False,
+    store: Store | None = None,
 ) -> AsyncIterator[tuple[Store, LiveActions]]:
     """Feeds, guard and actions as the dashboard wires them."""
-    store = Store()
+    store = store or Store()
     options = KubeOptions(kubeconfig=str(folder / "kubeconfig"), read_only=read_only)
-    connection = Connection(options, store, stage.sim.clock, CONFIG)
+    connection = Connection(options, store, stage.sim.clock, config)
     actions = LiveActions(connection, read_only)
     running = asyncio.create_task(connection.run())
     try:
@@ -133,3 +139,38 @@ async def test_what_is_put_right_by_halves_says_what_comes_next(
         (second,) = await actions.interrupted()
         assert {first.next, second.next} == {"resume", "disarm"}
         assert f"Next: {second.next}" in outcome.advice
+
+
+class Noticing(Store):
+    """Tells at once that a MiniCluster is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone = asyncio.Event()
+
+    def take(self, event: StoreEvent) -> None:
+        super().take(event)
+        if isinstance(event, MiniClusterGone):
+            self.gone.set()
+
+
+async def test_a_save_by_itself_gives_its_lock_back_when_its_minicluster_and_then_we_go(
+    stage: Stage, tmp_path: Path
+) -> None:
+    store, locked = Noticing(), asyncio.Event()
+    cluster = stage.context.cluster
+    resource = await cluster.minicluster_resource()
+    config = Config(guard=GuardSettings(checkpoint=None, save=1.0))
+
+    async def gate(method: str, path: str) -> None:
+        if method == "POST" and path.endswith("/leases"):
+            locked.set()
+        elif locked.is_set() and "/exec" in path:
+            await store.gone.wait()
+
+    async with connected(stage, tmp_path, config, store=store):
+        stage.sim.faults.gate = gate
+        await locked.wait()
+        await cluster.delete(resource, NAME, NAMESPACE)
+        await store.gone.wait()
+    assert await cluster.list(LEASES, NAMESPACE) == []
