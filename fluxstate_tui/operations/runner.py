@@ -165,7 +165,7 @@ class Operation:
             journal.end(outcome, self.context.clock.now())
             return outcome
         except asyncio.CancelledError:
-            outcome = _cancelled("")
+            outcome = replace(_cancelled(""), advice=lease.left)
             journal.end(outcome, self.context.clock.now())
             return outcome
         return await self._steps(run, lease)

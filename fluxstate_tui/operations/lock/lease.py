@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DURATION = 30
 RENEW_EVERY = 10.0
 TAKE_SECONDS = 20.0
+# Of real time: somebody who pressed Ctrl-C waits for it.
+TAKE_BACK_SECONDS = 5.0
 
 
 class LockedError(FluxstateError):
@@ -39,7 +41,10 @@ class LockLostError(LockedError):
 
 
 class ClusterLease:
-    """The lease of one MiniCluster for one operation. `note` says when there could be none."""
+    """The lease of one MiniCluster for one operation.
+
+    `note` says when there could be none; `left` that one may have stayed behind after a cancel.
+    """
 
     def __init__(self, context: OperationContext, target: ClusterRef, purpose: str) -> None:
         self._context = context
@@ -50,8 +55,10 @@ class ClusterLease:
         self._renewing: asyncio.Task[None] | None = None
         self._since = ""
         self._lost = ""
+        self._sent: asyncio.Task[dict[str, Any]] | None = None
         self.held = False
         self.note = ""
+        self.left = ""
 
     async def acquire(self) -> None:
         """Take the lease. Raises LockedError; without the right to do so it only leaves a note."""
@@ -59,6 +66,26 @@ class ClusterLease:
             await patiently(self._context.clock, self._take, seconds=TAKE_SECONDS)
         except Forbidden as error:
             self.note = f"no lock against a second operator: {error.message}"
+        except asyncio.CancelledError:
+            if self._sent is not None:
+                await self._take_back(self._sent)
+            raise
+
+    async def _take_back(self, sent: asyncio.Task[dict[str, Any]]) -> None:
+        """Whoever cancels while it is asked for must not lock himself out for 30 s."""
+        try:
+            async with asyncio.timeout(TAKE_BACK_SECONDS):
+                await asyncio.wait({sent})
+                await patiently(self._context.clock, self._remove)
+        except (FluxstateError, TimeoutError):
+            self.left = f"Its lock may still be there: it expires after {DURATION} s."
+        finally:
+            sent.cancel()
+
+    async def _send(self, method: str, path: str, body: dict[str, Any]) -> None:
+        """A cancel does not stop a request that may have had its effect."""
+        self._sent = asyncio.create_task(self._context.cluster.request(method, path, body=body))
+        await asyncio.shield(self._sent)
 
     def keep(self, lost: Callable[[str], None]) -> None:
         """Renew in the background; `lost` is told when somebody else took the lease."""
@@ -119,7 +146,7 @@ class ClusterLease:
             return
         try:
             if lease is None:
-                await self._context.cluster.request("POST", self._folder, body=self._object())
+                await self._send("POST", self._folder, self._object())
             else:
                 await self._take_over(lease)
         except Conflict:
@@ -135,9 +162,7 @@ class ClusterLease:
             if again is not None and _renewed(again) != _renewed(lease):
                 raise self._locked(again)
         version = lease["metadata"]["resourceVersion"]
-        await self._context.cluster.request(
-            "PUT", f"{self._folder}/{self._name}", body=self._object(version)
-        )
+        await self._send("PUT", f"{self._folder}/{self._name}", self._object(version))
 
     async def _renew(self, lost: Callable[[str], None]) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,46 @@ async def test_a_user_without_the_right_to_leases_is_told_and_goes_on(
         assert not lease.held
         assert "no lock" in lease.note
         await lease.release()
+
+
+@pytest.mark.parametrize("answer", ["comes", "lost"])
+async def test_a_cancel_while_it_is_taken_leaves_no_lock(
+    sim: SimulatedCluster, context: OperationContext, answer: str
+) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def gate(method: str, path: str) -> None:
+        if method == "POST":
+            asked.set()
+            await go_on.wait()
+
+    sim.faults.gate = gate
+    if answer == "lost":
+        sim.faults.add("lost-answer", method="POST", path="/leases")
+    taking = asyncio.create_task(ClusterLease(context, REF, "save").acquire())
+    await asked.wait()
+    taking.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    assert await context.cluster.list(LEASES, REF.namespace) == []
+
+
+async def test_a_lock_that_a_cancel_may_have_left_is_told(
+    sim: SimulatedCluster, context: OperationContext
+) -> None:
+    asked = asyncio.Event()
+
+    async def gate(method: str, path: str) -> None:
+        if method == "POST":
+            sim.faults.add("drop", path="/leases", count=-1)
+            asked.set()
+
+    sim.faults.gate = gate
+    lease = ClusterLease(context, REF, "save")
+    taking = asyncio.create_task(lease.acquire())
+    await asked.wait()
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    assert "expires after 30 s" in lease.left
