@@ -48,13 +48,17 @@ class Interruptions:
         )
 
     def close(self, identity: str) -> None:
-        """Write into its journal what was seen, so that it is not shown again."""
-        finding = self._found.pop(identity, None)
+        """Write into its journal what was seen, so that it is not shown again.
+
+        Raises FluxstateError when that cannot be written, or was done already.
+        """
+        finding = self._found.get(identity)
         if finding is None:
             raise FluxstateError(
                 "it is closed already", safe="Nothing was done.", exit_code=ExitCode.NOT_FOUND
             )
         recover.close(self._connection.context, finding)
+        del self._found[identity]
 
     async def ended(self, kind: str, ref: ClusterRef, outcome: Outcome) -> Outcome:
         """An operation ended here: close what waited for exactly that, unless more is left.
@@ -66,12 +70,12 @@ class Interruptions:
         for identity, finding in list(self._found.items()):
             if finding.next != kind or str(finding.record.target) != str(ref):
                 continue
-            now = await recover.look_again(self._connection.context, finding)
-            self._found[identity] = now
-            if not now.asked or (now.next and now.next != kind):
-                following = f"Next: {now.next} (i shows it)." if now.next else ""
-                advice = " ".join(filter(None, (outcome.advice, *now.says[1:], following)))
-                outcome = replace(outcome, advice=advice)
-            else:
-                self.close(identity)
+            left = await recover.settle(self._connection.context, finding)
+            if left is None:
+                del self._found[identity]
+                continue
+            self._found[identity] = left
+            following = f"Next: {left.next} (i shows it)." if left.next else ""
+            advice = " ".join(filter(None, (outcome.advice, *left.says[1:], following)))
+            outcome = replace(outcome, advice=advice)
         return outcome

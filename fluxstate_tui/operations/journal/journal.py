@@ -184,13 +184,26 @@ def unfinished(state_dir: Path) -> list[Record]:
 
 
 def close_unfinished(record: Record, outcome: Outcome, at: float) -> None:
-    """Write the outcome of an operation whose process is gone, after the world was looked at."""
-    _reopened(record).end(outcome, at)
+    """Write the outcome of an operation whose process is gone, after the world was looked at.
+
+    Raises OSError when that could not be written: it stays unfinished.
+    """
+    reopened = _reopened(record)
+    reopened.end(outcome, at)
+    if reopened.trouble:
+        raise OSError(reopened.trouble)
 
 
 def remember_later(record: Record, key: str, value: Any) -> None:
-    """Add a fact to the journal of an operation whose process is gone; it stays unfinished."""
-    reopened = _reopened(record)
+    """Add a fact to the journal of an operation whose process is gone; it stays unfinished.
+
+    If it cannot be written, it is found out once more another time.
+    """
+    try:
+        reopened = _reopened(record)
+    except OSError as error:
+        _log.warning("the journal %s cannot be written: %s", record.path, error)
+        return
     reopened.remember(key, value)
     reopened.close()
 

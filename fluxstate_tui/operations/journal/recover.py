@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.catalogue.journaled import is_of_catalogue, left_over
@@ -111,11 +111,15 @@ async def look_again(context: OperationContext, finding: Finding) -> Finding:
 
 async def settle(context: OperationContext, finding: Finding) -> Finding | None:
     """Close it after what it offered was done. It stays open, and is returned, when something is
-    still left or nobody can look."""
+    still left, nobody can look, or the journal cannot be written."""
     now = await look_again(context, finding)
     if not now.asked or (now.next and now.next != finding.next):
         return now
-    close(context, now)
+    try:
+        close(context, now)
+    except FluxstateError as error:  # what was done is done
+        why = f"{error.message}. {error.safe} {error.advice}"
+        return replace(now, says=(*now.says[:1], why), next="")
     return None
 
 
@@ -242,12 +246,22 @@ def judge(record: Record, seen: Observation, first: str) -> Finding:
 
 
 def close(context: OperationContext, finding: Finding) -> None:
-    """Write into the journal that it was looked at, so that it is not offered again."""
+    """Write into the journal that it was looked at, so that it is not offered again.
+
+    Raises FluxstateError when that cannot be written.
+    """
     close_in(context.state_dir, finding, context.clock.now())
 
 
 def close_in(state_dir: Path, finding: Finding, now: float) -> None:
     """The same without a cluster; `now` in seconds since the epoch."""
     outcome = Outcome(OutcomeKind.FAILED, "interrupted; " + " ".join(finding.says[1:]))
-    journal.close_unfinished(finding.record, outcome, now)
+    try:
+        journal.close_unfinished(finding.record, outcome, now)
+    except OSError as error:
+        raise FluxstateError(
+            f"the journal cannot be written: {said(error)}",
+            safe="It stays open, and is found again.",
+            advice=f"Make room in {state_dir}, or make it writable; see fluxstate-tui unfinished.",
+        ) from error
     audited(state_dir, finding.record.path, outcome, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -118,6 +119,32 @@ async def test_what_was_interrupted_is_closed_by_what_puts_it_right(
         assert await actions.interrupted() == ()
     (other,) = journal.unfinished(context.state_dir)
     assert other.server == "https://another"  # nobody can judge that from here
+
+
+async def test_a_full_disk_makes_no_failure_of_what_was_put_right(
+    stage: Stage, tmp_path: Path
+) -> None:
+    context, reference = stage.context, await stage.ref()
+    plan = Plan("save", reference, (PAUSE,), (), Consent(ConsentKind.NONE, "?"))
+    server = context.cluster.server
+    ghost = Journal.begin(context.state_dir, plan, who="ghost", server=server, now=1.0)
+    ghost.remember("much", "x" * 100_000)  # so that only this journal meets the limit below
+    ghost.close()
+    await stage.flux("queue", "stop", "--all", "-m", "fluxstate: save by ghost")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with connected(stage, tmp_path) as (store, actions):
+        await until(lambda: bool(store.clusters))
+        (found,) = await actions.interrupted()
+        operation = await actions.prepare("resume", found.ref, Choices())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (ghost.path.stat().st_size, before[1]))
+        try:
+            outcome = await operation.run(lambda event: None)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert outcome.kind is OutcomeKind.COMPLETED
+        assert "the journal cannot be written" in outcome.advice
+        (left,) = await actions.interrupted()
+        assert left.id == found.id
 
 
 async def test_what_is_put_right_by_halves_says_what_comes_next(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,16 @@ def test_a_disk_that_cannot_be_written_is_an_error_before_anything_is_done(tmp_p
     (tmp_path / "journal").write_text("in the way")
     with pytest.raises(OSError, match="exists"):
         begin(tmp_path)
+
+
+def test_what_cannot_be_closed_on_a_full_disk_is_not_called_closed(tmp_path: Path) -> None:
+    begin(tmp_path).close()
+    (record,) = journal.unfinished(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (record.path.stat().st_size, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            journal.close_unfinished(record, Outcome(OutcomeKind.FAILED, "killed"), NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert journal.unfinished(tmp_path) == [record]
