@@ -13,8 +13,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
+from fluxstate_tui.widgets.choice_list import ChoiceList
 from fluxstate_tui.widgets.footer import KeyFooter
 from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.panel import Panel
@@ -77,17 +77,17 @@ class ChoiceDialog(Dialog[T]):
         panel = Panel(classes="dialog-text")
         panel.say(self._lines)
         yield panel
-        yield OptionList(*(Option(_prompt(choice)) for choice in self._choices), compact=True)
+        yield ChoiceList([prompt(choice) for choice in self._choices])
 
     def on_mount(self) -> None:
         """The default is under the cursor."""
-        options = self.query_one(OptionList)
+        options = self.query_one(ChoiceList)
         options.highlighted = 0
         options.focus()
 
     def action_choose(self) -> None:
         """Give what is under the cursor."""
-        highlighted = self.query_one(OptionList).highlighted
+        highlighted = self.query_one(ChoiceList).highlighted
         if highlighted is not None:
             self.dismiss(self._choices[highlighted].value)
 
@@ -97,7 +97,8 @@ class ChoiceDialog(Dialog[T]):
         self.dismiss(self._choices[event.option_index].value)
 
 
-def _prompt(choice: Choice[T]) -> Content:
+def prompt(choice: Choice[T]) -> Content:
+    """Its label, and under it the quiet line."""
     if not choice.hint:
         return Content(visible(choice.label))
     hint = (f"  {visible(choice.hint)}", "$muted not bold")

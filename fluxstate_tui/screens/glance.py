@@ -36,6 +36,8 @@ def throughput_parts(found: Throughput | None) -> list[Part]:
     """`12.4 jobs ended per minute over the last 5m`."""
     if found is None:
         return [("Throughput is known after a few seconds.", "$muted")]
+    if not found.ended:
+        return [(f"No job ended over the last {age(found.seconds)}.", "$muted")]
     rate = f"{found.per_minute:.1f}" if found.per_minute < 10 else f"{found.per_minute:.0f}"
     return [
         (f"{rate} jobs", "$foreground bold"),
@@ -47,7 +49,8 @@ def outlook_parts(found: Outlook, started: bool) -> list[Part]:
     """When it will be idle, and by what that is known: `Idle in about 12m: 3 jobs by ...`."""
     known = found.limited + found.guessed
     if not known and not found.unknown:
-        return [("Idle now.", "$state-ok"), *_notes(found, started)]
+        head = "Idle now." if started else "Nothing runs now."
+        return [(head, "$state-ok"), *_notes(found, started)]
     reasons: list[str] = []
     if found.limited:
         reasons.append(f"{plural(found.limited, 'job')} by time limit")
@@ -72,7 +75,7 @@ def _notes(found: Outlook, started: bool) -> list[Part]:
     if found.held:
         notes.append((f"  {plural(found.held, 'job')} held", "$state-warn"))
     if not started:
-        notes.append(("  the queue is stopped: what waits does not start", "$state-warn"))
+        notes.append(("  The queue is stopped: what waits does not start.", "$state-warn"))
     return notes
 
 

@@ -40,8 +40,9 @@ class HelpScreen(Dialog[None]):
     """Keys as they are bound now, also when they were remapped."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark,q", "dismiss(None)", "close", id="help.close", key_display="?"),
-    ]
+        Binding("escape,question_mark,q", "dismiss(None)", "close", id="help.close",
+                key_display="esc"),
+    ]  # fmt: skip
 
     def __init__(self, about: Screen[Any]) -> None:
         super().__init__("Help")
@@ -53,7 +54,7 @@ class HelpScreen(Dialog[None]):
         for title, rows in (
             ("", [[(text, "")]] if text else []),
             ("KEYS", self._in_columns(self._keys())),
-            ("FILTER", _table(FILTER)),
+            ("FILTER", _table(FILTER) if self._about.query("Table") else []),
             ("WORDS", _table(WORDS)),
         ):
             if rows:

@@ -100,8 +100,9 @@ class JobScreen(JobKeys, LiveScreen):
             self.query_one("#job-head", Line).say([("This job is not known any more.", "$muted")])
             return
         detail, now = self._detail, self.source.now()
-        self.query_one("#job-head", Line).say(head_parts(job, now))
-        self.query_one("#job-facts", Panel).say(fact_rows(job, detail, self.source.waits()))
+        waits = self.source.waits()
+        self.query_one("#job-head", Line).say(head_parts(job, now, waits))
+        self.query_one("#job-facts", Panel).say(fact_rows(job, detail, waits))
         if detail is None:
             self.query_one("#job-life", Panel).say([[("Reading …", "$muted")]])
             return

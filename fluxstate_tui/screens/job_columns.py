@@ -64,8 +64,10 @@ def ending(job: Job) -> str:
     return ""
 
 
-def info_text(job: Job) -> str:
-    """How it ended and where it ran; where it runs; or what it waits for."""
+def info_text(job: Job, stopped: bool = False) -> str:
+    """How it ended and where it ran; where it runs; or what it waits for: its queue, if that is
+    `stopped`.
+    """
     if job.state is JobState.INACTIVE:
         return " · ".join(part for part in (ending(job), job.nodelist) if part)
     if job.state.running:
@@ -74,6 +76,8 @@ def info_text(job: Job) -> str:
         return "depends:" + ",".join(job.dependencies)
     if job.urgency == 0:
         return "held"
+    if stopped and job.state is JobState.SCHED:
+        return "queue is stopped"
     return _annotated(job) or ("waits for resources" if job.state is JobState.SCHED else "")
 
 

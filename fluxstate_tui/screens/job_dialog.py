@@ -12,7 +12,6 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
-from textual.widgets.option_list import Option
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.job import Job
@@ -21,6 +20,7 @@ from fluxstate_tui.screens.dialog import Dialog
 from fluxstate_tui.screens.job_fields import FIELDS, MistakeError, read_request
 from fluxstate_tui.screens.job_requests import VERBS, JobAnswer, JobPlan, JobRequest, JobVerb, plan
 from fluxstate_tui.widgets.background import in_background
+from fluxstate_tui.widgets.choice_list import ChoiceList
 from fluxstate_tui.widgets.job_words import job_word
 from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.panel import Panel
@@ -64,13 +64,13 @@ class JobActionDialog(Dialog[JobRequest]):
             note.say([(hint, "$muted")])
             yield Horizontal(title, Input(start, id=name, compact=True), note, classes="dialog-row")
         yield Panel(id="job-preview", classes="dialog-text")
-        yield OptionList(compact=True)
+        yield ChoiceList()
 
     def on_mount(self) -> None:
         """Write the first field first, if there is one."""
         self._preview()
         first = next(iter(FIELDS.get(self.verb, ())), None)
-        target = self.query_one(f"#{first[0]}") if first else self.query_one(OptionList)
+        target = self.query_one(f"#{first[0]}") if first else self.query_one(ChoiceList)
         target.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -80,7 +80,7 @@ class JobActionDialog(Dialog[JobRequest]):
 
     def action_choose(self) -> None:
         """From a field go to the choices; there, do what is under the cursor."""
-        options = self.query_one(OptionList)
+        options = self.query_one(ChoiceList)
         if not options.has_focus:
             options.focus()
             return
@@ -94,7 +94,7 @@ class JobActionDialog(Dialog[JobRequest]):
     def _chosen(self, index: int | None) -> None:
         if index == 0:
             self.dismiss(None)
-        elif index == 1 and not self.query_one(OptionList).get_option_at_index(1).disabled:
+        elif index == 1 and not self.query_one(ChoiceList).get_option_at_index(1).disabled:
             self.dismiss(self._request())
 
     def _request(self) -> JobRequest:
@@ -103,7 +103,7 @@ class JobActionDialog(Dialog[JobRequest]):
         return read_request(self.verb, written)
 
     def _preview(self) -> None:
-        panel, options = self.query_one("#job-preview", Panel), self.query_one(OptionList)
+        panel, options = self.query_one("#job-preview", Panel), self.query_one(ChoiceList)
         decided: JobPlan | None = None
         try:
             decided = plan(self._request(), self.jobs)
@@ -114,9 +114,8 @@ class JobActionDialog(Dialog[JobRequest]):
         info = VERBS[self.verb]
         yes = f"{info.label}: {plural(touched, 'job')}"
         kept = options.highlighted
-        options.clear_options()
-        options.add_option(Option(Content("No, leave them alone")))
-        options.add_option(Option(Content(yes), disabled=touched == 0))
+        offers = [Content("No, leave them alone"), Content(yes)]
+        options.offer(offers, () if touched else (1,))
         start = 0 if info.final or touched == 0 else 1
         options.highlighted = start if kept is None or touched == 0 else max(kept, start)
 

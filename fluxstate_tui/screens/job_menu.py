@@ -9,11 +9,11 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.screens.dialog import Dialog
 from fluxstate_tui.screens.job_requests import VERBS, JobRequest, JobVerb, plan
+from fluxstate_tui.widgets.choice_list import ChoiceList
 from fluxstate_tui.widgets.words import plural
 
 
@@ -30,17 +30,20 @@ class JobMenu(Dialog[JobVerb]):
 
     def content(self) -> Iterable[Widget]:
         """The actions."""
-        yield OptionList(*(self._option(verb) for verb in VERBS), compact=True)
+        yield ChoiceList()
 
     def on_mount(self) -> None:
         """The first possible action is under the cursor."""
-        options = self.query_one(OptionList)
+        options = self.query_one(ChoiceList)
+        offers = [self._offer(verb) for verb in VERBS]
+        impossible = [number for number, (_, touched) in enumerate(offers) if not touched]
+        options.offer([text for text, _ in offers], impossible)
         options.focus()
         options.action_first()
 
     def action_choose(self) -> None:
         """Give the action under the cursor."""
-        options = self.query_one(OptionList)
+        options = self.query_one(ChoiceList)
         at = options.highlighted
         if at is not None and not options.get_option_at_index(at).disabled:
             self.dismiss(tuple(VERBS)[at])
@@ -50,7 +53,8 @@ class JobMenu(Dialog[JobVerb]):
         event.stop()
         self.dismiss(tuple(VERBS)[event.option_index])
 
-    def _option(self, verb: JobVerb) -> Option:
+    def _offer(self, verb: JobVerb) -> tuple[Content, int]:
+        """What it says, and how many of the jobs it can be done to."""
         decided = plan(JobRequest(verb), self.jobs)
         info, touched = VERBS[verb], len(decided.touched)
         hint = info.hint
@@ -59,5 +63,4 @@ class JobMenu(Dialog[JobVerb]):
             hint = " or ".join(sorted(reasons))
         elif decided.skipped:
             hint = f"{touched} of {len(self.jobs)}: {hint}"
-        text = Content.assemble(f"{info.label:<14}", (hint, "$muted not bold"))
-        return Option(text, disabled=not touched)
+        return Content.assemble(f"{info.label:<14}", (hint, "$muted not bold")), touched

@@ -20,14 +20,14 @@ from fluxstate_tui.widgets.words import duration, plural
 _PLACES = 4
 
 
-def head_parts(job: Job, now: float) -> list[Part]:
-    """`▶ RUN  lammps  for 1.717m on flux-sample-3`."""
+def head_parts(job: Job, now: float, waits: str = "") -> list[Part]:
+    """`▶ RUN  lammps  for 1.717m on flux-sample-3`. What it `waits` for stands below in full."""
     word = job_word(job)
     parts: list[Part] = [(str(word), color(word.tone)), ("  ", ""), (job.name, "$foreground bold")]
     seconds = job.runtime(now)
     if seconds is not None:
         parts.append((f"  {'ran' if job.t_cleanup else 'for'} {duration(seconds)}", "$muted"))
-    info = info_text(job)
+    info = "" if waits else info_text(job)
     if info:
         parts.append((f"  {info}", "$muted"))
     return parts

@@ -100,7 +100,7 @@ class BreakDialog(Dialog[bool]):
             ]
         )
         yield panel
-        yield Input(placeholder=self.ref.name, id="break-word", compact=True)
+        yield Input(placeholder="type it here", id="break-word", compact=True)
 
     def on_mount(self) -> None:
         """Type at once."""

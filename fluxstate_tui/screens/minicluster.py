@@ -64,7 +64,7 @@ class MiniClusterScreen(ClusterActions, LiveScreen):
 
     def body(self) -> Iterable[Widget]:
         """State, tabs, and the tab that is shown."""
-        yield Line(id="reason", classes="reason")
+        yield Line(id="reason", most_lines=2)
         yield Line(id="guard")
         yield self.tabs
         yield Vertical(*self.views, id="views")

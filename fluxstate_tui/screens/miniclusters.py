@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.widgets.panel import Panel
 
 CONNECTING = "Connecting …"
+AGAIN = "ctrl+r tries again."
 TALL = 34  # as in FluxstateApp.VERTICAL_BREAKPOINTS
 EMPTY = (
     "No MiniCluster here.\n"
@@ -65,13 +66,14 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
     def body(self) -> Iterable[Widget]:
         """The table, and the reason of the chosen row; more of it on `x` or on tall terminals."""
         yield self.table
-        yield Line(id="reason", classes="reason")
+        yield Line(id="reason", most_lines=2)
 
     def show_all(self) -> None:
         """Every row anew."""
         trouble = self.services.trouble
         if trouble is not None:
-            self.table.say_when_empty("\n".join(trouble_rows(trouble)))
+            again = () if "ctrl+r" in trouble.advice else (AGAIN,)
+            self.table.say_when_empty("\n".join((*trouble_rows(trouble), *again)))
         elif self._listed():
             self.table.say_when_empty(EMPTY)
         else:

@@ -42,8 +42,6 @@ class OperationScreen(LiveScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="operation.back", key_display="esc"),
         Binding("c", "cancel", "cancel the operation", id="operation.cancel"),
-        Binding("left", "app.focus_previous", "No or yes", show=False, id="operation.left"),
-        Binding("right", "app.focus_next", "No or yes", show=False, id="operation.right"),
         Binding("up", "scroll(-1)", "Scroll up", show=False, id="operation.up"),
         Binding("down", "scroll(1)", "Scroll down", show=False, id="operation.down"),
     ]
@@ -84,7 +82,10 @@ class OperationScreen(LiveScreen):
     def on_mount(self) -> None:
         """Plan, unless a running operation is looked at again."""
         super().on_mount()
-        self.query_one("#operation").focus()
+        column = self.query_one("#operation")
+        column.focus()
+        # A line that wraps makes it longer later than what was said.
+        self.watch(column, "virtual_size", self._scroll_to_news, init=False)
         if self.run is None:
             in_background(self, self._prepare)
         else:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind, Plan, StepEvent, StepState
+from fluxstate_tui.operations.plan import Outcome, OutcomeKind, Plan, Step, StepEvent, StepState
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.tones import color
 from fluxstate_tui.widgets.words import Word
@@ -19,6 +19,7 @@ STEPS: Final[dict[StepState, Word]] = {
     StepState.FAILED: Word("✗", "failed", "bad"),
     StepState.UNKNOWN: Word("?", "unknown", "warn"),
 }
+_CANCELLED: Final = Word("⊘", "cancelled", "warn")
 OUTCOMES: Final[dict[OutcomeKind, Word]] = {
     OutcomeKind.COMPLETED: Word("✓", "Completed", "ok"),
     OutcomeKind.PARTIALLY_FAILED: Word("▲", "PartiallyFailed", "warn"),
@@ -44,14 +45,14 @@ def step_rows(plan: Plan, said: Mapping[str, StepEvent]) -> list[list[Part]]:
     for step in plan.steps:
         event = said.get(step.id)
         state = event.state if event is not None else StepState.PENDING
-        word = STEPS[state]
+        word = _CANCELLED if event is not None and _was_cancelled(event) else STEPS[state]
         weight = "$muted" if state is StepState.PENDING else "$foreground bold"
         rows.append([(f"{word.glyph} ", color(word.tone)), (step.title, weight)])
         if state not in (StepState.PENDING, StepState.DONE):
             rows[-1].append((f"  {word.word}", color(word.tone)))
-        if step.command:
+        if _shows_command(step, state):
             rows.append([("    $ ", "$muted"), (step.command, "$muted")])
-        if event is not None and event.read_back:
+        if event is not None and _shows_read_back(event):
             rows.append([("    ↳ ", color(word.tone)), (event.read_back, "")])
     return rows
 
@@ -63,8 +64,24 @@ def running_line(plan: Plan, said: Mapping[str, StepEvent]) -> int | None:
         event = said.get(step.id)
         if event is not None and event.state is StepState.RUNNING:
             return before
-        before += 1 + bool(step.command) + bool(event is not None and event.read_back)
+        state = event.state if event is not None else StepState.PENDING
+        before += 1 + _shows_command(step, state)
+        before += event is not None and _shows_read_back(event)
     return None
+
+
+def _shows_command(step: Step, state: StepState) -> bool:
+    """What was skipped is no command that ran or will run."""
+    return bool(step.command) and state is not StepState.SKIPPED
+
+
+def _shows_read_back(event: StepEvent) -> bool:
+    return bool(event.read_back) and not _was_cancelled(event)
+
+
+def _was_cancelled(event: StepEvent) -> bool:
+    """The user stopped it there: that is no failure of the step."""
+    return event.state is StepState.FAILED and event.read_back == "cancelled"
 
 
 def end_rows(outcome: Outcome | None, put_back: Sequence[str], undoing: bool) -> list[list[Part]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
-from textual.widgets.option_list import Option
 
 from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.archive.reading import Reading
@@ -22,12 +22,13 @@ from fluxstate_tui.screens.views.archives import note, verified_word
 from fluxstate_tui.store import Summary
 from fluxstate_tui.store.summary import made_at
 from fluxstate_tui.widgets.background import in_background
-from fluxstate_tui.widgets.line import Line
+from fluxstate_tui.widgets.choice_list import ChoiceList
+from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.panel import Panel
-from fluxstate_tui.widgets.plain import visible
+from fluxstate_tui.widgets.plain import fit
 from fluxstate_tui.widgets.words import age
 
-MOST_CHARACTERS = 200
+MOST_CELLS = 40
 
 
 class RestoreDialog(Dialog[Choices]):
@@ -50,13 +51,7 @@ class RestoreDialog(Dialog[Choices]):
 
     def content(self) -> Iterable[Widget]:
         """The archives, the size, and the preview."""
-        yield OptionList(
-            *(
-                Option(Content(visible(self._label(entry)[:MOST_CHARACTERS])))
-                for entry in self.entries
-            ),
-            compact=True,
-        )
+        yield ChoiceList(self._labels(), id="archives-to-choose")
         label = Line(classes="dialog-label")
         label.say([("nodes", "$muted")])
         was = Line(id="size-before")
@@ -71,7 +66,7 @@ class RestoreDialog(Dialog[Choices]):
 
     def on_mount(self) -> None:
         """The newest archive is under the cursor."""
-        options = self.query_one(OptionList)
+        options = self.query_one(ChoiceList)
         options.highlighted = 0
         options.focus()
         self._preview()
@@ -117,7 +112,7 @@ class RestoreDialog(Dialog[Choices]):
             self.dismiss(Choices(archive=entry.id, size=size, manifest=self.manifest))
 
     def _entry(self) -> CatalogueEntry | None:
-        highlighted = self.query_one(OptionList).highlighted
+        highlighted = self.query_one(ChoiceList).highlighted
         return self.entries[highlighted] if highlighted is not None else None
 
     def _wanted_size(self) -> int | None:
@@ -139,8 +134,25 @@ class RestoreDialog(Dialog[Choices]):
         except FluxstateError as error:
             panel.say([[(error.message, "$state-warn")], [(error.advice, "$muted")]])
             return
-        panel.say([[(line, "")] for line in lines])
+        panel.say([*self._still_there(), *([(line, "")] for line in lines)])
 
-    def _label(self, entry: CatalogueEntry) -> str:
-        old = age(self.services.server_now() - made_at(entry))
-        return f"{entry.id}  {verified_word(entry)}  {old} old  {note(entry)}"
+    def _still_there(self) -> list[list[Part]]:
+        """An archive is loaded by a new MiniCluster only: better said before than after a plan."""
+        if self.summary.deleted:
+            return []
+        name = self.summary.ref.name
+        said = f"{name} is still there: d deletes it first, m takes it to another size."
+        return [[(said, "$state-warn")]]
+
+    def _labels(self) -> list[Content]:
+        """One line per archive, in columns."""
+        now = self.services.server_now()
+        rows = [
+            (entry.id, str(verified_word(entry)), f"{age(now - made_at(entry))} old", note(entry))
+            for entry in self.entries
+        ]
+        widths = [min(MOST_CELLS, max(map(cell_len, column))) for column in zip(*rows, strict=True)]
+        return [
+            Content("  ".join(fit(cell, width) for cell, width in zip(row, widths, strict=True)))
+            for row in rows
+        ]

@@ -31,8 +31,10 @@ def start_operation(app: App[Any], services: Services, kind: Kind, chosen: Summa
 
     if kind == "delete":
         app.push_screen(_delete_dialog(services, chosen), decided)
-    elif kind == "save" and chosen.running:
-        app.push_screen(_save_dialog(chosen), decided)
+    elif kind == "save":
+        from fluxstate_tui.screens.save_dialog import SaveDialog
+
+        app.push_screen(SaveDialog(services, chosen), decided)
     elif kind == "restore":
         from fluxstate_tui.screens.restore import RestoreDialog
 
@@ -60,40 +62,20 @@ def operation_screen(
     return MigrateScreen(services, kind, ref, choices, run)
 
 
-def _save_dialog(chosen: Summary) -> ChoiceDialog[Choices]:
-    running = plural(chosen.running or 0, "job")
-    lines: list[list[Part]] = [
-        [(f"{running} running.", "$state-busy")],
-        [("A job that runs while the queue is dumped comes back as FAILED,", "")],
-        [("so the save waits for them unless you say otherwise.", "")],
-    ]
-    return ChoiceDialog(
-        f"Save {chosen.ref.name}",
-        lines,
-        (
-            Choice(Choices(), "Wait until they are done", "the queue is paused meanwhile"),
-            Choice(
-                Choices(running=Running.CANCEL),
-                "Cancel them",
-                "saved as CANCELED",
-            ),
-            Choice(
-                Choices(running=Running.LEAVE), "Save now", "they come back FAILED after a restore"
-            ),
-        ),
-    )
-
-
 def _delete_dialog(services: Services, chosen: Summary) -> ChoiceDialog[Choices]:
-    saved = Choice(
-        Choices(save_first=True), "Save first, then delete", "verified, or it is not deleted"
-    )
-    plain = Choice(Choices(), "Delete without saving", "you will be asked for its name")
+    first = Choices(save_first=True)
+    choices = [Choice(first, "Save first, then delete", "verified, or it is not deleted")]
+    if chosen.running:
+        cancel = Choices(save_first=True, running=Running.CANCEL)
+        hint = "their work is lost: you will be asked for its name"
+        choices.append(Choice(cancel, "Cancel the running jobs, save, then delete", hint))
+    hint = "you will be asked for its name, if a job would be lost"
+    plain = Choice(Choices(), "Delete without saving", hint)
     can_save = chosen.queue is not None and chosen.queue_since is None
     return ChoiceDialog(
         f"Delete {chosen.ref.name}",
         _delete_lines(services, chosen, can_save),
-        (saved, plain) if can_save else (plain,),
+        (*choices, plain) if can_save else (plain,),
     )
 
 
@@ -107,7 +89,8 @@ def _delete_lines(services: Services, chosen: Summary, can_save: bool) -> list[l
     elif chosen.archives == 0:
         lines.append([("There is no archive of it.", "$state-bad")])
     if chosen.running:
-        lines.append([(f"{plural(chosen.running, 'job')} running.", "$state-busy")])
+        said = f"{plural(chosen.running, 'job')} running: a save waits for them."
+        lines.append([(said, "$state-busy")])
     if chosen.pending:
         lines.append([(f"{plural(chosen.pending, 'job')} pending.", "$state-wait")])
     if not can_save:

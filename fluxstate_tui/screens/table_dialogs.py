@@ -9,9 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 from fluxstate_tui.screens.dialog import Dialog
+from fluxstate_tui.widgets.choice_list import ChoiceList
 from fluxstate_tui.widgets.columns import Column
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.panel import Panel
@@ -41,12 +41,12 @@ class ColumnsDialog(Dialog[tuple[str, ...]]):
 
     def content(self) -> Iterable[Widget]:
         """One line per column."""
-        yield OptionList(compact=True, id="columns")
+        yield ChoiceList(id="columns")
 
     def on_mount(self) -> None:
         """The first column is under the cursor."""
         self._show(0)
-        self.query_one(OptionList).focus()
+        self.query_one(ChoiceList).focus()
 
     def action_show_or_hide(self) -> None:
         """Show or hide the column under the cursor."""
@@ -81,14 +81,14 @@ class ColumnsDialog(Dialog[tuple[str, ...]]):
         self._order = [*shown, *(key for key in self._titles if key not in self._shown)]
 
     def _at(self) -> int:
-        return self.query_one(OptionList).highlighted or 0
+        return self.query_one(ChoiceList).highlighted or 0
 
     def _show(self, at: int) -> None:
-        options = self.query_one(OptionList)
-        options.clear_options()
-        for key in self._order:
-            mark = ("✓ ", "$accent") if key in self._shown else "  "
-            options.add_option(Option(Content.assemble(mark, self._titles[key])))
+        options = self.query_one(ChoiceList)
+        marks = {True: ("✓ ", "$accent"), False: ("  ", "")}
+        options.offer(
+            [Content.assemble(marks[key in self._shown], self._titles[key]) for key in self._order]
+        )
         options.highlighted = at
 
 

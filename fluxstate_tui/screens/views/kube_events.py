@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 
 from fluxstate_tui.model.kubernetes import KubeEvent
 from fluxstate_tui.model.reference import ClusterRef
@@ -11,6 +14,7 @@ from fluxstate_tui.screens.views.view import View
 from fluxstate_tui.store import Changes
 from fluxstate_tui.store.filters import FilterField
 from fluxstate_tui.widgets.columns import Column
+from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.table import Table
 from fluxstate_tui.widgets.words import age
 
@@ -40,9 +44,9 @@ EVENT_COLUMNS: tuple[Column[KubeEvent], ...] = (
         rank=3,
     ),
     Column("reason", "REASON", 14, lambda e, _: e.reason, sort=lambda e: e.reason, flex=1),
-    Column("object", "OBJECT", 18, lambda e, _: f"{e.kind.lower()}/{e.name}", flex=1, rank=2),
+    Column("object", "OBJECT", 14, lambda e, _: f"{e.kind.lower()}/{e.name}", flex=1, rank=2),
     Column("count", "COUNT", 5, lambda e, _: str(e.count), "right", sort=lambda e: e.count, rank=4),
-    Column("message", "MESSAGE", 20, lambda e, _: e.message, tone=lambda _: "off", flex=4),
+    Column("message", "MESSAGE", 30, lambda e, _: e.message, tone=lambda _: "off", flex=4),
 )
 
 EVENT_FIELDS: dict[str, FilterField[KubeEvent]] = {
@@ -61,6 +65,9 @@ class EventsView(View):
     """Events, newest first."""
 
     label = "Events"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "in full", id="events.open", key_display="↵"),
+    ]
 
     def __init__(self, services: Services, ref: ClusterRef) -> None:
         super().__init__(services, ref)
@@ -87,6 +94,15 @@ class EventsView(View):
         """Events are few: show them anew."""
         if changes.events:
             self.show_all()
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Enter or a click."""
+        event.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Read the whole event: messages are long."""
+        self.table.action_ask("row")
 
     def tick(self) -> None:
         """Ages go on."""

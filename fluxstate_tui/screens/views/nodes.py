@@ -27,7 +27,7 @@ from fluxstate_tui.store.picture import ClusterPicture
 from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.panel import Panel
 from fluxstate_tui.widgets.spark import bar
-from fluxstate_tui.widgets.words import plural
+from fluxstate_tui.widgets.words import age, plural
 
 TIMES_EVERY = 10.0
 MEDIUM = 14
@@ -57,12 +57,14 @@ class NodesView(View):
         if picture is None:
             return
         panel = self.query_one("#nodes-map", Panel)
-        if not picture.nodes:
-            summary = self.services.store.summaries.get(self.ref.uid)
+        summary = self.services.store.summaries.get(self.ref.uid)
+        gone = summary is not None and summary.deleted
+        if gone or not picture.nodes:
             self.query_one("#nodes-line", Line).say([])
             self.query_one("#nodes-glance", Panel).say([])
             why = summary.reason if summary else ""
-            panel.say([[("The nodes are not known yet.", "$muted")], [(why, "$muted")]])
+            head = "No nodes." if gone else "The nodes are not known yet."
+            panel.say([[(head, "$muted")], [(why, "$muted")]])
             return
         running = [job for job in picture.active.values() if job.state.running]
         found = loads(picture.nodes, running, picture.minicluster.size)
@@ -80,7 +82,11 @@ class NodesView(View):
     def tick(self) -> None:
         """Time passed: what is left is less."""
         picture = self.picture
-        if picture is not None and picture.nodes:
+        summary = self.services.store.summaries.get(self.ref.uid)
+        gone = summary is not None and summary.deleted
+        if summary is not None and summary.queue_since is not None:
+            self.show_all()  # it is as old as it says
+        elif picture is not None and picture.nodes and not gone:
             self._say_glance(picture, loads(picture.nodes, (), picture.minicluster.size))
 
     def on_resize(self) -> None:
@@ -114,11 +120,20 @@ class NodesView(View):
         share = busy / cores if cores else 0.0
         self.query_one("#nodes-line", Line).say(
             [
+                *self._how_old(),
                 (f"{up} of {plural(wanted, 'node')} up  ", ""),
                 (bar(share, 8 if self.size.width < 100 else 16), "$state-busy"),
                 (f"  {busy} of {cores} cores busy", ""),
             ]
         )
+
+    def _how_old(self) -> list[Part]:
+        """When it was read, if it is not live."""
+        summary = self.services.store.summaries.get(self.ref.uid)
+        if summary is None or summary.queue_since is None:
+            return []
+        seconds = self.services.clock.now() - summary.queue_since
+        return [(f"as of {age(seconds)} ago  ", "$state-warn")]
 
     def _say_glance(self, picture: ClusterPicture, found: list[Load]) -> None:
         """Throughput, outlook, and what is broken."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
@@ -11,7 +12,13 @@ from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.screens.glance import graph_parts
 from fluxstate_tui.screens.group_columns import GROUP_COLUMNS, GROUP_FIELDS, GROUPINGS
-from fluxstate_tui.screens.job_columns import JOB_COLUMNS, JOB_FIELDS, MORE_JOB_COLUMNS, activity
+from fluxstate_tui.screens.job_columns import (
+    JOB_COLUMNS,
+    JOB_FIELDS,
+    MORE_JOB_COLUMNS,
+    activity,
+    info_text,
+)
 from fluxstate_tui.screens.job_keys import JobKeys
 from fluxstate_tui.screens.queue_parts import queue_parts
 from fluxstate_tui.screens.services import Services
@@ -19,6 +26,7 @@ from fluxstate_tui.screens.views.view import View
 from fluxstate_tui.store import Changes, Summary
 from fluxstate_tui.store.groups import Group, group_jobs
 from fluxstate_tui.store.picture import ClusterPicture
+from fluxstate_tui.widgets.columns import Column
 from fluxstate_tui.widgets.grid import Grid
 from fluxstate_tui.widgets.line import Line, Part
 from fluxstate_tui.widgets.plain import searchable
@@ -41,7 +49,7 @@ class QueueView(JobKeys, View):
     def __init__(self, services: Services, ref: ClusterRef) -> None:
         super().__init__(services, ref)
         self.table: Table[int, Job] = Table(
-            JOB_COLUMNS + MORE_JOB_COLUMNS,
+            (*(self._true_info(column) for column in JOB_COLUMNS), *MORE_JOB_COLUMNS),
             JOB_FIELDS,
             now=self._cluster_now,
             reverse=True,
@@ -52,6 +60,7 @@ class QueueView(JobKeys, View):
             GROUP_COLUMNS, GROUP_FIELDS, order="jobs", reverse=True
         )
         self.grouped_by: str | None = None
+        self._stopped: frozenset[str] = frozenset()
 
     def compose(self) -> ComposeResult:
         """The queue in a line, the jobs below."""
@@ -66,13 +75,16 @@ class QueueView(JobKeys, View):
     def show_all(self) -> None:
         """All jobs."""
         picture = self.picture
+        self._stopped = stopped_queues(picture)
         self.table.show(picture.jobs if picture else {})
         self._show_groups()
         self._say()
 
     def show_changes(self, changes: Changes) -> None:
-        """The jobs that changed."""
-        if self.ref.uid in changes.jobs:
+        """The jobs that changed; all when a queue was stopped or started."""
+        if self.ref.uid in changes.queues and self._stopped != stopped_queues(self.picture):
+            self.show_all()
+        elif self.ref.uid in changes.jobs:
             ids = changes.jobs[self.ref.uid]
             if ids is None or (
                 self.picture and self.table.grid.selection.rows is not self.picture.jobs
@@ -155,6 +167,12 @@ class QueueView(JobKeys, View):
         jobs = (picture.jobs.get(job_id) for job_id in sorted(ids))
         return tuple(job for job in jobs if job is not None)
 
+    def _true_info(self, column: Column[Job]) -> Column[Job]:
+        """A job in a stopped queue does not wait for resources, whatever there is of them."""
+        if column.key != "info":
+            return column
+        return replace(column, value=lambda job, _: info_text(job, job.queue in self._stopped))
+
     def _cluster_now(self) -> float:
         now = self.services.clock.now()
         picture = self.picture
@@ -182,3 +200,9 @@ class QueueView(JobKeys, View):
         if source is not None and source.detail:
             return f"The queue cannot be read: {source.detail}"
         return f"The queue is not known yet.\n{summary.reason}"
+
+
+def stopped_queues(picture: ClusterPicture | None) -> frozenset[str]:
+    """The names of the queues that start nothing; '' is the anonymous one."""
+    queues = picture.queues if picture is not None else ()
+    return frozenset(queue.name for queue in queues if not queue.started)

@@ -304,3 +304,13 @@ async def test_ranks_that_it_may_grow_to_are_not_called_lost() -> None:
         await see(pilot, "4 of 4 nodes up")
         await see(pilot, "17 of 32 cores busy")
         assert "lost" not in screen_text(app)
+
+
+async def test_a_job_in_a_stopped_queue_does_not_wait_for_resources() -> None:
+    app = make_app(feed.world())
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "down", "enter")
+        await see(pilot, "queue is stopped")
+        assert "waits for resources" not in screen_text(app)
+        await pilot.press("3")
+        await see(pilot, "Nothing runs now.")

@@ -8,10 +8,19 @@ from collections.abc import Callable
 import pytest
 
 from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices, Running
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.operations.plan import (
+    Outcome,
+    OutcomeKind,
+    Plan,
+    Step,
+    StepEvent,
+    StepState,
+)
 from fluxstate_tui.screens.actions import SubmitRequest
-from tests.unit.screens.rehearsal import RehearsedActions, RehearsedOperation
+from fluxstate_tui.screens.operation_rows import step_rows
+from tests.unit.screens.rehearsal import CONSENT, RehearsedActions, RehearsedOperation
 from tests.unit.screens.stage import SIZES, SMALL, make_app, screen_text, see, until
 
 
@@ -54,7 +63,7 @@ async def test_what_was_decided_about_running_jobs_reaches_the_plan() -> None:
     actions = RehearsedActions()
     app = make_app(actions=actions)
     async with app.run_test(size=SMALL) as pilot:
-        await pilot.press("down", "s", "down", "enter")
+        await pilot.press("down", "s", "down", "down", "enter")
         await see(pilot, "Save the queue?")
         assert actions.asked == [("save", Choices(running=Running.CANCEL))]
 
@@ -236,3 +245,44 @@ async def test_the_tutorials_loop_is_one_choice() -> None:
         await pilot.press("down", "n", *["tab"] * 9, "space", "enter")
         await until(pilot, lambda: bool(actions.asked))
         assert actions.asked == [("submit", SubmitRequest(tutorial=True))]
+
+
+def test_a_step_that_was_cancelled_is_not_called_failed_and_what_is_skipped_is_short() -> None:
+    step, other = (
+        Step("idle", "Wait for running jobs", "flux queue idle"),
+        Step("dump", "Dump", "x"),
+    )
+    plan = Plan("save", ClusterRef("default", "a", "u"), (step, other), (), CONSENT["save"])
+    said = {
+        "idle": StepEvent("idle", StepState.FAILED, 0.0, "cancelled"),
+        "dump": StepEvent("dump", StepState.SKIPPED, 0.0),
+    }
+    lines = ["".join(text for text, _ in row) for row in step_rows(plan, said)]
+    assert lines == [
+        "⊘ Wait for running jobs  cancelled",
+        "    $ flux queue idle",
+        "– Dump  skipped",
+    ]
+
+
+async def test_a_wrong_name_is_told_and_nothing_starts() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "d")
+        await see(pilot, "▸ Save first, then delete")
+        await pilot.press("enter")
+        await see(pilot, "type it here")
+        await pilot.press(*"nonsense", "enter")
+        await see(pilot, "That is not flux-sample: nothing was done.")
+        assert app.services.runs == {}
+
+
+async def test_the_end_of_an_outcome_is_in_sight_however_its_lines_wrap() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=(60, 16)) as pilot:
+        await pilot.press("down", "s", "enter")
+        await see(pilot, "Save the queue?")
+        await pilot.press("right", "enter")
+        await see(pilot, "✓ Completed")
+        await see(pilot, "0 lost.")
