@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.flux.checkpoints import Checkpoints, SessionCheckpoints
+from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.kube.resources import PODS
 from fluxstate_tui.model.job import JobState
 from fluxstate_tui.operations.choices import Choices
@@ -16,6 +18,8 @@ from fluxstate_tui.operations.guard.guard import Guard, GuardState
 from fluxstate_tui.operations.plan import OutcomeKind, StepEvent
 from fluxstate_tui.operations.prepare import prepare
 from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
+from tests.faults.at_step import when_done
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage
 
 
@@ -176,3 +180,85 @@ async def test_a_lead_container_that_dies_after_a_restore_loses_nothing_and_runs
     assert {job.id: job.t_run for job in after.values()} == {
         job.id: job.t_run for job in before.values()
     }
+
+
+CREATE = "miniclusters$"  # the path of the request that creates one (the dry run's is longer)
+
+
+async def at_create(stage: Stage, then: Callable[[], Awaitable[None]]) -> None:
+    """`then` is awaited once the request that creates it is on its way."""
+
+    async def gate(method: str, path: str) -> None:
+        if method == "POST" and path.endswith("/miniclusters"):
+            stage.sim.faults.gate = None
+            await then()
+
+    stage.sim.faults.gate = gate
+
+
+async def test_cancelled_while_it_is_created_it_does_not_stay_behind_unnoticed(
+    stage: Stage,
+) -> None:
+    await saved_and_deleted(stage)
+    operation = await prepare("restore", stage.context, ANY)
+
+    async def cancel() -> None:
+        operation.cancel()
+
+    await at_create(stage, cancel)
+    outcome = await operation.run(stage.seen.append)
+    assert outcome.kind is OutcomeKind.CANCELLED, outcome
+    assert not stage.armed()
+    assert await helper_pods(stage) == []
+    with pytest.raises(NotFound):
+        await stage.ref()
+
+
+async def test_an_api_server_that_fails_once_does_not_end_a_restore(stage: Stage) -> None:
+    jobs = await saved_and_deleted(stage)
+    stage.sim.faults.add("status", method="POST", path=CREATE, code=500)
+    await stage.well("restore")
+    assert jobs <= (await stage.jobs()).keys()
+
+
+async def test_what_others_created_meanwhile_is_never_taken_for_ours(stage: Stage) -> None:
+    await saved_and_deleted(stage)
+    operation = await prepare("restore", stage.context, ANY)
+    cluster = stage.context.cluster
+    resource = await cluster.minicluster_resource()
+    theirs: list[str] = []
+
+    async def overtake() -> None:
+        body = tutorial_minicluster(stage.sim.state.flavour, NAME, 2)
+        created = await cluster.create(resource, body, NAMESPACE)
+        theirs.append(created["metadata"]["uid"])
+
+    await at_create(stage, overtake)
+    stage.sim.faults.add("drop", method="POST", path=CREATE, skip=1)
+    outcome = await operation.run(stage.seen.append)
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert "somebody else created" in outcome.reason
+    assert [(await stage.ref()).uid] == theirs
+
+
+async def test_a_restore_that_is_cancelled_late_leaves_a_queue_that_survives_its_container(
+    stage: Stage,
+) -> None:
+    await saved_and_deleted(stage)
+    operation = await prepare("restore", stage.context, ANY)
+
+    async def finish_and_cancel(step: str) -> None:
+        if step == "account":
+            await stage.flux("queue", "idle")
+            operation.cancel()
+
+    outcome = await when_done(operation, finish_and_cancel, stage.seen)
+    assert outcome.kind is OutcomeKind.CANCELLED, outcome
+    assert not stage.armed()
+    put_back = " ".join(event.read_back for event in stage.seen if "put back" in event.read_back)
+    assert f"{NAMESPACE}/{NAME} stays" in put_back
+    before = {job.id: job.t_run for job in (await stage.jobs()).values()}
+    await stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
+    await stage.restarted()
+    await stage.flux("queue", "idle")
+    assert {job.id: job.t_run for job in (await stage.jobs()).values()} == before

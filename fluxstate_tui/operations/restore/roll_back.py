@@ -11,7 +11,7 @@ from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.restore.arming import disarm
 from fluxstate_tui.operations.world.patient_files import PatientFiles
-from fluxstate_tui.operations.world.read_cluster import Lead, read_by_name, read_lead
+from fluxstate_tui.operations.world.read_cluster import read_by_name, read_lead
 
 
 async def roll_back(
@@ -24,22 +24,27 @@ async def roll_back(
     """
     path = manifest["spec"]["archive"]["path"]
     found = await read_by_name(context, ref) if ref.uid else None
-    if found is not None and found.ref.uid != ref.uid:
-        found = None
-    lead = await read_lead(context, found) if found is not None else Lead("", "", started=False)
-    if found is not None and not lead.started:
+    if found is None or found.ref.uid != ref.uid:
+        return await _by_helper_pod(context, manifest, path, sha256)
+    lead = await read_lead(context, found)
+    if not lead.started:
         await _delete(context, ref)
-        removed = "the MiniCluster that never started is deleted; "
-    else:
-        removed = ""
+        said = await _by_helper_pod(context, manifest, path, sha256)
+        return f"the MiniCluster that never started is deleted; {said}"
     if lead.running:
-        files = PatientFiles(
-            context.cluster, context.clock, ref.namespace, lead.pod, lead.container
-        )
-        return await disarm(files, path, sha256)
+        place = (ref.namespace, lead.pod, lead.container)
+        said = await disarm(PatientFiles(context.cluster, context.clock, *place), path, sha256)
+    else:
+        said = await _by_helper_pod(context, manifest, path, sha256)
+    return f"{said}; {ref} stays: look at its queue, or delete it and restore again"
+
+
+async def _by_helper_pod(
+    context: OperationContext, manifest: dict[str, Any], path: str, sha256: str
+) -> str:
     helper = await HelperPod.start(context, manifest)
     try:
-        return removed + await disarm(helper.files, path, sha256)
+        return await disarm(helper.files, path, sha256)
     finally:
         await helper.remove()
 

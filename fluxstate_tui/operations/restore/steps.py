@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from fluxstate_tui.archive.account import Account, Accounted, Fortune, account
 from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.kube.errors import Conflict, OutcomeUnknown
+from fluxstate_tui.kube.errors import Conflict
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
 from fluxstate_tui.operations.context import OperationContext
@@ -24,8 +26,9 @@ from fluxstate_tui.operations.restore.dropped_fields import dropped
 from fluxstate_tui.operations.restore.plan import Source
 from fluxstate_tui.operations.restore.roll_back import roll_back
 from fluxstate_tui.operations.script import Action, Run, Task, Undo
-from fluxstate_tui.operations.world.patience import patiently
+from fluxstate_tui.operations.world.patience import BROKEN, patiently
 from fluxstate_tui.operations.world.read_cluster import left_of_name, read_by_name
+from fluxstate_tui.operations.world.uninterrupted import uninterrupted
 from fluxstate_tui.operations.world.world import World
 
 OLD_PODS_SECONDS = 180.0
@@ -159,32 +162,56 @@ class Restoring:
         return await arm(files, version, self._archive_path, self._ref.name)
 
     async def create(self, run: Run) -> str:
-        """Create it; the helper pod goes first, as some volumes mount only once."""
-        cluster, helper = self._context.cluster, self._helper
-        hand = ByHand.of(self._context)
+        """Create it. A cancel meanwhile waits until it is known what there is to be removed."""
+        text, cancelled = await uninterrupted(self._create(run))
+        if cancelled:
+            raise asyncio.CancelledError
+        return text
+
+    async def _create(self, run: Run) -> str:
+        """The helper pod goes first, as some volumes mount only once."""
+        helper, hand = self._helper, ByHand.of(self._context)
         if helper is not None:
             self._helper = None
             await helper.remove()
             run.by_hand(hand.delete("pod", self._ref.namespace, helper.name))
         run.by_hand(hand.create(self._manifest))
-        resource = await cluster.minicluster_resource()
         try:
-            created = await cluster.create(resource, self._manifest, self._ref.namespace)
-        except OutcomeUnknown:
-            run.tell("no answer: looking whether it was created")
-            found = await read_by_name(self._context, self._ref)
-            if found is None:
-                raise
-            created = found.raw
-        except Conflict as error:
+            created = await patiently(self._context.clock, lambda: self._request(run))
+        except BROKEN as error:
             raise FluxstateError(
-                f"somebody else created {self._ref} meanwhile: {error.message}",
-                safe="It was not touched.",
-                exit_code=ExitCode.REFUSED,
+                f"nobody can say whether {self._ref} was created: {error.message}",
+                advice="Look whether it is there, and delete it: it may have an empty queue.",
+                exit_code=ExitCode.UNKNOWN,
             ) from error
-        self._ref = ClusterRef(self._ref.namespace, self._ref.name, created["metadata"]["uid"])
+        self._ref = replace(self._ref, uid=created["metadata"]["uid"])
         run.remember("uid", self._ref.uid)
         return f"uid {self._ref.uid}, size {created['spec'].get('size')}"
+
+    async def _request(self, run: Run) -> dict[str, Any]:
+        """Harmless to repeat: only one can have the name, and ours can be told from others'."""
+        cluster, ref = self._context.cluster, self._ref
+        resource = await cluster.minicluster_resource()
+        try:
+            return await cluster.create(resource, self._manifest, ref.namespace)
+        except BROKEN:
+            run.tell("no answer: looking whether it was created")
+            raise
+        except Conflict as error:
+            found = await read_by_name(self._context, ref)
+            if found is not None and self._is_ours(found.raw):
+                return found.raw
+            raise FluxstateError(
+                f"somebody else created {ref} meanwhile: {error.message}",
+                safe="It was not touched.",
+                advice="It may have read the armed archive: look at its queue.",
+                exit_code=ExitCode.REFUSED,
+            ) from error
+
+    def _is_ours(self, there: dict[str, Any]) -> bool:
+        """Whether it has the notes that are ours alone: from which archive, by which migration."""
+        notes = there["metadata"].get("annotations") or {}
+        return bool(self._manifest["metadata"]["annotations"].items() <= notes.items())
 
     async def start(self, run: Run) -> str:
         """Until the broker runs; why not, while it does not."""
@@ -267,6 +294,12 @@ class Restoring:
         """Take the armed copy away again, by whatever pod can do it now."""
         if self._helper is not None:
             return await disarm(self._helper.files, self._archive_path, self._source.archive.sha256)
-        return await roll_back(
+        said = await roll_back(
             self._context, self._ref, self._manifest, self._source.archive.sha256
         )
+        if self._world is None:
+            return said
+        try:
+            return f"{said}; KVS checkpoint {(await self._world.kvs_sync())[:20]}"
+        except FluxstateError as error:
+            return f"{said}; without a KVS checkpoint: {error.message}"
