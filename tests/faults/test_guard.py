@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from fluxstate_tui.archive.reader import read_archive
 from fluxstate_tui.config import GuardSettings
 from fluxstate_tui.dashboard.guarding import Guarding
 from fluxstate_tui.flux.checkpoints import SessionCheckpoints
@@ -182,6 +183,29 @@ async def test_it_saves_by_itself_when_something_changed_and_running_jobs_go_on(
         second = await told.until(lambda seen: seen.saved_at != first.saved_at)
         assert len(stage.archived()) == 2
         assert second.detail == ""
+
+
+async def test_what_changes_while_it_saves_is_saved_the_next_time(stage: Stage) -> None:
+    """The last change may be one that came after the dump: nothing else would change any more."""
+    waiting = await stage.submit("--urgency=0", "true")
+    async with guarded(stage, GuardSettings(save=60.0)) as told:
+
+        async def finish_it(method: str, said: str) -> None:
+            if stage.finished():  # the archive has its name: it is too late for that one
+                stage.sim.faults.gate = None
+                await stage.flux("job", "urgency", str(waiting), "16")
+
+        stage.sim.faults.gate = finish_it
+        first = await told.until(lambda seen: seen.saved_at is not None)
+        await stage.flux("queue", "drain")
+        await told.until(lambda seen: seen.saved_at != first.saved_at)
+    saved = [
+        archived.job.status
+        for name in sorted(stage.finished())
+        if name.endswith(".tar.gz")
+        for archived in read_archive(stage.volume.read(f"/fluxstate/{name}")).jobs
+    ]
+    assert saved[-1] == "COMPLETED"
 
 
 async def test_a_save_that_is_not_possible_now_is_told_and_tried_again(stage: Stage) -> None:

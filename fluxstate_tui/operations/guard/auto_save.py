@@ -64,7 +64,8 @@ class AutoSave:
                 self._tell(replace(self.state, trouble=f"not saved: {said(error)}"))
 
     async def _once(self) -> None:
-        if self._root and await self._current_root() == self._root:
+        root = await self._current_root()
+        if root and root == self._root:
             return
         operation = await prepare("save", self._context, self._ref, Choices(running=Running.LEAVE))
         outcome = await operation.run(lambda event: None)
@@ -72,7 +73,7 @@ class AutoSave:
             self._tell(replace(self.state, trouble=f"not saved: {outcome.reason}"))
             return
         self._tell(AutoSaveState(self._context.clock.now()))
-        self._root = await self._current_root()
+        self._root = root  # as it was before: what changed during the save may not be in it
 
     async def _current_root(self) -> str:
         checkpoints = self._checkpoints()
