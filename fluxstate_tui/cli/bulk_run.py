@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.operate_run import MARKS, ask, asks, outcome_json, plan_json, steps_json
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_minicluster, open_context
@@ -22,6 +23,8 @@ from fluxstate_tui.model.text import plain
 from fluxstate_tui.operations import bulk
 from fluxstate_tui.operations.bulk import Bulk, Part
 from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.journal import refusals
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent, StepState
 
 
@@ -30,9 +33,15 @@ async def operate_all(args: argparse.Namespace, choices: Choices) -> int:
     out = sys.stderr if args.json else sys.stdout
     async with open_context(kube_options(args)) as context:
         refs = await _refs(context.cluster, args)
-        many = await bulk.prepare(args.operation, context, refs, choices, limit=args.parallel)
+
+        async def first(ref: ClusterRef) -> None:
+            if not args.dry_run:
+                await until_free(args, context, ref)
+
+        kind, limit = args.operation, args.parallel
+        many = await bulk.prepare(kind, context, refs, choices, limit=limit, first=first)
         try:
-            return await _with_consent(args, many, out)
+            return await _with_consent(args, context, many, out)
         finally:
             await many.close()
 
@@ -50,18 +59,23 @@ async def _refs(cluster: Cluster, args: argparse.Namespace) -> list[ClusterRef]:
     return found
 
 
-async def _with_consent(args: argparse.Namespace, many: Bulk, out: TextIO) -> int:
+async def _with_consent(
+    args: argparse.Namespace, context: OperationContext, many: Bulk, out: TextIO
+) -> int:
     for part in many.parts:
         _show(part, out)
     if args.dry_run:
-        if args.json:
-            print(json.dumps({"operations": [_json(part, {}) for part in many.parts]}, indent=2))
-        return ExitCode.OK
+        _print_plans(args, many)
+        refused = any(part.outcome for part in many.parts)
+        return many.worst.exit_code if refused else ExitCode.OK
     if many.asks and not args.yes:
-        question = f"{many.kind.capitalize()} these {len(many.parts)} MiniClusters? [y/N] "
+        question = f"{many.kind.capitalize()} these {len(many.ready)} MiniClusters? [y/N] "
         if not asks() or ask(question).lower() not in ("y", "yes"):
+            for part in many.ready:
+                refusals.log(context, many.kind, part.ref, "consent was not given")
             print("refused: consent is needed (nothing was done)", file=sys.stderr)
             print("   do: --yes", file=sys.stderr)
+            _print_plans(args, many)
             return ExitCode.REFUSED
     steps: dict[ClusterRef, dict[str, StepEvent]] = {part.ref: {} for part in many.parts}
     worst = await _interruptible(many, _printer(many, steps, out), lambda part: _end(part, out))
@@ -102,8 +116,15 @@ def _printer(
     return take
 
 
+def _print_plans(args: argparse.Namespace, many: Bulk) -> None:
+    if args.json:
+        print(json.dumps({"operations": [_json(part, {}) for part in many.parts]}, indent=2))
+
+
 def _show(part: Part, out: TextIO) -> None:
     print(f"{part.ref}:", file=out)
+    if part.outcome is not None:
+        print(f"  not possible: {plain(part.outcome.reason)}", file=out)
     if part.operation is None:
         return
     for line in part.operation.plan.preview:

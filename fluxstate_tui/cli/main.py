@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from fluxstate_tui import __version__
+from fluxstate_tui.cli import lasting
 from fluxstate_tui.cli.options import DEFAULTS, add_cluster_options
 from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.exits import ExitCode
@@ -63,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def entry() -> None:
     """Console script: run and exit with the documented code."""
+    lasting.begin()
     sys.exit(main(sys.argv[1:], own_process=True))
 
 
@@ -99,10 +101,6 @@ def main(argv: Sequence[str], *, own_process: bool = False) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`): that is its right, not our failure.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.OK)
     except OSError as error:  # a full disk, a folder that may not be written
         report(FluxstateError(said(error)))
         return int(ExitCode.FAILURE)

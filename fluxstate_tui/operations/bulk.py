@@ -7,6 +7,7 @@ one word for all of them (`consent`), or such a one is refused here and has to b
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +25,8 @@ from fluxstate_tui.operations.plan import (
     Plan,
     StepEvent,
 )
+
+_log = logging.getLogger(__name__)
 
 # From good to bad: what was cancelled was put back, what is unknown has to be looked at first.
 _SEVERITY = (
@@ -128,7 +131,10 @@ class Bulk:
                 if part.operation is not None and part.outcome is None:
                     word = part.operation.plan.consent.word if agreed else ""
                     part.outcome = await self._one(part, part.operation, progress, word)
-                ended(part)
+                try:
+                    ended(part)
+                except Exception:  # what cannot be shown must not stop the others half-way
+                    _log.exception("the end of %s of %s cannot be shown", self.kind, part.ref)
 
         async with asyncio.TaskGroup() as group:
             for part in self.parts:
@@ -187,11 +193,17 @@ async def prepare(
     choices: Choices,
     *,
     limit: int = 1,
+    first: Callable[[ClusterRef], Awaitable[None]] | None = None,
 ) -> Bulk:
-    """Plan each of them. One that cannot be planned, or loses something, is a part that failed."""
+    """Plan each of them, after `first`, which may wait until it is free.
+
+    One that cannot be planned, or loses something, is a part that failed.
+    """
     from fluxstate_tui.operations.prepare import prepare as prepare_one
 
     async def one(ref: ClusterRef) -> Operates:
+        if first is not None:
+            await first(ref)
         return await prepare_one(kind, context, ref, choices)
 
     bulk = await prepare_all(kind, refs, one, limit=limit)

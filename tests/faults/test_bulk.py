@@ -45,7 +45,10 @@ async def test_they_go_one_after_the_other_or_side_by_side(stage: Stage, limit: 
         if not order or order[-1] != part.ref.name:
             order.append(part.ref.name)
 
-    worst = await many.run(note)
+    def break_off(part: Part) -> None:
+        raise OSError("nobody sees the end of it")
+
+    worst = await many.run(note, break_off)
     assert worst.kind is OutcomeKind.COMPLETED, worst
     assert (len(order) == 2) == (limit == 1), order
 

@@ -36,20 +36,22 @@ class Program:
     stage: Stage
     folder: Path
 
-    async def __call__(self, *words: str, kubeconfig: str = "") -> Finished:
+    async def __call__(
+        self, *words: str, kubeconfig: str = "", stdout: int = asyncio.subprocess.PIPE
+    ) -> Finished:
         environment = {**os.environ, "FLUXSTATE_STATE_DIR": str(self.folder / "cli-state")}
         environment["KUBECONFIG"] = kubeconfig or str(self.folder / "kubeconfig")
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "fluxstate_tui", *words),
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
             env=environment,
         )
         out, err = await process.communicate()
         assert process.returncode is not None
         assert b"Traceback" not in err, err.decode()
-        return Finished(process.returncode, out.decode(), err.decode())
+        return Finished(process.returncode, (out or b"").decode(), err.decode())
 
 
 @pytest.fixture

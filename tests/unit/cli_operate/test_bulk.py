@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from fluxstate_tui.clock import SystemClock
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.journal import audit
+from fluxstate_tui.operations.lock.lease import ClusterLease
 from fluxstate_tui.operations.restore.bring_up import bring_up
 from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import NAME, NAMESPACE, Stage
@@ -58,3 +63,39 @@ async def test_what_would_lose_jobs_or_needs_a_yes_is_not_done_in_bulk(program: 
     missing = await program("save", NAME, "nosuch")
     assert missing.code == ExitCode.NOT_FOUND
     assert program.stage.finished() == {}
+
+
+class Tomorrow(SystemClock):
+    """A lock that is taken by this clock does not expire, by whatever clock it is judged."""
+
+    def now(self) -> float:
+        """In seconds since the epoch."""
+        return super().now() + 86400.0
+
+
+async def test_a_lock_is_waited_for_or_broken_for_each_of_them(program: Program) -> None:
+    await second(program.stage)
+    bob = replace(program.stage.context, who="bob@two", clock=Tomorrow())
+    await ClusterLease(bob, ClusterRef(NAMESPACE, OTHER, ""), "delete").acquire()
+    locked = await program("save", NAME, OTHER)
+    assert locked.code == ExitCode.LOCKED, locked
+    assert f"{NAMESPACE}/{NAME}  Completed" in locked.out
+    broken = await program("save", NAME, OTHER, "--break-lock", "bob@two")
+    assert broken.code == ExitCode.OK, broken
+    assert f"lock broken: bob@two works on {NAMESPACE}/{OTHER}" in broken.err
+
+
+async def test_a_dry_run_says_what_is_not_possible_and_json_says_what_was_not_consented_to(
+    program: Program,
+) -> None:
+    await second(program.stage, "archive.tar.gz")
+    dry = await program("save", NAME, OTHER, "--dry-run")
+    assert dry.code == ExitCode.REFUSED
+    assert "not possible: spec.archive.path is not an absolute path" in dry.out
+    asked = await program("delete", "--save", NAME, OTHER, "--json")
+    assert asked.code == ExitCode.REFUSED
+    outcomes = {one["name"]: one["outcome"] for one in asked.json["operations"]}
+    assert outcomes[NAME] is None
+    assert outcomes[OTHER]["kind"] == "Failed"
+    refused = audit.read(program.folder / "cli-state").entries[-1]
+    assert (refused.name, refused.reason) == (NAME, "consent was not given")
