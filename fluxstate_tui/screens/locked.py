@@ -42,7 +42,7 @@ async def until_free(
     """
     waiting = False
     while (holder := await services.actions.holder(ref)) is not None:
-        now = services.clock.now()
+        now = services.server_now()
         if not waiting:
             answer = await app.push_screen_wait(_dialog(ref, holder, now))
             if answer is None:

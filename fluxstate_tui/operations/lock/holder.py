@@ -23,7 +23,8 @@ _FOLDER = "/apis/coordination.k8s.io/v1/namespaces/{}/leases/fluxstate-{}"
 class Holder:
     """`who` is user@host of a living lock, `what` its operation, `since` when it was taken.
 
-    Times are seconds since the epoch by the holder's clock; `version` is the lease as it was seen.
+    Times are seconds since the epoch by the API server's clock; `version` is the lease as it was
+    seen.
     """
 
     who: str
@@ -47,7 +48,7 @@ async def holder_of(context: OperationContext, ref: ClusterRef) -> Holder | None
     except (NotFound, Forbidden):
         return None
     holder = _parse(lease)
-    return None if holder is None or holder.expired(context.clock.now()) else holder
+    return None if holder is None or holder.expired(context.server_now) else holder
 
 
 async def break_lock(context: OperationContext, ref: ClusterRef, holder: Holder) -> None:

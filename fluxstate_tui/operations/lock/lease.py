@@ -1,7 +1,8 @@
 """One operator at a time: a coordination.k8s.io/v1 Lease per MiniCluster.
 
 The lease holds for 30 s and is renewed every 10 s. It is only taken over after it has expired and
-was then seen not to be renewed, so that two clocks which differ do not break a living one.
+was then seen not to be renewed, so that two clocks which differ do not break a living one. Its
+times are the API server's: those of two operators may be hours apart.
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ class ClusterLease:
 
     async def _take_over(self, lease: dict[str, Any]) -> None:
         if _holder(lease):
-            if self._context.clock.now() <= _expires(lease):
+            if self._context.server_now <= _expires(lease):
                 raise self._locked(lease)
             await self._context.clock.sleep(RENEW_EVERY + 1)
             again = await self._read()
@@ -188,7 +189,7 @@ class ClusterLease:
             return None
 
     def _object(self, resource_version: str = "") -> dict[str, Any]:
-        moment = datetime.fromtimestamp(self._context.clock.now(), UTC)
+        moment = datetime.fromtimestamp(self._context.server_now, UTC)
         now = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         self._since = self._since or now
         metadata: dict[str, Any] = {

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.clock import Clock
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.session import Cluster
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.journal import audit
 from fluxstate_tui.operations.lock.holder import break_lock, holder_of
@@ -17,6 +21,22 @@ from fluxstate_tui.operations.lock.lease import RENEW_EVERY, ClusterLease
 from fluxstate_tui.sim.server import SimulatedCluster
 from tests.unit.operations.builders import REF
 from tests.unit.operations.conftest import opened
+
+COARSE = 60.0  # simulated seconds: what one answer tells of the server's clock, and a busy computer
+
+
+@dataclass
+class OtherClock:
+    """Of a computer whose clock is wrong by an hour."""
+
+    right: Clock
+    wrong: float
+
+    def now(self) -> float:
+        return self.right.now() + self.wrong
+
+    async def sleep(self, seconds: float) -> None:
+        await self.right.sleep(seconds)
 
 
 @pytest.fixture
@@ -43,9 +63,25 @@ async def test_it_is_seen_who_works_on_what_and_since_when(
                 await calm.clock.sleep(1.0)
                 now = await holder_of(two, REF) or now
         assert now.since == seen.since  # renewing it does not make it younger
-        assert begin <= now.since < now.renewed
+        assert abs(now.since - begin) < COARSE
+        assert now.since < now.renewed
         await first.release()
         assert await holder_of(two, REF) is None
+
+
+@pytest.mark.parametrize("wrong", [-3600.0, 3600.0], ids=["slow", "fast"])
+async def test_a_lock_has_the_same_age_for_all_whatever_their_computers_clocks_say(
+    calm: SimulatedCluster, tmp_path: Path, wrong: float
+) -> None:
+    clock = OtherClock(calm.clock, wrong)
+    options = KubeOptions(kubeconfig=str(calm.write_kubeconfig(tmp_path / "config")))
+    async with opened(calm, tmp_path, "bob@two") as two, await Cluster.open(options, clock) as far:
+        lease = ClusterLease(OperationContext(far, clock, tmp_path, "alice@one"), REF, "save")
+        await lease.acquire()
+        seen = await holder_of(two, REF)
+        assert seen is not None  # neither expired nor from the future
+        assert abs(two.server_now - seen.since) < COARSE
+        assert abs(two.server_now - seen.renewed) < COARSE
 
 
 async def test_a_broken_lock_is_free_and_its_holder_is_told(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fluxstate_tui.operations.lock.holder import Holder
 from fluxstate_tui.screens import locked
+from fluxstate_tui.store.events import ServerClockSeen
 from tests.unit.screens.feed import NOW
 from tests.unit.screens.rehearsal import RehearsedActions
 from tests.unit.screens.stage import SIZES, SMALL, make_app, screen_text, see
@@ -33,13 +36,26 @@ async def test_it_is_said_who_works_on_what_and_since_when(
         assert actions.asked == []
 
 
+async def test_its_age_is_by_the_servers_clock_as_its_times_are(
+    actions: RehearsedActions,
+) -> None:
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        app.services.store.take(ServerClockSeen(offset=3600.0, rate=1.0, at=NOW))
+        actions.holders = [replace(ANA, since=NOW + 3600 - 50, renewed=NOW + 3600 - 3)]
+        await pilot.press("down", "p")
+        await see(pilot, "50s ago; last sign of life 3s ago")
+
+
 async def test_waiting_makes_the_plan_when_the_other_is_done(actions: RehearsedActions) -> None:
+    actions.holders = [ANA] * 10_000
     app = make_app(actions=actions)
     async with app.run_test(size=SMALL) as pilot:
         await pilot.press("down", "p")
         await see(pilot, "flux-sample is locked")
         await pilot.press("enter")
         await see(pilot, "Waiting for ana@laptop: save for 50s")
+        actions.holders.clear()
         await see(pilot, "✓ Completed")
         assert [what for what, _ in actions.asked] == ["pause"]
 
