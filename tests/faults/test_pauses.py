@@ -1,16 +1,18 @@
-"""A pause is whole or put back, and nobody starts what somebody else has stopped."""
+"""A pause is whole or put back, and what others do to a queue meanwhile is noticed and kept."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
+from fluxstate_tui.model.job import Job, JobState
 from fluxstate_tui.model.queue import Queue
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent
 from fluxstate_tui.operations.prepare import prepare
 from fluxstate_tui.operations.world.world import World
+from tests.faults.at_step import when_done
 from tests.faults.stage import ANY, Stage
 
 STOP = "queue-start"  # the topic of the request that stops
@@ -23,6 +25,12 @@ async def queue_of(stage: Stage) -> Queue:
     finally:
         await world.close()
     return queue
+
+
+async def until(stage: Stage, condition: Callable[[Job], bool]) -> None:
+    """Wait until it holds for every job."""
+    while not all(map(condition, (await stage.jobs()).values())):
+        await stage.sim.clock.sleep(0.5)
 
 
 async def save_that_waits(
@@ -71,3 +79,38 @@ async def test_what_somebody_else_stopped_for_a_reason_meanwhile_stays_stopped(
     queue = await queue_of(stage)
     assert (queue.started, queue.stop_reason) == ((False, reason) if reason else (True, ""))
     assert (f"stays stopped: {reason}" in told[-1].read_back) is bool(reason)
+
+
+async def test_an_archive_in_which_jobs_run_is_never_called_idle(stage: Stage) -> None:
+    await stage.flux("queue", "stop")
+    await stage.submit("sleep", "100000")
+    operation = await prepare("save", stage.context, await stage.ref())
+
+    async def start_it(step: str) -> None:
+        if step == "commit":
+            await stage.flux("queue", "start")
+            await until(stage, lambda job: job.state is JobState.RUN)
+
+    outcome = await when_done(operation, start_it, stage.seen)
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert "somebody started the queue" in outcome.reason
+    assert stage.files() == {}
+
+
+async def test_a_queue_that_is_started_meanwhile_keeps_no_save_waiting_for_ever(
+    stage: Stage,
+) -> None:
+    """A job that cannot be scheduled keeps a request outstanding as long as its queue goes on."""
+    await stage.flux("resource", "drain", "1")
+    await stage.submit("-N2", "true")
+    operation = await prepare("save", stage.context, await stage.ref())
+
+    async def start_it(step: str) -> None:
+        if step == "pause":
+            await stage.flux("queue", "start")
+
+    async with asyncio.timeout(60):
+        outcome = await when_done(operation, start_it, stage.seen)
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert "the scheduler still works on 1 request" in outcome.reason
+    assert stage.files() == {}

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DUMP_SECONDS = 3600.0
+SETTLE_SECONDS = 60.0
 OPEN_PATIENCE = 15.0
 KILLED = 137
 _FINAL = (CannotConnect, Unauthorized, Forbidden, ReadOnly)
@@ -250,8 +251,17 @@ class World:
         await self._ask(lambda broker: broker.cancel(ids))
 
     async def settle(self) -> None:
-        """Until the job manager has no request outstanding and the KVS is flushed."""
-        while await self._ask(lambda broker: broker.requests_outstanding()):
+        """Until the job manager has no request outstanding and the KVS is flushed.
+
+        A stopped queue has none soon. Raises FluxstateError when some are left after a minute.
+        """
+        begin = self.clock.now()
+        while left := await self._ask(lambda broker: broker.requests_outstanding()):
+            if self.clock.now() - begin > SETTLE_SECONDS:
+                raise FluxstateError(
+                    f"the scheduler still works on {left} requests after {SETTLE_SECONDS:.0f} s",
+                    advice="Did somebody start the queue meanwhile? Look at `flux queue status`.",
+                )
             await self.clock.sleep(0.2)
         await self.kvs_sync()
 
