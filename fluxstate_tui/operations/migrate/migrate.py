@@ -7,14 +7,17 @@ from dataclasses import replace
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.catalogue.helper_pod import pod_for
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.migrate import plan as migrate_plan
 from fluxstate_tui.operations.migrate.plan import Target
+from fluxstate_tui.operations.migrate.rights import require_rights
 from fluxstate_tui.operations.migrate.steps import Migrating
 from fluxstate_tui.operations.restore.dropped_fields import dropped
+from fluxstate_tui.operations.restore.neighbours import dangers
 from fluxstate_tui.operations.restore.plan import require_valid
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.script import RefusedError
@@ -46,13 +49,27 @@ async def prepare(
         place = where.cluster.context if destination is not None else ""
         target = migrate_plan.target_of(seen, choices, place, secrets.token_hex(6))
         planned = migrate_plan.plan(seen, target, choices)
+        await require_rights(context, seen.minicluster.ref.namespace, where, target.ref.namespace)
         await _require_possible(where, target)
+        warnings = await _dangers(where, target, seen.minicluster.ref)
+        planned = replace(planned, preview=(*planned.preview, *warnings))
     except BaseException:
         await world.close()
         raise
     migrating = Migrating(context, where, world, seen, target, choices)
     migrating.add_tasks(planned)
     return Operation(context, planned, migrating.script)
+
+
+async def _dangers(context: OperationContext, target: Target, old: ClusterRef) -> tuple[str, ...]:
+    """What it could do to other MiniClusters; nothing without the right to list them."""
+    resource = await context.cluster.minicluster_resource()
+    try:
+        living = await context.cluster.list(resource, target.ref.namespace)
+    except Forbidden:
+        return ()
+    others = [item for item in living if item["metadata"]["uid"] != old.uid]
+    return dangers(target.manifest, "", 0, others)
 
 
 async def _require_possible(context: OperationContext, target: Target) -> None:

@@ -72,7 +72,9 @@ class Migrating:
         saving = migrate_plan.saving_choices(choices)
         why = f"migrating to {target} by {source.who}"
         closed = f"{PAUSED_BY_US} {why}"
-        self._saving = Saving(source, world, saving, settle_pause=False, closed=closed)
+        self._saving = Saving(
+            source, world, saving, seen.running, settle_pause=False, closed=closed
+        )
         nothing = Cover(None, Loss())
         self._deleting = Deleting(source, seen, world, nothing, (), self._saving, why)
         self._lease = ClusterLease(destination, target.ref, "migrate")
