@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.operations.choices import Choices, Running
-from fluxstate_tui.operations.plan import OutcomeKind
+from fluxstate_tui.operations.plan import OutcomeKind, StepEvent
+from fluxstate_tui.operations.prepare import prepare
 from tests.faults.stage import NAME, Stage
 
 
@@ -19,3 +20,25 @@ async def test_leaving_them_running_deletes_what_was_typed_and_no_more(stage: St
     assert outcome.kind is OutcomeKind.COMPLETED, outcome
     assert "would run again or fail: 1 running" in outcome.reason
     assert stage.archived() == [{runs, done}]
+
+
+async def test_a_job_that_began_after_the_question_is_not_cancelled_with_the_others(
+    stage: Stage,
+) -> None:
+    agreed = await stage.submit("sleep", "100000")
+    operation = await prepare(
+        "save", stage.context, await stage.ref(), Choices(running=Running.CANCEL)
+    )
+    late = await stage.submit("sleep", "100000")
+    while not (await stage.jobs())[late].state.running:
+        await stage.sim.clock.sleep(0.5)
+
+    def stop(event: StepEvent) -> None:
+        if "1 began after you were asked" in event.read_back:
+            operation.cancel()
+
+    outcome = await operation.run(stop, NAME)
+    assert outcome.kind is OutcomeKind.CANCELLED, outcome
+    jobs = await stage.jobs()
+    assert jobs[late].state.running
+    assert jobs[agreed].status == "CANCELED"

@@ -107,7 +107,9 @@ class Deleting:
         """One task per step of the plan, those of the save first."""
         actions = self.actions()
         if choices.save_first and self._world is not None:
-            saving = Saving(self._context, self._world, paused(choices), settle_pause=False)
+            saving = Saving(
+                self._context, self._world, paused(choices), self._running, settle_pause=False
+            )
             leaves = choices.running is Running.LEAVE
             self._agreed = frozenset(job.id for job in self._running if leaves)
             self._saving = saving

@@ -144,6 +144,8 @@ class Migrating:
         if self._target.beside:
             await self._lease.acquire()
             self._lease.keep(run.problem)
+            if self._lease.note:
+                run.tell(self._lease.note)
         run.remember("open", list(self._saving.started))
         run.remember("to", [self._target.ref.namespace, self._target.ref.name])
         run.remember("to_server", self._destination.cluster.server)
@@ -271,14 +273,14 @@ class Migrating:
         return text
 
     def _promise_to_open(self, run: Run) -> None:
-        """Whatever happens from here on, the queue of the new one does not stay stopped."""
-        ref = self._target.ref
-        if self._saving.started:
-            self._open = run.undo(
-                f"the queue of {ref} is put back as it was",
-                self._open_queue,
-                f"Run: fluxstate-tui resume {ref.name} -n {ref.namespace}",
-            )
+        """Whatever happens from here on, the queue of the new one does not stay closed."""
+        ref, place = self._target.ref, self._target.place
+        there = f" --context {place}" if place else ""
+        self._open = run.undo(
+            f"the queue of {ref} is put back as it was",
+            self._open_queue,
+            f"Run: fluxstate-tui resume {ref.name} -n {ref.namespace}{there}",
+        )
 
     async def _open_queue(self) -> str:
         world = self._arriving.world

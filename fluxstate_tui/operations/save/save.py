@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.model.job import Job
+from fluxstate_tui.model.jobid import f58_ascii
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.context import OperationContext
@@ -32,7 +35,7 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
     except BaseException:
         await world.close()
         raise
-    saving = Saving(context, world, choices)
+    saving = Saving(context, world, choices, seen.running)
     script = Script(saving.tasks(planned), saving.success, safe=SAFE, close=world.close)
     return Operation(context, planned, script)
 
@@ -40,6 +43,7 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
 class Saving:
     """The steps of one save. `saved` is set once the archive was verified and has its name.
 
+    `running` are the jobs that ran when the user was asked: no other one is cancelled.
     With `settle_pause` False the promise to start the queue again outlives the save: the delete
     that follows may still be refused. With `closed` a restore of it refuses new jobs for that
     reason until it is resumed.
@@ -50,6 +54,7 @@ class Saving:
         context: OperationContext,
         world: World,
         choices: Choices,
+        running: Iterable[Job],
         *,
         settle_pause: bool = True,
         closed: str = "",
@@ -58,6 +63,7 @@ class Saving:
         self._context = context
         self._world = world
         self._choices = choices
+        self._agreed = tuple(job.id for job in running)
         paused = choices.restore_paused
         self._saver = Saver(context, world, restore_paused=paused, closed=closed)
         self._started: list[str] = []
@@ -125,11 +131,11 @@ class Saving:
 
     async def wait(self, run: Run) -> str:
         """Until no job runs, or as was chosen."""
-        if self._choices.running is Running.CANCEL:
-            run.by_hand(self._world.flux_line("cancel", "--all", "--states=running"))
+        if self._choices.running is Running.CANCEL and self._agreed:
+            run.by_hand(self._world.flux_line("cancel", *map(f58_ascii, self._agreed)))
         if self._choices.running is not Running.LEAVE:
             run.by_hand(self._world.flux_line("queue", "idle"))
-        self._idle = await drain(self._world, self._choices, run.tell)
+        self._idle = await drain(self._world, self._choices, self._agreed, run.tell)
         return "no job runs" if self._idle else "jobs still run: they come back FAILED"
 
     async def dump(self, run: Run) -> str:
