@@ -93,6 +93,11 @@ class PatientFiles(RemoteFiles):
             try:
                 await change()
                 return
+            except FileExistsError:
+                # An earlier try whose answer was lost may have been carried out late.
+                if attempt and await done():
+                    return
+                raise
             except BROKEN:
                 if await done():
                     return

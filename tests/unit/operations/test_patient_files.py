@@ -80,6 +80,41 @@ async def test_somebody_elses_file_is_never_taken_for_ours(
     assert content(tmp_path / "a.json") == b"theirs"
 
 
+class Late(LocalExecutor):
+    """Loses the connection of the first command that changes something, which goes on and is done
+    only when the same is asked for again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first: Sequence[str] | None = None
+
+    async def exec(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        timeout: float | None = None,
+        only_reads: bool = False,
+    ) -> ExecResult:
+        place = (namespace, pod, container)
+        if self._first is None and not only_reads:
+            self._first = argv
+            raise ExecUnknown("sh", "cut")
+        if self._first is not None and not only_reads:
+            await super().exec(*place, self._first)
+        return await super().exec(*place, argv, stdin=stdin, timeout=timeout, only_reads=only_reads)
+
+
+async def test_a_change_that_arrives_late_is_not_taken_for_somebody_elses(tmp_path: Path) -> None:
+    files = PatientFiles(Late(), ScaledClock(100), "default", "pod", "container")
+    write(tmp_path / "part", b"abc")
+    await files.link_new(str(tmp_path / "part"), str(tmp_path / "final"))
+    assert content(tmp_path / "final") == b"abc"
+
+
 async def test_trouble_that_lasts_is_an_error(tmp_path: Path) -> None:
     files = PatientFiles(Breaking(10_000, after=False), ScaledClock(500), "d", "p", "c")
     with pytest.raises(ExecUnknown):
