@@ -123,6 +123,21 @@ async def test_a_paused_queue_arrives_paused(stage: Stage, choices: Choices) -> 
     assert (await jobs_of(stage, new))[job].state is JobState.SCHED
 
 
+async def test_a_paused_queue_is_never_left_refusing_jobs(stage: Stage) -> None:
+    await stage.well("pause")
+    operation = await prepare("migrate", stage.context, await stage.ref(), BESIDE)
+
+    def stop(event: StepEvent) -> None:
+        if event.step == "open":
+            operation.cancel()
+
+    outcome = await operation.run(stop)
+    assert outcome.kind is OutcomeKind.CANCELLED, outcome
+    status = await queue_of(stage, NEW)
+    assert "submission is enabled" in status
+    assert "Scheduling is stopped" in status
+
+
 async def test_saying_no_changes_nothing_and_the_preview_says_what_comes(stage: Stage) -> None:
     await stage.submit("true")
     operation = await prepare("migrate", stage.context, await stage.ref(), BESIDE)
