@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Start = Callable[[], Awaitable[None]]
 TICK = 1.0
+NOTICE, LOUD_NOTICE = 5.0, 10.0  # seconds
 MOST_LINES = 12
 OTHER_THEMES_AFTER = 0.3
 
@@ -133,7 +134,8 @@ class FluxstateApp(App[int]):
     ) -> None:
         """Show a notice over any screen, as lines of plain text."""
         plain, heading = "\n".join(visible_lines(text, 1000)[:MOST_LINES]), visible(title[:100])
-        self.notify(plain, title=heading, severity=severity, markup=False)
+        seconds = NOTICE if severity == "information" else LOUD_NOTICE
+        self.notify(plain, title=heading, severity=severity, markup=False, timeout=seconds)
 
     def on_mount(self) -> None:
         """Connect after the first paint; let the seconds pass."""

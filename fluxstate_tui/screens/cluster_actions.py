@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ASKABLE = (Phase.UP, Phase.PAUSED, Phase.DEGRADED, Phase.QUORUM, Phase.UNKNOWN)
 
 
+READ_ONLY = "Read-only: it was asked for, or the context is protected (see --write)."
+
+
 class ClusterActions(Screen[None]):
     """Subclasses say which MiniCluster is `chosen`. Keys that cannot work now are grey."""
 
@@ -65,7 +68,7 @@ class ClusterActions(Screen[None]):
         if chosen is None:
             return "No MiniCluster is chosen."
         if self.services.read_only:
-            return "This dashboard was started read-only."
+            return READ_ONLY
         run = self.services.runs.get(chosen.ref.uid)
         if run is not None and run.running:
             return "" if what == run.plan.operation else f"{run.title} is running."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.screens.cluster_columns import state_word
@@ -17,12 +17,28 @@ if TYPE_CHECKING:
     from fluxstate_tui.screens.operation_run import OperationRun
 
 
+# The keys of ClusterActions.
+SHOWN_BY: Final = {
+    "save": "s",
+    "pause": "p",
+    "resume": "p",
+    "delete": "d",
+    "restore": "r",
+    "migrate": "m",
+    "disarm": "D",
+}
+
+
 def headline(summary: Summary, run: OperationRun | None) -> list[Part]:
     """The state and its reason in one line; a running operation comes first."""
     word = state_word(summary)
     parts: list[Part] = []
     if run is not None and run.outcome is None:
         parts += [(f"▶ {run.title}: {run.progress_text}", "$state-busy"), ("  ", "")]
+    if run is not None and run.outcome is not None and run.unseen:
+        key = SHOWN_BY.get(run.plan.operation, "?")
+        said = f"▲ {run.title}: {run.outcome.kind.value}, {key} shows why"
+        parts += [(said, "$state-bad bold"), ("  ", "")]
     if summary.armed and not (run is not None and run.running):
         parts += [("! an archive is armed: D disarms it", "$state-bad bold"), ("  ", "")]
     parts += [(str(word), color(word.tone)), ("  ", "")]

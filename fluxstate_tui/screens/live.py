@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from textual import events
 from textual.app import ComposeResult
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
+from textual.widgets import Input
 
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.store import Changes, Source
@@ -108,6 +110,20 @@ class LiveScreen(Screen[None]):
         for crumb in self.crumbs():
             left += [(" › ", "$muted"), (crumb, "$foreground bold")]
         self.query_one("#header", Line).say(left, self.freshness_parts())
+
+    def why_grey(self, action: str) -> str:
+        """Why a key with that action is grey, in a sentence; '' if that is not known."""
+        return ""
+
+    def on_key(self, event: events.Key) -> None:
+        """A grey key that is pressed says why it does nothing."""
+        if isinstance(self.focused, Input):
+            return
+        active = self.active_bindings.get(event.key)
+        if active is None or active.enabled:
+            return
+        if why := self.why_grey(active.binding.action):
+            self.services.tell(why, f"Not now: {active.binding.description}", "warning")
 
     def on_table_asked(self, event: Table.Asked) -> None:
         """Choose the columns of a table, or read one row of it in full."""

@@ -113,6 +113,7 @@ class MiniClusterScreen(ClusterActions, LiveScreen):
     def tick(self) -> None:
         """Ages go on."""
         super().tick()
+        self._show_reason()  # a running operation goes on
         self._show_guard()
         self.view.tick()
 

@@ -9,7 +9,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from fluxstate_tui.screens.cluster_actions import ClusterActions
+from fluxstate_tui.screens.cluster_actions import READ_ONLY, ClusterActions
 from fluxstate_tui.screens.cluster_columns import CLUSTER_FIELDS, cluster_columns
 from fluxstate_tui.screens.explanation import explanation, headline, trouble_rows
 from fluxstate_tui.screens.live import LiveScreen
@@ -31,7 +31,8 @@ AGAIN = "ctrl+r tries again."
 TALL = 34  # as in FluxstateApp.VERTICAL_BREAKPOINTS
 EMPTY = (
     "No MiniCluster here.\n"
-    "Create one with kubectl apply -f minicluster.yaml, or look in all namespaces with -A.\n"
+    "kubectl apply -f minicluster.yaml creates one; -A looks in all namespaces.\n"
+    "fluxstate-tui restore NAME brings a deleted one back from its archives.\n"
     "fluxstate-tui --demo shows a simulated cluster."
 )
 
@@ -93,6 +94,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         """Ages go on."""
         super().tick()
         self.table.grid.tick()
+        self._show_reason()  # a running operation goes on
 
     @property
     def chosen(self) -> Summary | None:
@@ -115,7 +117,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         if what not in ("save", "delete"):
             return f"{plural(len(marked), 'MiniCluster')} marked: ctrl+l takes the marks away."
         if self.services.read_only:
-            return "This dashboard was started read-only."
+            return READ_ONLY
         whole = self.services.bulk
         return "Another of several runs: b shows it." if whole and whole.running else ""
 

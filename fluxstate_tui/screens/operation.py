@@ -183,6 +183,7 @@ class OperationScreen(LiveScreen):
         if self.run is None or not self.is_attached:
             return
         plan = self.run.plan
+        self.run.shown = self.run.outcome is not None
         self.query_one("#preview", Panel).say(self.preview_rows(plan))
         self.query_one("#steps", Panel).say(step_rows(plan, self.run.steps), "STEPS")
         self.query_one("#outcome", Panel).say(end_rows(*self.run.end))

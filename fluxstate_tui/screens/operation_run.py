@@ -20,7 +20,7 @@ class OperationRun:
     """Runs an operation as a task and keeps what its steps said.
 
     `changed` is called at every news, `ended` at the end. `started` says that it was consented to,
-    `put_back` what was undone.
+    `put_back` what was undone, `shown` that somebody had its outcome on the screen.
     """
 
     def __init__(self, operation: Operation) -> None:
@@ -31,6 +31,7 @@ class OperationRun:
         self.changed: Callable[[], None] = lambda: None
         self.ended: Callable[[], None] = lambda: None
         self.started = False
+        self.shown = False
         self._task: asyncio.Task[Outcome] | None = None
 
     @property
@@ -68,6 +69,11 @@ class OperationRun:
     def running(self) -> bool:
         """It was started and has not ended."""
         return self.started and self.outcome is None
+
+    @property
+    def unseen(self) -> bool:
+        """It ended badly while nobody looked; a notice alone goes away."""
+        return self.outcome is not None and self.outcome.exit_code != 0 and not self.shown
 
     def start(self, typed: str = "") -> None:
         """Go."""

@@ -129,6 +129,8 @@ class RestoreDialog(Dialog[Choices]):
         if entry is None or size is None:
             panel.say([[("Write how many nodes it shall have: 1 or more.", "$state-warn")]])
             return
+        if not panel.text:
+            panel.say([[("Reading the archive …", "$muted")]])
         try:
             lines = await self.services.actions.preview_restore(self.summary.ref, entry.id, size)
         except FluxstateError as error:

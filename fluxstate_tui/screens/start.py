@@ -19,9 +19,9 @@ from fluxstate_tui.widgets.words import age, plural
 
 
 def start_operation(app: App[Any], services: Services, kind: Kind, chosen: Summary) -> None:
-    """Show a running operation of that MiniCluster again, or ask and plan a new one."""
+    """Show what runs there, or ended badly unseen, again; else ask and plan a new one."""
     run = services.runs.get(chosen.ref.uid)
-    if run is not None and run.running:
+    if run is not None and (run.running or (run.unseen and run.plan.operation == kind)):
         app.push_screen(operation_screen(services, kind, chosen.ref, Choices(), run))
         return
 

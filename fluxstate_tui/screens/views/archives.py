@@ -127,7 +127,7 @@ class ArchivesView(View):
 
     def compose(self) -> ComposeResult:
         """Where the catalogue lies, and what is in it."""
-        yield Line(id="archives-line", classes="summary")
+        yield Line(id="archives-line", classes="summary", most_lines=2)
         yield self.table
 
     @property

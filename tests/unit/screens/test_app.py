@@ -104,7 +104,7 @@ async def test_help_says_why_a_key_is_grey() -> None:
     async with app.run_test(size=LARGE) as pilot:
         await see(pilot, "flux-sample")
         await pilot.press("question_mark")
-        await see(pilot, "save  This dashboard was started read-only.")
+        await see(pilot, "save  Read-only: it was asked for")
 
 
 async def test_every_theme_shows_the_home_screen() -> None:

@@ -255,3 +255,14 @@ async def test_hostile_names_and_reasons_look_like_themselves(text: str) -> None
         await pilot.pause()
         assert "\x1b" not in screen_text(app)
         assert app.is_running
+
+
+async def test_a_grey_key_that_is_pressed_says_why_it_does_nothing() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await pilot.press("p")
+        await see(pilot, "Not now: pause")
+        await see(pilot, "done-last-week is Finished")
+        await pilot.press("down", "slash", "p")
+        await see(pilot, "p")
+        assert len(app.screen_stack) == 1

@@ -286,3 +286,19 @@ async def test_the_end_of_an_outcome_is_in_sight_however_its_lines_wrap() -> Non
         await pilot.press("right", "enter")
         await see(pilot, "✓ Completed")
         await see(pilot, "0 lost.")
+
+
+async def test_what_ended_badly_while_nobody_looked_stays_on_the_list_until_it_is_seen() -> None:
+    actions = RehearsedActions()
+    actions.gate = asyncio.Event()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "p")
+        await see(pilot, "▶ Stop the queue")
+        await pilot.press("escape")
+        app.services.runs["uid-flux-sample"].cancel()
+        await see(pilot, "▲ pause flux-sample: Cancelled, p shows why")
+        await pilot.press("p")
+        await see(pilot, "⊘ Cancelled")
+        await pilot.press("escape")
+        await until(pilot, lambda: "shows why" not in screen_text(app))
