@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 import secrets
 import shlex
 from contextlib import suppress
@@ -31,7 +32,7 @@ from fluxstate_tui.operations.queue.checkpoint import (
     paused_checkpoint,
 )
 from fluxstate_tui.operations.restore.plan import RESTORED_FROM
-from fluxstate_tui.operations.save.fetch import fetch
+from fluxstate_tui.operations.save.fetch import LEFTOVER_SECONDS, fetch
 from fluxstate_tui.operations.save.room import free_bytes
 from fluxstate_tui.operations.script import Run, Undo
 from fluxstate_tui.operations.world.observation import Observation, counts, describe
@@ -40,7 +41,7 @@ from fluxstate_tui.operations.world.world import DumpFailedError, World
 
 DUMP_TRIES = 3
 PART = ".part-"
-LEFTOVER_SECONDS = 6 * 3600.0
+_LEFTOVER = re.compile(re.escape(PART) + r"[0-9a-f]{12,}(\.\w+)*")
 
 
 class NotVerifiedError(FluxstateError):
@@ -156,11 +157,16 @@ class Saver:
         raise error
 
     async def _tidy(self) -> None:
-        """Remove what a killed program left half-written long ago; nothing else has such names."""
+        """Remove what a killed program left half-written long ago; nothing else has such names.
+
+        Saves write in the catalogue, restores beside `archive.path`.
+        """
+        files = self._world.files
         long_ago = await self._world.cluster_now() - LEFTOVER_SECONDS
-        for item in await self._world.files.list(self._folder):
-            if item.name.startswith(PART) and item.mtime < long_ago:
-                await self._world.files.remove(posixpath.join(self._folder, item.name))
+        for folder in (self._folder, posixpath.dirname(self._world.minicluster.archive_path)):
+            for item in await files.list(folder):
+                if _LEFTOVER.fullmatch(item.name) and item.mtime < long_ago:
+                    await files.remove(posixpath.join(folder, item.name))
 
     async def _dump_once(self, run: Run) -> str:
         temporary = posixpath.join(self._folder, f"{PART}{secrets.token_hex(6)}.tar.gz")

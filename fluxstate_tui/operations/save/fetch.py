@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -17,7 +17,9 @@ from fluxstate_tui.operations.world.patience import BROKEN
 if TYPE_CHECKING:
     from fluxstate_tui.flux.files import RemoteFiles
 
+LEFTOVER_SECONDS = 6 * 3600.0  # what nobody has written to for so long, nobody will
 _TRIES = 4
+_PREFIX, _SUFFIX = "fetch-", ".part"
 _TELL_EVERY = 4 * 1024 * 1024
 
 
@@ -51,7 +53,8 @@ async def fetch(
     """
     stat = await files.stat(path)
     await asyncio.to_thread(state_dir.mkdir, 0o700, True, True)
-    with tempfile.NamedTemporaryFile(dir=state_dir, prefix="fetch-", suffix=".part") as target:
+    with tempfile.NamedTemporaryFile(dir=state_dir, prefix=_PREFIX, suffix=_SUFFIX) as target:
+        await asyncio.to_thread(_tidy, Path(target.name))
         for attempt in range(_TRIES):
             try:
                 await _read(files, path, target, lambda done: tell(f"{done:,} of {stat.size:,}"))
@@ -69,3 +72,12 @@ async def fetch(
                 exit_code=ExitCode.VERIFICATION,
             )
         yield archive
+
+
+def _tidy(mine: Path) -> None:
+    """Remove what killed programs left: archives hold the environments of jobs."""
+    long_ago = mine.stat().st_mtime - LEFTOVER_SECONDS
+    for path in mine.parent.glob(f"{_PREFIX}*{_SUFFIX}"):
+        with suppress(OSError):  # another program is tidying up as well
+            if path.stat().st_mtime < long_ago:
+                path.unlink()
