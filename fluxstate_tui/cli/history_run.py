@@ -10,6 +10,7 @@ from datetime import datetime
 
 from fluxstate_tui.cli.operate_run import with_consent
 from fluxstate_tui.cli.options import kube_options
+from fluxstate_tui.cli.short_script import short_script
 from fluxstate_tui.cli.tables import table
 from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.clock import SystemClock
@@ -39,7 +40,7 @@ def log(args: argparse.Namespace) -> int:
     elif args.commands:
         for entry in entries:
             print(plain(f"# {_when(entry.at)} {entry.what} {entry.target}: {entry.outcome}"))
-            print("\n".join(map(plain, entry.commands)))
+            print("\n".join(map(plain, short_script(entry.commands))))
     elif entries:
         print(table(("WHEN", "WHO", "WHAT", "MINICLUSTER", "OUTCOME", "WHY"), map(_row, entries)))
     else:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fluxstate_tui.cli.main import build_parser
+from fluxstate_tui.cli.short_script import short_script
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.journal import audit
@@ -34,17 +35,22 @@ def lines(stage: Stage, what: str) -> list[str]:
 
 async def by_hand(folder: Path, commands: list[str]) -> None:
     """One after the other in a shell, each of which must succeed."""
-    environment = {**os.environ, "KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder)}
     for command in commands:
         assert "\n" not in command
-        process = await asyncio.create_subprocess_exec(
-            *("/bin/bash", "-c", command),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment,
-        )
-        out, err = await process.communicate()
-        assert process.returncode == 0, (command, out, err)
+        await in_shell(folder, command)
+
+
+async def in_shell(folder: Path, script: str) -> None:
+    """A script that must succeed."""
+    environment = {**os.environ, "KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder)}
+    process = await asyncio.create_subprocess_exec(
+        *("/bin/bash", "-euo", "pipefail", "-c", script),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, (script, out, err)
 
 
 async def test_a_save_a_delete_and_a_restore_can_be_done_again_from_the_log(
@@ -64,7 +70,8 @@ async def test_a_save_a_delete_and_a_restore_can_be_done_again_from_the_log(
     assert failed.kind is OutcomeKind.FAILED, failed
     stage.sim.faults.clear()
     stage.forget_archives()
-    await by_hand(tmp_path, lines(stage, "delete"))
+    # As `log --commands` prints them.
+    await in_shell(tmp_path, "\n".join(short_script(lines(stage, "delete"))))
     with pytest.raises(NotFound):
         await stage.ref()
     (name,) = stage.files()

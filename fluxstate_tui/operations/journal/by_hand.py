@@ -55,12 +55,17 @@ class ByHand:
         return self.kubectl("delete", kind, "-n", namespace, name)
 
 
+def one_line(script: str) -> str:
+    """A shell script on one line, which does the same."""
+    text = ""
+    for line in script.replace("\\\n", "").splitlines():
+        between = " " if text.endswith("then") else "; " if text else ""
+        text += between + line.strip()
+    return text
+
+
 def _one_line(argv: Sequence[str]) -> list[str]:
     """The same command with its script on one line."""
     if list(argv[:2]) != _SHELL:
         return list(argv)
-    text = ""
-    for line in argv[2].replace("\\\n", "").splitlines():
-        between = " " if text.endswith("then") else "; " if text else ""
-        text += between + line.strip()
-    return [*_SHELL, text, *argv[3:]]
+    return [*_SHELL, one_line(argv[2]), *argv[3:]]
