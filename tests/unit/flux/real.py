@@ -46,12 +46,16 @@ class RealFlux:
 
 
 @contextmanager
-def instance(folder: Path, config: str = "", size: int = 2) -> Iterator[RealFlux]:
-    """`flux start`, with a configuration (TOML); it ends with the block. Its state is kept."""
+def instance(folder: Path, config: str = "", size: int = 2, *options: str) -> Iterator[RealFlux]:
+    """`flux start`, with a configuration (TOML) and options of its brokers.
+
+    It ends with the block. Its state is kept.
+    """
+    folder.mkdir(exist_ok=True)
     (folder / "config.toml").write_text(config, "utf-8")
     (folder / "state").mkdir(exist_ok=True)
     argv = [FLUX, "start", f"--test-size={size}", f"-o,--config-path={folder}/config.toml"]
-    argv.append(f"-o,-Sstatedir={folder}/state")
+    argv += [f"-o,{option}" for option in (f"-Sstatedir={folder}/state", *options)]
     script = 'echo "$FLUX_URI"; exec cat'
     pipe = subprocess.PIPE
     with subprocess.Popen([*argv, "sh", "-c", script], stdin=pipe, stdout=pipe) as process:
