@@ -10,6 +10,7 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.resources import NAMESPACES
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.journal import journal
 from fluxstate_tui.operations.plan import OutcomeKind
 from fluxstate_tui.operations.world.world import World
 from tests.faults.stage import ANY, NAME, staged
@@ -35,6 +36,10 @@ async def test_queues_that_were_started_are_started_again(tmp_path: Path, paused
         assert "batch: Scheduling is started" in status
         assert "debug: Scheduling is stopped" in status
         assert job in await stage.jobs()
+        (restored,) = (stage.context.state_dir / "journal").glob("*-restore-*")
+        record = journal.read(restored)
+        assert record is not None
+        assert record.facts["to start"] == ["batch"]  # for who takes it up after a kill
 
 
 async def test_in_another_namespace_each_queue_is_as_it_was(tmp_path: Path) -> None:

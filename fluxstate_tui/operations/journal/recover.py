@@ -15,8 +15,8 @@ from fluxstate_tui.operations.journal import journal
 from fluxstate_tui.operations.journal.audited import audited
 from fluxstate_tui.operations.journal.journal import Record
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepState
-from fluxstate_tui.operations.restore.plan import ARM, CREATE
-from fluxstate_tui.operations.world.observation import Observation, describe
+from fluxstate_tui.operations.restore.plan import ARM, CREATE, TO_START
+from fluxstate_tui.operations.world.observation import Observation, describe, queue_words
 from fluxstate_tui.operations.world.observe import observe
 from fluxstate_tui.operations.world.read_cluster import read_by_name
 from fluxstate_tui.operations.world.world import World
@@ -216,17 +216,36 @@ def _arrived(record: Record, seen: Observation, first: str) -> Finding | None:
     if record.operation != "migrate" or record.target.uid:
         return None
     if seen.armed:
-        path = seen.minicluster.archive_path
-        return Finding(record, (first, f"An archive is still armed at {path}."), next="disarm")
+        return _still_armed(record, seen, first)
     if not seen.started and record.facts.get("open"):
         says = f"The old one is gone; the queue here is stopped: {describe(seen.pending)} wait."
         return Finding(record, (first, says), next="resume")
     return None
 
 
+def _restored(record: Record, seen: Observation, first: str) -> Finding | None:
+    """A restore whose MiniCluster is there: armed before all, then with queues that do not run."""
+    if record.operation != "restore":
+        return None
+    if seen.armed:
+        return _still_armed(record, seen, first)
+    stopped = {queue.name for queue in seen.queues or () if not queue.started}
+    waiting = [name for name in record.facts.get(TO_START, ()) if name in stopped]
+    if not waiting:
+        return None
+    words = queue_words(waiting)
+    says = f"Named queues come up stopped, and {words} had been started: "
+    return Finding(record, (first, f"{says}{describe(seen.pending)} wait."), next="resume")
+
+
+def _still_armed(record: Record, seen: Observation, first: str) -> Finding:
+    path = seen.minicluster.archive_path
+    return Finding(record, (first, f"An archive is still armed at {path}."), next="disarm")
+
+
 def judge(record: Record, seen: Observation, first: str) -> Finding:
     """The pure part of `look`: what to say and to offer for a MiniCluster that answers."""
-    arrived = _arrived(record, seen, first)
+    arrived = _arrived(record, seen, first) or _restored(record, seen, first)
     if arrived is not None:
         return arrived
     if record.operation != "pause" and (seen.stopped_by_us or seen.closed_by_us):
@@ -238,9 +257,6 @@ def judge(record: Record, seen: Observation, first: str) -> Finding:
             beside = f"The unfinished {new} may be there as well: delete it."
             says += f" {_go_there(record) if goes_elsewhere(record) else beside}"
         return Finding(record, (first, says), next="resume")
-    if seen.armed and record.operation == "restore":
-        path = seen.minicluster.archive_path
-        return Finding(record, (first, f"An archive is still armed at {path}."), next="disarm")
     state = "started" if seen.started else "stopped"
     return Finding(record, (first, f"Nothing of it is left: the queue is {state}."))
 

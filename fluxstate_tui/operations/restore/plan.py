@@ -27,6 +27,9 @@ DISARM = Step("disarm", "Disarm", "rm ARCHIVE_PATH")
 CHECKPOINT = Step("checkpoint", "Make a KVS checkpoint", "flux kvs put --sync KEY=VALUE")
 QUEUE = Step("queue", "Put the queue back as it was saved", "flux queue start NAME...")
 
+# A fact of the journal: the named queues that its last step starts.
+TO_START = "to start"
+
 # An annotation of the MiniCluster: the archive that its queue came from.
 RESTORED_FROM = "fluxstate/restored-from"
 

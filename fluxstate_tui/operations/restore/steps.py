@@ -152,6 +152,7 @@ class Restoring:
         files, entry, archive = self._helper.files, self._source.entry, self._source.archive
         version = Version(entry.path, archive.size, archive.sha256)
         run.remember("archive", entry.path)
+        run.remember(steps.TO_START, list(self._source.queues_to_start))
         if posixpath.normpath(entry.path) == posixpath.normpath(self._archive_path):
             # It will be removed when it is disarmed: keep it first.
             kept = await keep_copy(files, entry.path, folder_of(entry.path), self._ref.name)

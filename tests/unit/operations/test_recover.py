@@ -44,6 +44,22 @@ def test_a_restore_that_left_an_archive_armed_offers_to_disarm() -> None:
     assert judge(record("restore"), observation(armed=True), "").next == "disarm"
 
 
+def test_a_restore_that_left_an_archive_armed_is_disarmed_before_its_paused_queue_runs() -> None:
+    assert judge(record("restore"), observation(armed=True, queues=STOPPED_BY_US), "").next == (
+        "disarm"
+    )
+
+
+def test_a_restore_that_did_not_get_to_start_its_named_queues_offers_it() -> None:
+    cut = replace(record("restore"), facts={"to start": ["batch"]})
+    batch, debug = (Queue(name, enabled=True, started=False) for name in ("batch", "debug"))
+    found = judge(cut, observation(job(1), queues=(batch, debug)), "")
+    assert found.next == "resume"
+    assert "queue batch had been started: 1 pending" in found.says[1]
+    going_on = observation(queues=(replace(batch, started=True), debug))
+    assert judge(cut, going_on, "").next == ""
+
+
 def test_an_armed_archive_that_we_did_not_arm_is_not_ours_to_offer() -> None:
     assert judge(record("save"), observation(armed=True), "").next == ""
 
