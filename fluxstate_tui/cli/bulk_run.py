@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.lock import until_free
-from fluxstate_tui.cli.operate_run import MARKS, ask, asks, outcome_json, plan_json, steps_json
+from fluxstate_tui.cli.operate_run import MARKS, outcome_json, plan_json, steps_json
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_minicluster, open_context
 from fluxstate_tui.errors import FluxstateError

@@ -14,6 +14,7 @@ from typing import Any
 from fluxstate_tui.archive.catalogue import Retention, is_verified, removable
 from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.archive.verify import Verdict
+from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.catalogue_place import Alone, Place, open_place
 from fluxstate_tui.cli.catalogue_tables import entry_json, listing, names, verdict_json
 from fluxstate_tui.cli.options import configuration
@@ -269,12 +270,11 @@ async def _remove_each(
 def _agreed(args: argparse.Namespace, chosen: Sequence[CatalogueEntry]) -> bool:
     if args.yes:
         return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not asks():
         return False
     good = sum(map(is_verified, chosen))
     question = f"Remove {len(chosen)} archives ({good} of them verified)? [y/N] "
-    print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return ask(question).lower() in ("y", "yes")
 
 
 def _names_none(args: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ import sys
 from dataclasses import asdict
 from typing import Any, TextIO
 
+from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_ref, open_context
@@ -161,17 +162,6 @@ def _consent(args: argparse.Namespace, plan: Plan) -> str | None:
     if not asks():
         return None
     return "" if ask(f"{plan.consent.question} [y/N] ").lower() in ("y", "yes") else None
-
-
-def asks() -> bool:
-    """Whether somebody sits there who can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def ask(question: str) -> str:
-    """What was typed; the question goes to stderr."""
-    print(plain(question), end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
 
 
 def _finish(
