@@ -38,7 +38,7 @@ def _add(
     commands: _Subparsers[argparse.ArgumentParser], name: str, words: str, ids: str = ""
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
-        name, help=words, description=words.capitalize() + ".", epilog=_WHERE
+        name, help=words, description=words[0].upper() + words[1:] + ".", epilog=_WHERE
     )
     metavar = f"WHERE {ids}".strip()
     parser.add_argument("words", nargs="*", metavar=metavar, help="see below")

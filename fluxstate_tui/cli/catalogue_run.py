@@ -241,16 +241,16 @@ async def _remove(
     out = sys.stderr if args.json else sys.stdout
     print(listing(chosen, place.now) if chosen else "Nothing would go.", file=out)
     wanted = bool(chosen) and not args.dry_run
-    if wanted and not _agreed(args, chosen):
-        print("refused: consent is needed (nothing was removed)\n   do: --yes", file=sys.stderr)
-        return ExitCode.REFUSED
-    if wanted:
+    agreed = wanted and _agreed(args, chosen)
+    if agreed:
         await _remove_each(place, chosen, what, alone)
         print(f"removed {len(chosen)}", file=out)
+    elif wanted:
+        print("refused: consent is needed (nothing was removed)\n   do: --yes", file=sys.stderr)
     if args.json:
-        word = "removed" if wanted else "wouldRemove"
+        word = "removed" if agreed else "wouldRemove"
         print(json.dumps({word: [entry_json(entry) for entry in chosen]}, indent=2))
-    return ExitCode.OK
+    return ExitCode.REFUSED if wanted and not agreed else ExitCode.OK
 
 
 async def _remove_each(

@@ -143,8 +143,7 @@ async def _close(args: argparse.Namespace, context: OperationContext, finding: F
         )
     if not args.dry_run:
         recover.close(context, finding)
-        print(f"closed {identity(finding.record)}", file=sys.stderr)
-    return ExitCode.OK
+    return _closed(args, finding.record)
 
 
 def _close_catalogue(args: argparse.Namespace, record: Record) -> int:
@@ -153,7 +152,14 @@ def _close_catalogue(args: argparse.Namespace, record: Record) -> int:
     print("\n".join(map(plain, finding.says)), file=sys.stderr)
     if not args.dry_run:
         recover.close_in(default_state_dir(), finding, SystemClock().now())
+    return _closed(args, record)
+
+
+def _closed(args: argparse.Namespace, record: Record) -> int:
+    if not args.dry_run:
         print(f"closed {identity(record)}", file=sys.stderr)
+    if args.json:
+        print(json.dumps({"wouldClose" if args.dry_run else "closed": identity(record)}))
     return ExitCode.OK
 
 

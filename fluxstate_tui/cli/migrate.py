@@ -26,8 +26,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "migrate",
         help=_WORDS,
-        description=f"{_WORDS.capitalize()}. The old one is deleted when every job is accounted "
-        "for in the new one; under the same name, when a verified archive has every job.",
+        description=f"{_WORDS[0].upper()}{_WORDS[1:]}. The old one is deleted when every job is "
+        "accounted for in the new one; under the same name, when a verified archive has every job.",
         epilog=_CONSENT,
     )
     add_cluster_options(parser)

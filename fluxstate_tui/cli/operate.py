@@ -41,7 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         parser = subparsers.add_parser(
             name,
             help=words,
-            description=words.capitalize() + ".",
+            description=words[0].upper() + words[1:] + ".",
             epilog=CONSENT if name in BULK else None,
         )
         add_cluster_options(parser)

@@ -102,7 +102,9 @@ def test_removing_needs_consent_and_can_be_tried_dry(archives: Archives, folder:
     put(folder, "one", age=DAY)
     put(folder, "two")
     before = content(folder)
-    assert archives("remove", "one").code == ExitCode.REFUSED
+    refused = archives("remove", "one", "--json")
+    assert refused.code == ExitCode.REFUSED
+    assert [one["id"] for one in refused.json["wouldRemove"]] == ["one"]
     dry = archives("remove", "one", "--dry-run", "--json")
     assert [one["id"] for one in dry.json["wouldRemove"]] == ["one"]
     assert content(folder) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -51,8 +52,13 @@ def test_what_was_killed_is_found_and_closed_without_a_cluster(
     (record,) = journal.unfinished(state)
     identity = record.path.stem.rpartition("-")[2]
     assert f"unfinished --close {identity}" in said
-    assert main(["unfinished", "--close", identity, *nowhere]) == ExitCode.OK
-    assert words in capsys.readouterr().err
+    dry = ["unfinished", "--close", identity, "--dry-run", "--json", *nowhere]
+    assert main(dry) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out) == {"wouldClose": identity}
+    assert main(["unfinished", "--close", identity, "--json", *nowhere]) == ExitCode.OK
+    closed = capsys.readouterr()
+    assert json.loads(closed.out) == {"closed": identity}
+    assert words in closed.err
     assert journal.unfinished(state) == []
     (entry,) = audit.read(state).entries
     assert words in entry.reason
