@@ -76,5 +76,4 @@ async def forget_pause(world: World) -> str:
     if not comes_up_stopped(await world.kvs_get(CHECKPOINT_KEY)):
         return ""
     await world.kvs_unlink(CHECKPOINT_KEY)
-    await world.kvs_sync()
     return "a restart of its container keeps it so"

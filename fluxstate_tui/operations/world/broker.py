@@ -83,11 +83,11 @@ class Broker(Protocol):
         ...
 
     async def kvs_put(self, key: str, value: Any) -> None:
-        """Set a value (JSON data)."""
+        """Set a value (JSON data), and make a KVS checkpoint."""
         ...
 
     async def kvs_unlink(self, key: str) -> None:
-        """Remove a key; it need not exist."""
+        """Remove a key (it need not exist), and make a KVS checkpoint."""
         ...
 
 

@@ -109,11 +109,12 @@ class CommandBroker:
 
     async def kvs_put(self, key: str, value: Any) -> None:
         """See Broker."""
-        await self._flux("kvs", "put", f"{key}={json.dumps(value)}")
+        await self._flux("kvs", "put", "--sync", f"{key}={json.dumps(value)}")
 
     async def kvs_unlink(self, key: str) -> None:
         """See Broker."""
         await self._flux("kvs", "unlink", "-f", key)
+        await self.checkpoint()  # flux kvs unlink has no --sync
 
     async def _change(self, action: str, names: list[str], reason: str) -> None:
         for args in queue_commands(self.version, action, names, reason):

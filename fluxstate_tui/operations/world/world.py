@@ -274,11 +274,11 @@ class World:
         return await self._ask(lambda broker: broker.kvs_get(key))
 
     async def kvs_put(self, key: str, value: Any) -> None:
-        """Set a value (JSON data)."""
+        """Set a value (JSON data), and make a KVS checkpoint."""
         await self._ask(lambda broker: broker.kvs_put(key, value))
 
     async def kvs_unlink(self, key: str) -> None:
-        """Remove a key; it need not exist."""
+        """Remove a key (it need not exist), and make a KVS checkpoint."""
         await self._ask(lambda broker: broker.kvs_unlink(key))
 
     async def dump(self, path: str) -> None:
