@@ -1,0 +1,1 @@
+"""What people see and the keys they press. Screens read the store and know no client."""

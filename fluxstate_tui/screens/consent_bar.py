@@ -107,7 +107,7 @@ class ConsentBar(Vertical):
             self.screen.focus_previous("#consent *")
 
     def _say(self, hint: str, tone: str) -> None:
-        rows = [[(self._question, "$foreground bold"), (f"  {hint}" if hint else "", tone)]]
+        rows = [[(self._question, "$foreground bold")], *([[(hint, tone)]] if hint else [])]
         self.query_one("#question", Panel).say(rows)
 
     def _answer(self, yes: bool) -> None:

@@ -35,7 +35,7 @@ async def tell_about_interrupted(services: Services) -> None:
     if found:
         names = ", ".join(f"{one.operation} {one.ref.name}" for one in found[:3])
         services.tell(
-            f"{names}. i shows what they left and how to finish.",
+            f"{names}. i shows what was left and how to finish.",
             f"{plural(len(found), 'operation')} interrupted",
             "warning",
         )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fluxstate_tui.screens.services import Services
 
 LOOK_AGAIN = 1.0
+SILENT = 13.0
+"""Seconds after which a holder that renews every 10 s has missed one."""
 
 
 class Locked(Enum):
@@ -68,13 +70,23 @@ def _dialog(ref: ClusterRef, holder: Holder, now: float) -> ChoiceDialog[Locked]
             (f"since {moment(holder.since)}, {age(now - holder.since)} ago; ", ""),
             (f"last sign of life {age(now - holder.renewed)} ago.", ""),
         ],
-        [("Two operations at once would undo each other's work.", "$muted")],
+        _silence(holder, now),
     ]
     choices = (
         Choice(Locked.WAIT, "Wait until it is done", "then the plan is made of what is there"),
         Choice(Locked.BREAK, "Break the lock", "you will be asked for the MiniCluster's name"),
     )
     return ChoiceDialog(f"{ref.name} is locked", lines, choices)
+
+
+def _silence(holder: Holder, now: float) -> list[Part]:
+    """A program that was killed says nothing any more: its lock ends by itself."""
+    silent = now - holder.renewed
+    if silent < SILENT:
+        return [("Two operations at once would undo each other's work.", "$muted")]
+    left = max(0.0, holder.lasts - silent)
+    said = f"It is silent, perhaps killed: then the lock ends by itself in {age(left)}."
+    return [(said, "$state-warn")]
 
 
 class BreakDialog(Dialog[bool]):

@@ -83,3 +83,11 @@ async def test_escape_leaves_the_other_in_peace(actions: RehearsedActions) -> No
         await see(pilot, "p pause")
         assert actions.asked == []
         assert len(app.screen_stack) == 1
+
+
+async def test_a_silent_holder_is_perhaps_dead_and_its_lock_ends(actions: RehearsedActions) -> None:
+    actions.holders = [replace(ANA, renewed=NOW - 17)]
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "p")
+        await see(pilot, "perhaps killed: then the lock ends by itself in 13s.")
