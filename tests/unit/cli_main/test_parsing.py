@@ -67,3 +67,12 @@ def test_a_number_that_makes_no_sense_is_refused_in_words(
 def test_times_may_have_a_unit() -> None:
     assert parse(["save", "--wait", "10m"]).wait == 600.0
     assert parse(["migrate", "--size", "3", "--timeout", "0"]).timeout == 0.0
+
+
+@pytest.mark.parametrize("command", ["restore", "migrate"])
+def test_the_help_writes_minicluster_as_flux_does(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse([command, "--help"])
+    assert " minicluster " not in capsys.readouterr().out
