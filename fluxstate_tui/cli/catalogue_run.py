@@ -7,7 +7,8 @@ import json
 import posixpath
 import shutil
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,25 +92,28 @@ async def _verdict(place: Place, entry: CatalogueEntry, flux: str | None) -> Ver
 
 async def fetch(args: argparse.Namespace) -> int:
     """Copy to this computer; what has the name already is never touched."""
-    done = []
-    async with open_place(args) as place:
-        for entry in choose(await place.entries(), _required(place.ids)):
-            try:
-                verdict = await fetch_archive(
-                    place.files, entry, args.to, _progress(entry), damaged=args.damaged
-                )
-            except OSError as error:
-                if isinstance(error, FluxstateError):
-                    raise
-                raise _here(error) from error
-            target = args.to / posixpath.basename(entry.path)
-            done.append({"id": entry.id, "file": str(target), **verdict_json(verdict)})
-            if not args.json:
-                print(f"{plain(str(target))}   {plain(verdict.sentence())}")
-    if args.json:
-        print(json.dumps({"fetched": done}, indent=2))
+    done: list[dict[str, Any]] = []
+    with _told(args, "fetched", done):
+        async with open_place(args) as place:
+            await _fetch_each(args, place, done)
     sound = all(one["good"] for one in done)
     return ExitCode.OK if sound else ExitCode.VERIFICATION
+
+
+async def _fetch_each(args: argparse.Namespace, place: Place, done: list[dict[str, Any]]) -> None:
+    for entry in choose(await place.entries(), _required(place.ids)):
+        try:
+            verdict = await fetch_archive(
+                place.files, entry, args.to, _progress(entry), damaged=args.damaged
+            )
+        except OSError as error:
+            if isinstance(error, FluxstateError):
+                raise
+            raise _here(error) from error
+        target = args.to / posixpath.basename(entry.path)
+        done.append({"id": entry.id, "file": str(target), **verdict_json(verdict)})
+        if not args.json:
+            print(f"{plain(str(target))}   {plain(verdict.sentence())}")
 
 
 async def remove(args: argparse.Namespace) -> int:
@@ -158,26 +162,31 @@ async def prune(args: argparse.Namespace) -> int:
 
 async def adopt(args: argparse.Namespace) -> int:
     """Give manifests to archives that others made; a relative path starts in the catalogue."""
-    adopted = []
-    async with open_place(args, changes=True) as place, place.changing("adopt") as alone:
-        sources, owner = _required(place.ids), _owner(args, place)
-        named = ["--minicluster", owner] if args.folder is not None else []
-        with place.journaled("adopt") as change:
-            for path in sources:
-                source = posixpath.normpath(posixpath.join(place.folder, path))
-                adoption = Adoption(owner, place.ref.namespace, default_who(), place.now, place.raw)
-                await alone()
-                with change.of(source, place.line("adopt", source, *named)) as read_back:
-                    entry = await adopt_archive(
-                        place.files, place.folder, source, adoption, place.state_dir, _silent
-                    )
-                    read_back.append(f"is {entry.id}")
-                adopted.append(entry)
-                if not args.json:
-                    print(plain(f"{source} is in the catalogue as {entry.id}"))
-    if args.json:
-        print(json.dumps({"adopted": [entry_json(entry) for entry in adopted]}, indent=2))
+    done: list[dict[str, Any]] = []
+    with _told(args, "adopted", done):
+        async with open_place(args, changes=True) as place, place.changing("adopt") as alone:
+            await _adopt_each(args, place, alone, done)
     return ExitCode.OK
+
+
+async def _adopt_each(
+    args: argparse.Namespace, place: Place, alone: Alone, done: list[dict[str, Any]]
+) -> None:
+    sources, owner = _required(place.ids), _owner(args, place)
+    named = ["--minicluster", owner] if args.folder is not None else []
+    with place.journaled("adopt") as change:
+        for path in sources:
+            source = posixpath.normpath(posixpath.join(place.folder, path))
+            adoption = Adoption(owner, place.ref.namespace, default_who(), place.now, place.raw)
+            await alone()
+            with change.of(source, place.line("adopt", source, *named)) as read_back:
+                entry = await adopt_archive(
+                    place.files, place.folder, source, adoption, place.state_dir, _silent
+                )
+                read_back.append(f"is {entry.id}")
+            done.append(entry_json(entry))
+            if not args.json:
+                print(plain(f"{source} is in the catalogue as {entry.id}"))
 
 
 def _owner(args: argparse.Namespace, place: Place) -> str:
@@ -199,35 +208,50 @@ def _silent(done: int) -> None:
 
 async def put(args: argparse.Namespace) -> int:
     """Upload archives of this computer, each with its manifest, or with a new one."""
-    done = []
-    async with open_place(args, changes=True) as place, place.changing("put") as alone:
-        files = place.files
-        if not isinstance(files, RemoteFiles):
-            raise FluxstateError(
-                "put is for the volume of a MiniCluster",
-                safe="Nothing was done.",
-                advice="In a folder of this computer: archives adopt --folder DIR FILE",
-                exit_code=ExitCode.USAGE,
-            )
-        words = _required(place.ids)
-        with place.journaled("put") as change:
-            for word in words:
-                local = await read_local(Path(word))
-                name, now = place.ref.name, place.now
-                entries = await place.entries()
-                spoilt = await damaged(files, local, entries)
-                going = entry_for(local, place.folder, entries, name, now, spoilt)
-                adoption = Adoption(name, place.ref.namespace, default_who(), now, place.raw)
-                await alone()
-                with change.of(going.id, place.line("put", word)) as read_back:
-                    entry = await bring_in(files, local, going, adoption, lambda text: None)
-                    read_back.append(f"is {word}")
-                done.append(entry)
-                if not args.json:
-                    print(plain(f"{word} is in the catalogue as {entry.id}"))
-    if args.json:
-        print(json.dumps({"put": [entry_json(entry) for entry in done]}, indent=2))
+    done: list[dict[str, Any]] = []
+    with _told(args, "put", done):
+        async with open_place(args, changes=True) as place, place.changing("put") as alone:
+            await _put_each(args, place, alone, done)
     return ExitCode.OK
+
+
+async def _put_each(
+    args: argparse.Namespace, place: Place, alone: Alone, done: list[dict[str, Any]]
+) -> None:
+    files = place.files
+    if not isinstance(files, RemoteFiles):
+        raise FluxstateError(
+            "put is for the volume of a MiniCluster",
+            safe="Nothing was done.",
+            advice="In a folder of this computer: archives adopt --folder DIR FILE",
+            exit_code=ExitCode.USAGE,
+        )
+    words = _required(place.ids)
+    with place.journaled("put") as change:
+        for word in words:
+            local = await read_local(Path(word))
+            name, now = place.ref.name, place.now
+            entries = await place.entries()
+            spoilt = await damaged(files, local, entries)
+            going = entry_for(local, place.folder, entries, name, now, spoilt)
+            adoption = Adoption(name, place.ref.namespace, default_who(), now, place.raw)
+            await alone()
+            with change.of(going.id, place.line("put", word)) as read_back:
+                entry = await bring_in(files, local, going, adoption, lambda text: None)
+                read_back.append(f"is {word}")
+            done.append(entry_json(entry))
+            if not args.json:
+                print(plain(f"{word} is in the catalogue as {entry.id}"))
+
+
+@contextmanager
+def _told(args: argparse.Namespace, word: str, done: list[dict[str, Any]]) -> Iterator[None]:
+    """What was done is one JSON document, also when it ended early with some of it done."""
+    try:
+        yield
+    finally:
+        if args.json and (done or sys.exception() is None):
+            print(json.dumps({word: done}, indent=2))
 
 
 async def _remove(

@@ -100,17 +100,18 @@ async def bereaved(
     owners = sorted({owner(entry) for entry in gone if is_verified(entry)})
     lonely = []
     for mine in owners:
-        staying = [
-            entry
-            for entry in entries
-            if entry.id not in ids and is_verified(entry) and owner(entry) == mine
-        ]
+        staying = [entry for entry in entries if entry.id not in ids and _stands_for(entry, mine)]
         for entry in staying:
             if await _intact(files, entry):
                 break
         else:
             lonely.append(mine[1])
     return tuple(dict.fromkeys(lonely))
+
+
+def _stands_for(entry: CatalogueEntry, mine: tuple[str, str]) -> bool:
+    """Whether it is listed as a verified archive of that MiniCluster: a restore would choose it."""
+    return is_verified(entry) and not entry.problem and owner(entry) == mine
 
 
 async def remove_archive(files: FolderFiles, entry: CatalogueEntry) -> None:

@@ -2,15 +2,16 @@
 
 Once a MiniCluster is deleted, one file on one volume has its jobs. So a delete, and a migration
 under the same name, leave a copy of that file with its manifest in the user's state directory:
-`copies/<uid>/<id>.tar.gz`. It is what `restore NAME --from FILE` takes. A copy is an extra:
-whatever hinders it is told, and hinders nothing else. The oldest go when all of them together
-need more room than they may.
+`copies/<begin of the uid>/<id>.tar.gz`. It is what `restore NAME --from FILE` takes. A copy is an
+extra: whatever hinders it is told, and hinders nothing else. The oldest go when all of them
+together need more room than they may.
 """
 
 from __future__ import annotations
 
 import asyncio
 import posixpath
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,8 +33,14 @@ class Copied(NamedTuple):
     words: str = ""
 
 
-async def keep_copy(context: OperationContext, files: FolderFiles, entry: CatalogueEntry) -> Copied:
-    """Leave a verified copy of an archive that has a manifest here, if there may be any.
+async def keep_copy(
+    context: OperationContext,
+    files: FolderFiles,
+    entry: CatalogueEntry,
+    ref: ClusterRef,
+    tell: Callable[[str], None],
+) -> Copied:
+    """Leave a verified copy of an archive of `ref` that has a manifest here, if there may be any.
 
     Raises NotSoundError when the archive is not what its manifest says.
     """
@@ -43,11 +50,12 @@ async def keep_copy(context: OperationContext, files: FolderFiles, entry: Catalo
     if entry.size > room:
         size = f"{entry.size:,} of {room:,} bytes"
         return Copied(None, f"too large for a copy on this computer ({size})")
-    folder = context.state_dir / FOLDER / entry.manifest.uid
+    folder = context.state_dir / FOLDER / ref.uid[:8]
     path = folder / posixpath.basename(entry.path)
     try:
         await asyncio.to_thread(_prepare, context.state_dir / FOLDER, path, room - entry.size)
-        await fetch_archive(files, entry, folder, _silent)
+        progress = "{:,} of {:,} bytes are copied to this computer".format
+        await fetch_archive(files, entry, folder, lambda done: tell(progress(done, entry.size)))
     except NotSoundError:
         raise
     except (FluxstateError, OSError) as error:
@@ -97,7 +105,3 @@ def _manifest_of(archive: Path) -> Manifest | None:
 def _remove(archive: Path) -> None:
     archive.unlink(missing_ok=True)
     _manifest_path(archive).unlink(missing_ok=True)
-
-
-def _silent(done: int) -> None:
-    """Nobody watches: it is a small part of one step."""

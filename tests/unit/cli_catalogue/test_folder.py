@@ -290,6 +290,32 @@ def test_an_archive_from_elsewhere_is_copied_in_once(
     assert copy.name.removesuffix(".tar.gz") in again.err
 
 
+def test_what_was_done_before_one_failed_is_told_in_json_too(
+    archives: Archives, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "good.tar.gz").write_bytes(archive.path("mixed").read_bytes())
+    (folder / "bad.tar.gz").write_bytes(b"no archive")
+    words = ("good.tar.gz", "bad.tar.gz", "--minicluster", "m", "--json")
+    adopted = archives("adopt", *words)
+    assert adopted.code == ExitCode.VERIFICATION
+    assert [one["id"] for one in adopted.json["adopted"]] == ["good"]
+    fetched = archives("fetch", "good", "bad", "--to", str(tmp_path), "--json")
+    assert fetched.code == ExitCode.VERIFICATION
+    assert [one["id"] for one in fetched.json["fetched"]] == ["good"]
+    assert archives("fetch", "bad", "--to", str(tmp_path), "--json").out == ""
+
+
+def test_a_copy_under_another_name_does_not_stand_for_the_last_good_one(
+    archives: Archives, folder: Path
+) -> None:
+    put(folder, "one")
+    for suffix in (".tar.gz", ".json"):
+        (folder / f"copy{suffix}").write_bytes((folder / f"one{suffix}").read_bytes())
+    refused = archives("remove", "one", "--yes")
+    assert refused.code == ExitCode.REFUSED
+    assert "last good archive" in refused.err
+
+
 @pytest.mark.parametrize("data", [b"", b"no archive", archive.path("mixed").read_bytes()[:-50]])
 def test_what_is_not_sound_is_not_adopted(archives: Archives, folder: Path, data: bytes) -> None:
     (folder / "bad.tar.gz").write_bytes(data)
