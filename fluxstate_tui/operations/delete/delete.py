@@ -194,7 +194,8 @@ class Deleting:
         if entry is None:
             return text
         try:
-            copied = await keep_copy(self._context, self._world.files, entry)
+            files = self._world.files
+            copied = await keep_copy(self._context, files, entry, self._ref, run.tell)
         except NotSoundError:
             raise _changed(entry.path) from None
         self.copy = copied.path

@@ -36,7 +36,7 @@ def busy_request(rng: random.Random) -> JobRequest:
         (1, JobRequest(["bash", "-c", "echo frame 17: checksum differs >&2; sleep 2; exit 3"],
                        name="validate")),
         (1, JobRequest(["sleep", "300"], duration=25, name="long-relax")),
-        (1, JobRequest(["sleep", "600"], ntasks=2, name="monitor")),
+        (1, JobRequest(["sleep", "150"], ntasks=2, name="monitor")),
         (1, JobRequest(["nosuch-program", "--version"], name="nosuch-program")),
     )  # fmt: skip
     weights = [weight for weight, _ in kinds]
