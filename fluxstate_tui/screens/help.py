@@ -22,6 +22,8 @@ WORDS = (
     ("save", "pause, wait for running jobs, dump, verify, enter into the catalogue"),
     ("restore", "arm, create, wait for the broker, account for every job, disarm"),
     ("account", "job by job: same, running, finished since, refused, lost (must be 0)"),
+    ("guard", "keeps a KVS checkpoint fresh: a container that dies then loses nothing"),
+    ("L0 … L3", "how far it was verified: size, checksum, every job read, a test restore"),
 )
 FILTER = (
     ("text", "rows with that text anywhere"),

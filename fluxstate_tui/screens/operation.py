@@ -159,12 +159,12 @@ class OperationScreen(LiveScreen):
         self.query_one(ConsentBar).hide()
         self.query_one("#operation").focus()
         self.services.runs[self.ref.uid] = self.run
-        self.run.ended = self._tell_when_away
         self.run.start(typed)
         self._follow(self.run)
 
     def _follow(self, run: OperationRun) -> None:
         run.changed = self.show_run
+        run.ended = self._tell_when_away
         self.show_run()
 
     def _tell_when_away(self) -> None:

@@ -63,7 +63,8 @@ class OperationRun:
             event = self.steps.get(step.id)
             if event is not None and event.state is StepState.RUNNING:
                 return f"step {number} of {len(steps)}, {step.title}"
-        return f"{len(steps)} steps"
+        done = sum(event.state is StepState.DONE for event in self.steps.values())
+        return f"{done} of {len(steps)} steps done"
 
     @property
     def running(self) -> bool:

@@ -302,3 +302,17 @@ async def test_what_ended_badly_while_nobody_looked_stays_on_the_list_until_it_i
         await see(pilot, "⊘ Cancelled")
         await pilot.press("escape")
         await until(pilot, lambda: "shows why" not in screen_text(app))
+
+
+async def test_an_outcome_that_is_on_the_screen_is_not_told_again() -> None:
+    actions = RehearsedActions()
+    actions.gate = asyncio.Event()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await pilot.press("down", "p")
+        await see(pilot, "▶ Stop the queue")
+        await pilot.press("escape", "p")
+        await see(pilot, "› pause")
+        actions.gate.set()
+        await see(pilot, "✓ Completed")
+        assert "Completed: pause is complete." not in screen_text(app)
