@@ -55,6 +55,20 @@ exec tail -c "+$2" "$1"
 """
 )
 
+# What the disk refused to take is lost, whatever a second flush says (P3, "fsyncgate"); a `sync`
+# that knows no files, or a file system that knows no flush, is no such refusal.
+_FLUSH = """\
+flush() {
+  said=$(sync "$1" 2>&1) && return 0
+  case $said in
+    *"Input/output error"*|*"I/O error"*|*"No space left"*|*"uota exceeded"*)
+      echo "$said" >&2
+      return 1 ;;
+  esac
+  sync
+}
+"""
+
 # Nobody writes to it again; where modes are not kept that is no error.
 _READ_ONLY = 'chmod a-w "$2" 2>/dev/null\n'
 
@@ -62,7 +76,7 @@ _READ_ONLY = 'chmod a-w "$2" 2>/dev/null\n'
 # hard links: then mv -n, which leaves its source when it did nothing.
 _ENTER = (
     """\
-sync "$1" 2>/dev/null || sync
+flush "$1" || { rm -f "$1"; exit 1; }
 if [ ! -e "$2" ] && ln "$1" "$2" 2>/dev/null; then
   rm -f "$1"
 elif [ -e "$2" ]; then
@@ -75,7 +89,7 @@ fi
 """
     + _READ_ONLY
     + """\
-sync "$3" 2>/dev/null || sync
+flush "$3" || { rm -f "$2"; exit 1; }
 """
 )
 
@@ -83,6 +97,7 @@ sync "$3" 2>/dev/null || sync
 # of `head` its end need not come (exec v4 cannot close it).
 WRITE_NEW = (
     _C
+    + _FLUSH
     + """\
 if [ -e "$2" ]; then exit 45; fi
 head -c "$4" > "$1" || { rm -f "$1"; exit 1; }
@@ -118,6 +133,7 @@ fi
 # $1 temporary, $2 final, $3 folder, $4 sha256: a file that was put together piece by piece.
 ENTER_WHOLE = (
     _C
+    + _FLUSH
     + """\
 if [ -e "$2" ]; then rm -f "$1"; exit 45; fi
 if [ "$(sha256sum < "$1" | cut -d ' ' -f 1)" != "$4" ]; then
@@ -132,6 +148,7 @@ fi
 # $1 temporary, $2 final, $3 folder, $4 source.
 COPY_NEW = (
     _C
+    + _FLUSH
     + """\
 if [ ! -f "$4" ]; then exit 47; fi
 if [ -e "$2" ]; then exit 45; fi
@@ -143,13 +160,14 @@ cp "$4" "$1" || { rm -f "$1"; exit 1; }
 # $1 source, $2 final, $3 folder, $4 temporary, for where there are no links.
 LINK_NEW = (
     _C
+    + _FLUSH
     + """\
 if [ ! -f "$1" ]; then exit 44; fi
 if [ -e "$2" ]; then exit 45; fi
-sync "$1" 2>/dev/null || sync
+flush "$1" || exit 1
 if ln "$1" "$2" 2>/dev/null; then
   chmod a-w "$2" 2>/dev/null
-  sync "$3" 2>/dev/null || sync
+  flush "$3" || { rm -f "$2"; exit 1; }
   exit 0
 fi
 if [ -e "$2" ]; then exit 45; fi

@@ -152,6 +152,42 @@ async def test_a_volume_without_hard_links_gets_copies(tmp_path: Path, shell: st
     assert names(volume) == ["a", "b"]
 
 
+def with_sync(folder: Path, words: str, shell: str) -> RemoteFiles:
+    """Files of a container whose `sync FILE` fails, and says this."""
+    tools = folder / "tools"
+    tools.mkdir()
+    script = f'#!/bin/sh\nif [ $# -gt 0 ]; then echo "sync: {words}" >&2; exit 1; fi\n'
+    (tools / "sync").write_text(script)
+    (tools / "sync").chmod(0o755)
+    executor = LocalExecutor({"PATH": f"{tools}:{os.environ['PATH']}"}, shell)
+    return RemoteFiles(executor, "ns", "pod", "c")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("why", ["Input/output error", "I/O error", "No space left on device"])
+async def test_what_cannot_be_flushed_gets_no_name(tmp_path: Path, shell: str, why: str) -> None:
+    """A second flush after a failed one says nothing of what the first one lost (fsyncgate)."""
+    files = with_sync(tmp_path, f"error syncing 'f': {why}", shell)
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    (volume / "there").write_bytes(b"content")
+    at = str(volume)
+    for change in (
+        files.write_new(f"{at}/new", b"content"),
+        files.copy(f"{at}/there", f"{at}/new"),
+        files.link_new(f"{at}/there", f"{at}/new"),
+    ):
+        with pytest.raises(RemoteFileError, match=why):
+            await change
+        assert names(volume) == ["there"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+async def test_a_sync_that_knows_no_files_is_no_obstacle(tmp_path: Path, shell: str) -> None:
+    files = with_sync(tmp_path, "unrecognized argument", shell)
+    assert (await files.write_new(f"{tmp_path}/new", b"content")).size == 7
+
+
 async def test_what_arrived_cut_gets_no_name(
     executor: LocalExecutor, files: RemoteFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
