@@ -139,6 +139,12 @@ class ArchiveScreen(LiveScreen):
             return True if self.opened is not None and self.opened.jobs else None
         return True
 
+    def why_grey(self, action: str) -> str:
+        """What needs jobs is grey without them."""
+        if action not in _NEED_JOBS:
+            return ""
+        return "There is no job in it." if self.opened is not None else "It could not be read."
+
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Show that job."""
         event.stop()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ASKABLE = (Phase.UP, Phase.PAUSED, Phase.DEGRADED, Phase.QUORUM, Phase.UNKNOWN)
 
 
+NONE_CHOSEN = "No MiniCluster is chosen."
 READ_ONLY = "Read-only: it was asked for, or the context is protected (see --write)."
 
 
@@ -60,13 +61,13 @@ class ClusterActions(Screen[None]):
             return self.why_not("submit")
         if action.startswith("operate("):
             return self.why_not(cast("Kind", action.split("'")[1]))
-        return ""
+        return "" if self.chosen is not None else NONE_CHOSEN
 
     def why_not(self, what: Kind | Literal["submit"]) -> str:
         """Why a key is grey, in one sentence; '' if it works."""
         chosen = self.chosen
         if chosen is None:
-            return "No MiniCluster is chosen."
+            return NONE_CHOSEN
         if self.services.read_only:
             return READ_ONLY
         run = self.services.runs.get(chosen.ref.uid)

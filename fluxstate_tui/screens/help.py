@@ -11,10 +11,12 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from fluxstate_tui.screens.dialog import Dialog
+from fluxstate_tui.screens.live import reason_of
 from fluxstate_tui.widgets.line import Part
 from fluxstate_tui.widgets.panel import Panel
 from fluxstate_tui.widgets.plain import fit
 
+UNKNOWN = "not possible now"
 WORDS = (
     ("archive", "one flux dump file"),
     ("catalogue", "the archives beside archive.path: versions that are never overwritten"),
@@ -81,7 +83,7 @@ class HelpScreen(Dialog[None]):
             if not binding.id or not entry[1] or entry in seen:
                 continue  # Textual's own scrolling keys have no id
             seen.add(entry)
-            state = "" if active.enabled else f"  {self._why_grey(binding.action)}"
+            state = "" if active.enabled else f"  {reason_of(active) or UNKNOWN}"
             rows.append([(f"{entry[0]:>10}  ", "$accent bold"), (entry[1], ""), (state, "$muted")])
         return rows
 
@@ -92,10 +94,6 @@ class HelpScreen(Dialog[None]):
         half = (len(rows) + 1) // 2
         right = [*rows[half:], []]
         return [[*_cut(first), *second] for first, second in zip(rows[:half], right, strict=False)]
-
-    def _why_grey(self, action: str) -> str:
-        ask = getattr(self._about, "why_grey", None)
-        return (ask(action) if ask is not None else "") or "not possible now"
 
 
 def _cut(row: list[Part]) -> list[Part]:

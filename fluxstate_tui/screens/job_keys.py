@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from textual.dom import DOMNode
 
+from fluxstate_tui.model.jobid import f58
+from fluxstate_tui.screens.cluster_actions import READ_ONLY
 from fluxstate_tui.screens.job_requests import (
     JobRequest,
     JobVerb,
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from fluxstate_tui.model.job import Job
     from fluxstate_tui.model.reference import ClusterRef
     from fluxstate_tui.screens.services import Services
+
+_KEYS = ("menu", "cancel", "hold")
 
 
 class JobKeys(DOMNode):
@@ -41,7 +45,7 @@ class JobKeys(DOMNode):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what cannot be done to any of these jobs now, or to none at all (read-only)."""
-        if action not in ("menu", "cancel", "hold"):
+        if action not in _KEYS:
             return super().check_action(action, parameters)
         if self.acts_on is None:
             return False
@@ -53,6 +57,21 @@ class JobKeys(DOMNode):
         if action == "hold":
             return True if holds_or_releases(jobs) is not None else None
         return True
+
+    def why_grey(self, action: str) -> str:
+        """Why a key with that action is grey, in a sentence; '' if that is not known."""
+        if action not in _KEYS:
+            ask = getattr(super(), "why_grey", None)
+            return ask(action) if ask is not None else ""
+        if self.services.read_only:
+            return READ_ONLY
+        jobs = self.job_targets()
+        if not jobs:
+            return "There is no job under the cursor."
+        verb: JobVerb = "cancel" if action == "cancel" else "hold"
+        whys = " or ".join(sorted({why for job in jobs if (why := why_not(verb, job))}))
+        who = f58(jobs[0].id) if len(jobs) == 1 else f"Each of these {len(jobs)} jobs"
+        return f"{who} {whys}." if whys else ""
 
     def action_menu(self) -> None:
         """Everything that can be done to these jobs."""

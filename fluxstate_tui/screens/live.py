@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from textual import events
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
+from textual.binding import ActiveBinding
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
@@ -22,6 +23,12 @@ from fluxstate_tui.widgets.words import FRESHNESS, age
 KUBE_SOURCES = ("miniclusters", "pods", "jobs", "events")
 
 
+def reason_of(grey: ActiveBinding) -> str:
+    """Why a key is grey, in a sentence; '' if whoever has it does not know (`why_grey`)."""
+    ask = getattr(grey.node, "why_grey", None)
+    return ask(grey.binding.action) if ask is not None else ""
+
+
 class LiveScreen(Screen[None]):
     """Subclasses give `body`, `crumbs`, `show_all` and `show_changes`.
 
@@ -33,6 +40,7 @@ class LiveScreen(Screen[None]):
         super().__init__()
         self.services = services
         self._made: frozenset[DOMNode] = frozenset()
+        self._said, self._said_at = "", 0.0
         self._unsubscribe: Callable[[], None] | None = None
 
     def compose(self) -> ComposeResult:
@@ -122,7 +130,9 @@ class LiveScreen(Screen[None]):
         active = self.active_bindings.get(event.key)
         if active is None or active.enabled:
             return
-        if why := self.why_grey(active.binding.action):
+        why, now = reason_of(active), self.services.clock.now()
+        if why and not (why == self._said and now - self._said_at < App.NOTIFICATION_TIMEOUT):
+            self._said, self._said_at = why, now  # once, also for who presses it again
             self.services.tell(why, f"Not now: {active.binding.description}", "warning")
 
     def on_table_asked(self, event: Table.Asked) -> None:

@@ -111,6 +111,10 @@ class BulkScreen(LiveScreen):
             return True if part is not None and run_of(part) is not None else None
         return True
 
+    def why_grey(self, action: str) -> str:
+        """One that waits has nothing to show yet."""
+        return "It has not begun." if action == "open" else ""
+
     def tick(self) -> None:
         """Ages of the picture."""
         super().tick()

@@ -26,6 +26,29 @@ def small_queue() -> list[e.StoreEvent]:
     return feed.running_cluster("flux-sample", 4, QUEUE)
 
 
+async def test_a_grey_key_of_a_job_that_is_pressed_says_why_and_says_it_once() -> None:
+    actions = RehearsedActions()
+    app = make_app(small_queue(), actions)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await see(pilot, "flux-sample")
+        await pilot.press("enter", "end", "c", "c")
+        await see(pilot, f"{f58(QUEUE[0].id)} is over.")
+        await pilot.press("c")
+        assert screen_text(app).count("Not now: cancel") == 1
+        await pilot.press("home", "h")
+        await see(pilot, f"{f58(QUEUE[2].id)} has its resources already.")
+        assert actions.asked == []
+
+
+async def test_a_grey_key_of_a_job_says_that_all_is_read_only() -> None:
+    app = make_app(small_queue(), read_only=True)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await see(pilot, "flux-sample")
+        await pilot.press("enter", "c")
+        await see(pilot, "Not now: cancel")
+        await see(pilot, "Read-only:")
+
+
 MARK_ALL = ("enter", "space", "space", "space")
 
 
