@@ -187,8 +187,12 @@ class FluxstateApp(App[int]):
             self.push_screen(HelpScreen(self.screen))
 
     def action_reconnect(self) -> None:
-        """Try to connect again."""
-        if self._start is not None:
+        """Try to connect again, unless that would cut off an operation in the middle."""
+        working = [run.title for run in self.services.runs.values() if run.running]
+        if working:
+            says = f"{', '.join(working)} works over this connection, which mends itself."
+            self.tell(says, "Connect again", "warning")
+        elif self._start is not None:
             self.services.trouble = None
             in_background(self, self._connect, "connection")
             self._show_current()

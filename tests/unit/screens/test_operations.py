@@ -161,6 +161,31 @@ async def test_quitting_while_an_operation_runs_asks_and_staying_is_the_default(
     assert outcome.kind is OutcomeKind.COMPLETED
 
 
+async def test_the_connection_is_not_taken_away_from_an_operation_that_runs_over_it() -> None:
+    connections = []
+
+    async def connect() -> None:
+        connections.append("opened")
+        await asyncio.Event().wait()
+
+    actions = RehearsedActions()
+    actions.gate = asyncio.Event()
+    app = make_app(actions=actions, start=connect)
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: bool(connections))
+        await pilot.press("down", "p")
+        await see(pilot, "▶ Stop the queue")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: bool(app._notifications))
+        (said,) = app._notifications
+        assert "pause flux-sample works over this connection" in said.message
+        assert len(connections) == 1
+        actions.gate.set()
+        await until(pilot, lambda: app.services.runs["uid-flux-sample"].outcome is not None)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: len(connections) == 2)
+
+
 async def test_an_app_that_ends_anyhow_cancels_what_runs_and_waits_for_it() -> None:
     actions = RehearsedActions()
     actions.gate = asyncio.Event()
