@@ -6,7 +6,9 @@ import pytest
 
 from fluxstate_tui.model.job import JobState
 from fluxstate_tui.operations.choices import Choices
-from tests.faults.stage import ANY, Stage
+from fluxstate_tui.operations.prepare import prepare
+from tests.faults.at_step import when_done
+from tests.faults.stage import ANY, NAME, NAMESPACE, Stage
 
 
 @pytest.mark.parametrize("size", [2, 3, 1])
@@ -98,3 +100,23 @@ async def test_what_is_armed_on_a_living_minicluster_can_be_disarmed(stage: Stag
     await stage.well("disarm")
     assert not stage.armed()
     assert len(stage.finished()) == 1
+
+
+async def test_there_is_no_moment_at_which_it_is_disarmed_without_a_checkpoint(
+    stage: Stage,
+) -> None:
+    job = await stage.submit("true")
+    await stage.flux("queue", "idle")
+    await stage.flux("dump", "/state/archive.tar.gz")
+    operation = await prepare("disarm", stage.context, await stage.ref())
+
+    async def stop(step: str) -> None:
+        if not stage.armed():
+            operation.cancel()
+
+    await when_done(operation, stop)
+    assert not stage.armed()
+    ran = (await stage.jobs())[job].t_run
+    await stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
+    await stage.restarted()
+    assert (await stage.jobs())[job].t_run == ran

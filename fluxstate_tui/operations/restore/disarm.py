@@ -33,7 +33,7 @@ def plan(seen: Observation) -> Plan:
         "A MiniCluster created anew comes up empty, until a version is restored.",
     )
     consent = Consent(ConsentKind.CONFIRM, f"Disarm {seen.minicluster.ref}?")
-    return Plan("disarm", seen.minicluster.ref, (KEEP, CHECKPOINT), preview, consent)
+    return Plan("disarm", seen.minicluster.ref, (CHECKPOINT, KEEP), preview, consent)
 
 
 async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) -> Operation:
@@ -69,7 +69,8 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
         return f"root {(await world.kvs_sync())[:20]}"
 
     script = Script(
-        [Task(KEEP, keep), Task(CHECKPOINT, checkpoint)],
+        # It is disarmed also when no checkpoint can be made: armed is worse.
+        [Task(CHECKPOINT, checkpoint, required=False), Task(KEEP, keep)],
         success=lambda: f"{ref} is disarmed",
         safe="No job and no archive was touched.",
         close=world.close,

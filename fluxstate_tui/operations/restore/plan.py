@@ -132,7 +132,9 @@ def plan(
     metadata = manifest["metadata"]
     ref = ClusterRef(metadata["namespace"], metadata["name"], "")
     steps = [BRING] if brought else []
-    steps += [CHECK, ARM, CREATE, START, ACCOUNT, DISARM, CHECKPOINT]
+    # In this order there is no moment at which it is disarmed and a container that dies would fall
+    # back to the restore: whoever is killed in between finds it armed.
+    steps += [CHECK, ARM, CREATE, START, ACCOUNT, CHECKPOINT, DISARM]
     if source.queues_to_start:
         steps.append(QUEUE)
     size = manifest["spec"].get("size", 1)

@@ -69,6 +69,11 @@ def test_an_archive_that_is_not_what_its_manifest_says_is_refused() -> None:
         require_sound(Source(entry("a"), good.archive))
 
 
+def test_a_checkpoint_is_made_before_it_is_disarmed() -> None:
+    steps = restore_plan.plan(source(EMPTY), minicluster(), ()).steps
+    assert steps.index(restore_plan.CHECKPOINT) < steps.index(restore_plan.DISARM)
+
+
 def test_named_queues_are_started_again_as_they_were_saved() -> None:
     assert source(EMPTY, queues_started='["batch", ""]').queues_to_start == ("batch",)
     paused = source(EMPTY, queues_started='["batch"]', restore="paused")
