@@ -7,6 +7,7 @@ makes the operator's label patch fail for ever: facts/kubernetes-live.md).
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Any
 
@@ -21,6 +22,7 @@ from fluxstate_tui.operations.world.patient_files import PatientFiles
 
 DEADLINE_SECONDS = 1800
 START_SECONDS = 120.0
+TAKE_BACK_SECONDS = 10.0
 _CONTAINER = "files"
 
 
@@ -45,8 +47,16 @@ class HelperPod:
         """
         namespace = manifest["metadata"]["namespace"]
         body = pod_for(manifest, secrets.token_hex(3), fresh=fresh)
-        created = await _create(context, namespace, body)
-        helper = cls(context, namespace, created["metadata"]["name"], created["metadata"]["uid"])
+        creating = asyncio.create_task(_create(context, namespace, body))
+        try:
+            created = await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            # What was sent may have its effect all the same, and nobody else knows that pod.
+            await asyncio.wait({creating}, timeout=TAKE_BACK_SECONDS)
+            if not creating.cancel() and creating.exception() is None:
+                await cls._of(context, creating.result()).remove()
+            raise
+        helper = cls._of(context, created)
         helper.body = body
         try:
             await helper._wait()
@@ -54,6 +64,11 @@ class HelperPod:
             await helper.remove()
             raise
         return helper
+
+    @classmethod
+    def _of(cls, context: OperationContext, created: dict[str, Any]) -> HelperPod:
+        metadata = created["metadata"]
+        return cls(context, metadata["namespace"], metadata["name"], metadata["uid"])
 
     def lines(self) -> tuple[str, str]:
         """The lines for a shell that make it and wait until it runs."""

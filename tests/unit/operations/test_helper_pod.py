@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -87,4 +88,20 @@ async def test_a_broken_connection_leaves_neither_none_nor_two(
     pods = await context.cluster.list(PODS, "default")
     assert [pod["metadata"]["name"] for pod in pods] == [helper.name]
     await helper.remove()
+    assert await context.cluster.list(PODS, "default") == []
+
+
+async def test_a_cancel_while_it_is_asked_for_leaves_no_pod_behind(
+    sim: SimulatedCluster, context: OperationContext
+) -> None:
+    sim.put_file("/data", "archive.tar.gz", b"x")
+    starting = asyncio.create_task(HelperPod.start(context, manifest()))
+
+    async def leave(method: str, path: str) -> None:
+        if method == "POST" and path.endswith("/pods"):
+            starting.cancel()
+
+    sim.faults.gate = leave
+    with pytest.raises(asyncio.CancelledError):
+        await starting
     assert await context.cluster.list(PODS, "default") == []
