@@ -111,4 +111,7 @@ class ConsentBar(Vertical):
         self.query_one("#question", Panel).say(rows)
 
     def _answer(self, yes: bool) -> None:
+        if not self.asking:
+            return  # a second key of a burst
+        self.hide()
         self.post_message(self.Answered(yes, self.query_one("#word", Input).value.strip()))

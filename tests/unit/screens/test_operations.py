@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from textual.widgets import Button
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.reference import ClusterRef
@@ -19,6 +20,7 @@ from fluxstate_tui.operations.plan import (
     StepState,
 )
 from fluxstate_tui.screens.actions import SubmitRequest
+from fluxstate_tui.screens.dialog import ChoiceDialog
 from fluxstate_tui.screens.operation_rows import step_rows
 from tests.unit.screens.rehearsal import CONSENT, RehearsedActions, RehearsedOperation
 from tests.unit.screens.stage import SIZES, SMALL, make_app, screen_text, see, until
@@ -341,3 +343,20 @@ async def test_an_outcome_that_is_on_the_screen_is_not_told_again() -> None:
         actions.gate.set()
         await see(pilot, "✓ Completed")
         assert "Completed: pause is complete." not in screen_text(app)
+
+
+async def test_two_answers_of_one_burst_are_one_answer() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter", "d")
+        await see(pilot, "▸ Save first, then delete")
+        dialog = app.screen
+        assert isinstance(dialog, ChoiceDialog)
+        dialog.action_choose()
+        dialog.action_choose()
+        await see(pilot, "Type flux-sample to go ahead.")
+        no = app.screen.query_one("#no", Button)
+        no.press()
+        no.press()
+        await see(pilot, "[1 Queue]")
+        assert len(app.screen_stack) == 2
