@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from textual.dom import DOMNode
 
 from fluxstate_tui.widgets.plain import visible
+
+_log = logging.getLogger(__name__)
 
 _SHOWN = 500
 _SECONDS = 20.0
@@ -27,6 +30,7 @@ def in_background(
         try:
             await work()
         except Exception as error:
+            _log.exception("beside a screen")
             if node.app.is_headless:
                 raise
             node.app.notify(

@@ -22,7 +22,9 @@ async def broken() -> None:
     raise NameError("name '[/x]' is not defined")
 
 
-async def test_a_bug_beside_a_screen_is_told_and_ends_nothing() -> None:
+async def test_a_bug_beside_a_screen_is_told_and_logged_and_ends_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     app = Bench()
     async with app.run_test() as pilot:
         in_background(app, broken)
@@ -31,6 +33,8 @@ async def test_a_bug_beside_a_screen_is_told_and_ends_nothing() -> None:
         told = [notice.message for notice in app._notifications]
         assert told == ["NameError: name '[/x]' is not defined"]
         assert app.is_running
+    (record,) = caplog.records
+    assert record.exc_info is not None  # for whoever reports it
 
 
 async def test_without_a_terminal_it_is_raised_so_that_tests_see_it() -> None:
