@@ -27,6 +27,7 @@ _SERVER_FIELDS = (
     "ownerReferences",
     "finalizers",
 )
+_MAPS = ("spec", "spec.archive", "spec.pod", "spec.volumes")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -99,8 +100,10 @@ def refuse_broken(manifest: Object, served_version: str = "") -> tuple[SpecProbl
 def for_create(raw: Object, *, name: str | None = None, size: int | None = None) -> Object:
     """A copy that can be created again: nothing of the server's, perhaps another name or size.
 
-    A `maxSize` that would be too small for the new size is raised with it.
+    A `maxSize` that would be too small for the new size is raised with it. Raises ManifestError
+    for what is no MiniCluster by its shape: people write them, and anybody into a catalogue.
     """
+    _require_shape(raw)
     manifest = copy.deepcopy({key: value for key, value in raw.items() if key != "status"})
     metadata = manifest["metadata"]
     for field in _SERVER_FIELDS:
@@ -118,3 +121,26 @@ def for_create(raw: Object, *, name: str | None = None, size: int | None = None)
         if spec.get("minSize") and spec["minSize"] > size:
             spec["minSize"] = size
     return manifest
+
+
+def _require_shape(raw: Object) -> None:
+    for path in ("metadata", "metadata.annotations", *_MAPS):
+        value: Any = raw
+        for key in path.split("."):
+            value = value.get(key)
+        _require(path, value, dict, optional="." in path)
+    spec = raw["spec"]
+    for field in ("maxSize", "minSize"):
+        _require(f"spec.{field}", spec.get(field), int, optional=True)
+    containers = spec.get("containers")
+    for container in containers if isinstance(containers, list) else ():
+        if isinstance(container, dict):
+            _require("spec.containers.volumes", container.get("volumes"), dict, optional=True)
+
+
+def _require(path: str, value: object, kind: type, *, optional: bool) -> None:
+    if not isinstance(value, kind) and not (optional and value is None):
+        word = "a map" if kind is dict else "a whole number"
+        raise ManifestError(
+            f"{path} is not {word}.", advice="Compare it with examples/minicluster.yaml."
+        )
