@@ -39,7 +39,7 @@ Alone = Callable[[], Awaitable[None]]
 
 
 async def _always() -> None:
-    """A flock cannot be lost."""
+    """A flock cannot be lost, and a dry run has nothing to lose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,15 @@ class Place:
         return bool(self.archive_path) and await is_there(self.files, self.archive_path)
 
     @asynccontextmanager
-    async def changing(self, what: str) -> AsyncIterator[Alone]:
+    async def changing(self, what: str, *, dry_run: bool = False) -> AsyncIterator[Alone]:
         """Alone with it: by a Lease on a cluster, by flock in a folder. Raises LockedError.
 
         What it gives has to be awaited before each change: it raises when the Lease was lost.
+        A `dry_run` changes nothing, not even a lock.
         """
+        if dry_run:
+            yield _always
+            return
         try:
             async with self._locked(what) as alone:
                 yield alone

@@ -7,8 +7,8 @@ import json
 import posixpath
 import shutil
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ async def _fetch_each(args: argparse.Namespace, place: Place, done: list[dict[st
 
 async def remove(args: argparse.Namespace) -> int:
     """Remove the named ones, unless a MiniCluster would be left without any good archive."""
-    async with open_place(args, changes=True) as place, place.changing("remove") as alone:
+    async with _changing(args, "remove") as (place, alone):
         entries = await place.entries()
         chosen = choose(entries, _required(place.ids))
         lonely = await bereaved(place.files, entries, chosen)
@@ -146,7 +146,7 @@ async def prune(args: argparse.Namespace) -> int:
             advice="Say --keep-last N or --keep-within 30d, or configure `retention`.",
             exit_code=ExitCode.USAGE,
         )
-    async with open_place(args, changes=True) as place, place.changing("prune") as alone:
+    async with _changing(args, "prune") as (place, alone):
         entries = await place.entries()
         chosen = removable(entries, Retention(last, within), place.now)
         lonely = await bereaved(place.files, entries, chosen)
@@ -242,6 +242,14 @@ async def _put_each(
             done.append(entry_json(entry))
             if not args.json:
                 print(plain(f"{word} is in the catalogue as {entry.id}"))
+
+
+@asynccontextmanager
+async def _changing(args: argparse.Namespace, what: str) -> AsyncIterator[tuple[Place, Alone]]:
+    """The place to change; only to look at with --dry-run, which --read-only allows, too."""
+    dry = args.dry_run
+    async with open_place(args, changes=not dry) as place, place.changing(what, dry_run=dry) as one:
+        yield place, one
 
 
 @contextmanager

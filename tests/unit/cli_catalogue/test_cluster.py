@@ -88,13 +88,18 @@ async def test_a_dump_of_others_on_the_volume_is_adopted_and_can_be_restored(
 
 
 async def test_read_only_lists_and_verifies_but_changes_nothing(
-    stage: Stage, archives: Archives
+    stage: Stage, archives: Archives, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await stage.submit("true")
+    await stage.well("save")
     await stage.well("save")
     before = stage.files()
     assert await archives("list", NAME, "--read-only") == ExitCode.OK
     assert await archives("verify", NAME, "--read-only") == ExitCode.OK
+    capsys.readouterr()
+    dry = ("--keep-last", "1", "--dry-run", "--json", "--read-only")
+    assert await archives("prune", NAME, *dry) == ExitCode.OK
+    assert len(json.loads(capsys.readouterr().out)["wouldRemove"]) == 1
     for command, words in {
         "prune": ("--keep-last", "1", "--yes"),
         "remove": ("x", "--yes"),

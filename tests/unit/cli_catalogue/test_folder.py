@@ -241,6 +241,7 @@ def test_two_programs_never_remove_at_the_same_time(archives: Archives, folder: 
         assert archives("remove", "one", "--yes").code == ExitCode.LOCKED
         assert archives("prune", "--keep-last", "1", "--yes").code == ExitCode.LOCKED
         assert archives("verify").code == ExitCode.OK
+        assert archives("prune", "--keep-last", "1", "--dry-run").code == ExitCode.OK
     finally:
         os.close(other)
     assert archives("remove", "one", "--yes").code == ExitCode.OK
