@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.choices import Choices
@@ -229,7 +229,7 @@ async def prepare_all(
         async with room:
             try:
                 part.operation = await prepare_one(part.ref)
-            except FluxstateError as error:
+            except (FluxstateError, OSError) as error:
                 part.outcome = _failed(error)
 
     try:
@@ -256,7 +256,9 @@ async def _refuse_what_loses(part: Part, operation: Operates) -> None:
     )
 
 
-def _failed(error: FluxstateError) -> Outcome:
+def _failed(error: FluxstateError | OSError) -> Outcome:
+    if not isinstance(error, FluxstateError):  # a disk of this computer refused
+        error = FluxstateError(said(error), safe="Nothing was done.")
     unknown = error.exit_code is ExitCode.UNKNOWN
     kind = OutcomeKind.UNKNOWN if unknown else OutcomeKind.FAILED
     return Outcome(kind, error.message, error.safe, error.advice, error.exit_code)
