@@ -54,6 +54,38 @@ async def test_saying_no_leaves_no_helper_pod(stage: Stage) -> None:
     assert not stage.armed()
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_preview_may_be_looked_at_for_longer_than_the_helper_pod_lives(
+    stage: Stage, late: bool
+) -> None:
+    """It ends before the first step, or with the archive armed by it."""
+    jobs = await saved_and_deleted(stage)
+    operation = await prepare("restore", stage.context, ANY)
+
+    async def end_it(step: str) -> None:
+        (name,) = await helper_pods(stage)
+        await stage.context.cluster.delete(PODS, name, NAMESPACE)
+        while await helper_pods(stage):
+            await stage.sim.clock.sleep(0.5)
+
+    async def end_it_armed(step: str) -> None:
+        if step == "arm":
+            await end_it(step)
+            raise FluxstateError("a stone")
+
+    if late:
+        outcome = await when_done(operation, end_it_armed)
+        assert "a stone" in outcome.reason
+        assert "NOT put back" not in outcome.reason
+        assert not stage.armed()
+    else:
+        await end_it("")
+        outcome = await operation.run(stage.seen.append)
+        assert outcome.kind is OutcomeKind.COMPLETED, outcome
+        assert jobs <= (await stage.jobs()).keys()
+    assert await helper_pods(stage) == []
+
+
 @pytest.mark.parametrize("code", [409, 410])
 async def test_a_conflict_does_not_leave_the_helper_pod_behind(stage: Stage, code: int) -> None:
     await saved_and_deleted(stage)

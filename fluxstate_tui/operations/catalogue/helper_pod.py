@@ -45,8 +45,11 @@ class HelperPod:
 
         With `fresh` nothing need have been on the volume before: a directory of a node is made.
         """
-        namespace = manifest["metadata"]["namespace"]
-        body = pod_for(manifest, secrets.token_hex(3), fresh=fresh)
+        return await cls._start(context, pod_for(manifest, secrets.token_hex(3), fresh=fresh))
+
+    @classmethod
+    async def _start(cls, context: OperationContext, body: dict[str, Any]) -> HelperPod:
+        namespace = body["metadata"]["namespace"]
         creating = asyncio.create_task(_create(context, namespace, body))
         try:
             created = await asyncio.shield(creating)
@@ -69,6 +72,19 @@ class HelperPod:
     def _of(cls, context: OperationContext, created: dict[str, Any]) -> HelperPod:
         metadata = created["metadata"]
         return cls(context, metadata["namespace"], metadata["name"], metadata["uid"])
+
+    async def renewed(self) -> HelperPod:
+        """Itself while it runs, else another one on the same volume. Raises FluxstateError.
+
+        It ends by itself after its deadline, and people may look at a preview for longer.
+        """
+        try:
+            await self._wait()
+        except FluxstateError:
+            await self.remove()
+            metadata = {**self.body["metadata"], "name": _name(secrets.token_hex(3))}
+            return await self._start(self._context, {**self.body, "metadata": metadata})
+        return self
 
     def lines(self) -> tuple[str, str]:
         """The lines for a shell that make it and wait until it runs."""
@@ -161,7 +177,7 @@ def pod_for(manifest: dict[str, Any], token: str, *, fresh: bool = False) -> dic
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": f"fluxstate-files-{token}",
+            "name": _name(token),
             "namespace": manifest["metadata"]["namespace"],
             "labels": {
                 "app.kubernetes.io/managed-by": "fluxstate-tui",
@@ -182,6 +198,10 @@ def _follow(pod_spec: dict[str, Any], spec: dict[str, Any], container: dict[str,
         pod_spec["imagePullSecrets"] = [{"name": container["imagePullSecret"]}]
     if container.get("securityContext"):
         pod_spec["containers"][0]["securityContext"] = container["securityContext"]
+
+
+def _name(token: str) -> str:
+    return f"fluxstate-files-{token}"
 
 
 def why_not_running(pod: dict[str, Any]) -> str:

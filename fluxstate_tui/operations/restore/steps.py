@@ -113,6 +113,8 @@ class Restoring:
 
     async def check(self, run: Run) -> str:
         """Server-side dry run, and nothing of an older MiniCluster of that name is left."""
+        if self._helper is not None:
+            self._helper = await self._helper.renewed()
         cluster = self._context.cluster
         resource = await cluster.minicluster_resource()
         run.by_hand(ByHand.of(self._context).create(self._manifest, dry_run=True))
@@ -294,6 +296,7 @@ class Restoring:
     async def _roll_back(self) -> str:
         """Take the armed copy away again, by whatever pod can do it now."""
         if self._helper is not None:
+            self._helper = await self._helper.renewed()
             return await disarm(self._helper.files, self._archive_path, self._source.archive.sha256)
         said = await roll_back(
             self._context, self._ref, self._manifest, self._source.archive.sha256
