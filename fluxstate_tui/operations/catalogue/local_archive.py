@@ -69,7 +69,8 @@ def _manifest_beside(path: Path) -> Manifest | None:
             advice="Move that manifest away to bring the archive in as one that others made.",
         ) from error
     part = _queue_part(manifest)
-    return manifest if part is not None and part.file == path.name else None
+    mine = manifest.id == id_of(path.name) and part is not None and part.file == path.name
+    return manifest if mine else None
 
 
 def _queue_part(manifest: Manifest) -> Part | None:
