@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint e2e bench clean
+.PHONY: demo test lint bench clean
 
 demo: .venv/.installed
 	$(BIN)/fluxstate-tui --demo

@@ -20,6 +20,10 @@ class BrokenAfterSending(Exception):
     """A change was sent, and then the connection broke. aiohttp must not send it again."""
 
 
+class ClosedHereError(aiohttp.ClientConnectionError):
+    """We closed the connection, to connect anew: nothing was sent."""
+
+
 def explain(error: BaseException, server: str, *, changing: bool) -> KubeError:
     """The typed error for a connection that failed. `changing`: the request was a change."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -32,6 +36,8 @@ def explain(error: BaseException, server: str, *, changing: bool) -> KubeError:
         return _cannot(server, f"the proxy failed ({_reason(error)})")
     if isinstance(error, aiohttp.ClientConnectorError):
         return _cannot(server, _reason(error))
+    if isinstance(error, ClosedHereError):
+        return _cannot(server, "it was closed here, to connect anew")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return _cannot(server, "it does not answer in time")
     if changing:

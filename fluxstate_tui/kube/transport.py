@@ -19,7 +19,12 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.kube.connection_errors import CONNECTION_ERRORS, BrokenAfterSending, explain
+from fluxstate_tui.kube.connection_errors import (
+    CONNECTION_ERRORS,
+    BrokenAfterSending,
+    ClosedHereError,
+    explain,
+)
 from fluxstate_tui.kube.credentials import Credential, Credentials
 from fluxstate_tui.kube.errors import (
     NOTHING_CHANGED,
@@ -234,6 +239,8 @@ class Transport:
         headers: Mapping[str, str] | None,
     ) -> aiohttp.ClientResponse:
         session = self._changing if changes_something(method, path) else self._reading
+        if session.closed:  # aiohttp would call it a RuntimeError, as if it were a bug
+            raise ClosedHereError
         sent = self._clock.now()
         response = await session.request(
             method,

@@ -66,11 +66,11 @@ class SaveDialog(Dialog[Choices]):
 
     @property
     def can_restore_paused(self) -> bool:
-        """Whether that flux-core takes it (since 0.46)."""
+        """Whether that flux-core takes it."""
         from fluxstate_tui.operations.queue.checkpoint import restores_stopped
 
         broker = self.picture.broker
-        return broker is not None and restores_stopped(broker.version)
+        return broker is not None and restores_stopped(broker.version, self.picture.queues)
 
     def action_plan(self) -> None:
         """Go on to the plan, unless the time cannot be read."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.submit import SubmitOptions
 from fluxstate_tui.model.reference import ClusterRef
@@ -86,11 +88,18 @@ async def test_what_somebody_let_in_there_is_saved_when_the_migration_is_undone(
     assert stage.unfinished() == []
 
 
+@pytest.mark.parametrize(
+    "version",
+    [
+        "0.45.0",  # stop states are lost
+        "0.66.0",  # its queue is said to be stopped, and its jobs run
+    ],
+)
 async def test_a_flux_that_does_not_restore_stopped_queues_loses_nothing_either(
-    stage: Stage,
+    stage: Stage, version: str
 ) -> None:
     jobs = await some_jobs(stage)
-    stage.sim.state.kubelet.flux_version = "0.45.0"  # the new one's: stop states are lost
+    stage.sim.state.kubelet.flux_version = version  # the new one's
     operation = await prepare("migrate", stage.context, await stage.ref(), BESIDE)
     told: list[StepEvent] = []
     outcome = await operation.run(told.append)

@@ -152,10 +152,11 @@ class Deleting:
         async def put_back() -> str:
             if enabled:
                 await world.enable_queues(enabled)
-            return await start_again(world, started) if started else "submission is enabled"
+            accepts = "Job submission is enabled" if enabled else "it refuses jobs, as before"
+            return f"{await start_again(world, started)}; {accepts}"
 
         by_hand = resume_by_hand(self._ref)
-        run.undo("the queue is started and accepts jobs again", put_back, by_hand)
+        run.undo("the queue is as it was", put_back, by_hand)
         if started:
             run.by_hand(*world.queue_lines("stop", started, self._why))
             await world.stop_queues(started, self._why)

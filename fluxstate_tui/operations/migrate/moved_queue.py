@@ -14,7 +14,7 @@ from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete.loss import loss
 from fluxstate_tui.operations.migrate.plan import Target
 from fluxstate_tui.operations.migrate.remove_target import is_ours
-from fluxstate_tui.operations.queue.checkpoint import forget_pause
+from fluxstate_tui.operations.queue.checkpoint import forget_pause, restores_stopped
 from fluxstate_tui.operations.save.dumping import Saved, Saver
 from fluxstate_tui.operations.script import Run
 from fluxstate_tui.operations.world.observation import PAUSED_BY_US, describe, queue_words
@@ -30,6 +30,8 @@ async def close_queues(world: World, why: str) -> str:
     enabled = [queue.name for queue in queues if queue.enabled]
     if enabled:
         await world.disable_queues(enabled, why)
+    if not restores_stopped(world.core_version, queues):
+        started = [queue.name for queue in queues]  # whatever it says of them
     if not started:
         return ""
     await world.stop_queues(started, why)

@@ -75,7 +75,7 @@ def _way(seen: Observation, target: Target) -> list[str]:
     if target.beside:
         return [
             f"The name {target.ref.name} is free: it is created beside {ref.name}, queue stopped.",
-            _unofficial(seen.core_version),
+            _unofficial(seen),
             f"It is armed at {target.archive_path} until every job is accounted for.",
             "The old one is deleted only when every job is accounted for in the new one.",
             "Stopped before that, the new one is removed and the old one goes on as it was.",
@@ -87,12 +87,12 @@ def _way(seen: Observation, target: Target) -> list[str]:
     ]
 
 
-def _unofficial(version: str) -> str:
-    if restores_stopped(version):
+def _unofficial(seen: Observation) -> str:
+    if restores_stopped(seen.core_version, seen.queues or ()):
         return "That is an unofficial interface of flux-core; should it fail, it is stopped then."
     return (
-        f"flux-core {version} cannot do that: it is stopped as soon as it answers, and jobs that "
-        "begin there before run again here if you stop the migration."
+        f"flux-core {seen.core_version} cannot do that: it is stopped as soon as it answers, and "
+        "jobs that begin there before run again here if you stop the migration."
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fluxstate_tui.model.queue import Queue
@@ -23,13 +24,20 @@ SYNC_KEY = "fluxstate.checkpoint"  # any commit with --sync makes a KVS checkpoi
 # 0.88 with the anonymous and with named queues, together with a disable_reason).
 PAUSED_REASON = f"{PAUSED_BY_US} restored paused"
 
-_FIRST_TO_RESTORE_STOPPED = [0, 46]
+_NAMED_SINCE = [0, 46]
+# Before, the anonymous queue was said to be stopped while its jobs ran (flux-core #6792; seen on
+# 0.66): they had asked for resources by the time that it was stopped.
+_ANONYMOUS_SINCE = [0, 74]
 
 
-def restores_stopped(version: str) -> bool:
-    """Whether that flux-core restores a queue as stopped at all; an unknown one is taken to."""
+def restores_stopped(version: str, queues: Sequence[Queue]) -> bool:
+    """Whether no job of these queues runs in a restore of them as stopped, by that flux-core.
+
+    An unknown version is taken to be a new one.
+    """
     numbers = [int(part) for part in re.findall(r"\d+", version)[:2]]
-    return not numbers or numbers >= _FIRST_TO_RESTORE_STOPPED
+    named = any(queue.name for queue in queues)
+    return not numbers or numbers >= (_NAMED_SINCE if named else _ANONYMOUS_SINCE)
 
 
 def comes_up_stopped(checkpoint: str | None) -> bool:

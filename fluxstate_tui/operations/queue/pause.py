@@ -50,6 +50,8 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
 
     async def stop(run: Run) -> str:
         started = [queue.name for queue in await world.queues() if queue.started]
+        if not started:
+            return "was stopped already"
         undo = run.undo(
             "the queue is started again",
             lambda: start_again(world, started),

@@ -71,7 +71,7 @@ def preview_of_dump(seen: Observation, choices: Choices) -> list[str]:
 def preview_of_restore(seen: Observation, choices: Choices) -> list[str]:
     """How it comes up again, and what is dangerous about that now."""
     lines = []
-    if choices.restore_paused and not restores_stopped(seen.core_version):
+    if choices.restore_paused and not restores_stopped(seen.core_version, seen.queues or ()):
         lines.append(f"flux-core {seen.core_version} cannot do that: it comes up started.")
     elif choices.restore_paused:
         lines.append("A restore of it comes up paused (an unofficial interface of flux-core).")

@@ -122,11 +122,12 @@ class Saving:
             for queue in queues
             if queue.started or queue.stop_reason.startswith(PAUSED_BY_US)
         ]
-        self._undo = run.undo(
-            "the queue is started again",
-            lambda: start_again(self._world, self._started),
-            resume_by_hand(self._world.ref),
-        )
+        if self._started:
+            self._undo = run.undo(
+                "the queue is started again",
+                lambda: start_again(self._world, self._started),
+                resume_by_hand(self._world.ref),
+            )
         return await stop_queues(run, self._world, self._started, self._context.who)
 
     async def wait(self, run: Run) -> str:

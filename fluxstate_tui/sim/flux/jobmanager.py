@@ -63,6 +63,7 @@ class JobManager:
         self.dependencies = Dependencies(self.jobs, self._dependency_met, self._dependency_failed)
         self.scheduler_online = False
         self._requests: list[tuple[int, int]] = []
+        self._asked_already: frozenset[int] = frozenset()
         self._rng = rng
         self._listeners: list[Listener] = []
         self._touch_listeners: list[Callable[[SimJob], None]] = []
@@ -94,6 +95,7 @@ class JobManager:
 
     def queue_changed(self) -> None:
         """A queue's state was changed."""
+        self._asked_already = frozenset()
         for listener in tuple(self._queue_listeners):
             listener()
 
@@ -222,7 +224,7 @@ class JobManager:
         for _, job_id in self._requests:
             job = self.jobs[job_id]
             queue = self.queues.of_job(job.draft.queue)
-            if queue is not None and queue.started:
+            if queue is not None and (queue.started or job_id in self._asked_already):
                 found.append(job)
                 if limit is not None and len(found) == limit:
                     break
@@ -334,8 +336,11 @@ class JobManager:
         else:
             self.inactive.append(job.id)
 
-    def restarted(self) -> None:
-        """What a restart does to loaded jobs (facts/flux.md, a): queued ones are queued again."""
+    def restarted(self, *, heeds_stop: bool = True) -> None:
+        """What a restart does to loaded jobs (facts/flux.md, a): queued ones are queued again.
+
+        One that does not heed a stopped queue gives them resources all the same.
+        """
         self.inactive = deque(
             sorted(self.inactive, key=lambda i: self.jobs[i].draft.t_inactive or 0.0, reverse=True)
         )
@@ -350,6 +355,8 @@ class JobManager:
                 self._check_dependencies(job)
             elif job.state is JobState.PRIORITY:
                 self.prioritize(job)
+        if not heeds_stop:
+            self._asked_already = frozenset(self.active)
 
     def fail_lost_jobs(self) -> list[SimJob]:
         """Jobs that ran when it was saved: their shells are gone, so they fail."""

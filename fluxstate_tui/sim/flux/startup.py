@@ -22,6 +22,8 @@ LARGE_ARCHIVE = 500_000
 JOBS_AT_A_TIME = 100
 FIRST_TO_RESTORE_QUEUES = 46  # flux-core 0.46: how its queues were, from the checkpoint
 
+FIRST_TO_HEED_A_STOP = 74  # flux-core 0.74: and also does what it says of its anonymous queue
+
 
 class _KilledError(Exception):
     """The broker was killed while it started."""
@@ -147,7 +149,9 @@ class Startup:
 
     def _finish(self, count: int) -> None:
         instance, jobs = self._instance, self._instance.jobs
-        jobs.restarted()
+        named = any(queue.name for queue in instance.queues.all())
+        heeds_stop = named or _minor(instance.version) >= FIRST_TO_HEED_A_STOP
+        jobs.restarted(heeds_stop=heeds_stop)
         for job in jobs.fail_lost_jobs():
             name = f58(job.id)
             text = f"could not recover guest namespace for {name}"
