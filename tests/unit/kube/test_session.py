@@ -7,10 +7,12 @@ import sys
 from email.utils import formatdate
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fluxstate_tui.kube.errors import CannotConnect
 from fluxstate_tui.kube.request_info import RequestInfo
 from fluxstate_tui.kube.resources import JOBS, MINICLUSTERS, NAMESPACES, PODS, PVS
 from fluxstate_tui.kube.server_clock import ServerClock
@@ -191,3 +193,13 @@ def test_importing_the_client_costs_neither_aiohttp_nor_kubernetes() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_connection_that_we_closed_ourselves_is_no_bug(tmp_path: Path, method: str) -> None:
+    async with fake_api(answers(ok())) as api:
+        async with await open_cluster(tmp_path, api.url) as cluster:
+            pass
+        with pytest.raises(CannotConnect, match="closed here"):
+            await cluster.request(method, "/api/v1/pods")
+    assert api.asked == []
