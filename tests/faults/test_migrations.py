@@ -240,3 +240,22 @@ async def test_an_archive_that_rots_once_the_old_one_is_gone_costs_no_job(
     archives = [name for name in stage.finished() if name.endswith(".gz")]
     assert len(archives) == (1 if removed else 2), "a sound one is there, beside a damaged one"
     assert newest_copy(stage.context.state_dir, ANY) is not None
+
+
+@pytest.mark.parametrize("step", ["account", "agree"])
+async def test_the_old_one_stays_when_a_job_is_missing_in_the_new_one(
+    stage: Stage, step: str
+) -> None:
+    jobs = await some_jobs(stage)
+    operation = await prepare("migrate", stage.context, await stage.ref(), BESIDE)
+
+    def lose_one(event: StepEvent) -> None:
+        if event.step == step and event.state is StepState.RUNNING:
+            arrived = stage.sim.state.instance(NAMESPACE, NEW.name)
+            assert arrived is not None
+            arrived.jobs.active.pop(max(jobs), None)
+
+    outcome = await operation.run(lose_one)
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert outcome.exit_code == ExitCode.VERIFICATION
+    assert not await judge(stage, jobs, outcome, step)
