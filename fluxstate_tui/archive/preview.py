@@ -18,7 +18,7 @@ from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.model.flux_json import dependency_text
 from fluxstate_tui.model.job import Job, JobState
 from fluxstate_tui.model.jobid import f58, parse_job_id
-from fluxstate_tui.model.queue import Queue
+from fluxstate_tui.model.queue import Queue, restores_stopped
 from fluxstate_tui.model.steps import stretches
 
 
@@ -131,8 +131,8 @@ def preview(
         fates += [judge.fate(one.job) for one in some]
         needed = [_nodes_needed(one.job, room.cores) for one in some if one.job.state.pending]
         possible = max([possible, *(nodes for nodes in needed if nodes != _IMPOSSIBLE)])
-    warnings = tuple(dict.fromkeys(map(_warning, archive.findings)))
-    return RestorePreview(room, fates, coming, possible, warnings)
+    warnings = [*dict.fromkeys(map(_warning, archive.findings)), *_unheeded(archive, coming)]
+    return RestorePreview(room, fates, coming, possible, tuple(warnings))
 
 
 class _Judge:
@@ -145,6 +145,7 @@ class _Judge:
         self._uid = uid
         self._queues = queues
         self._archive = archive
+        self._heeds_stop = restores_stopped(archive.core_version, queues.values())
 
     def fate(self, job: Job) -> JobFate:
         """One job's fate."""
@@ -157,7 +158,7 @@ class _Judge:
             if found is not None:
                 return found
         queue = self._queues[job.queue]
-        if not queue.started:
+        if not queue.started and self._heeds_stop:
             return JobFate(job, Fate.WAITS, f"until {_name(queue)} is started")
         return JobFate(job, Fate.STARTS, "as soon as there is room")
 
@@ -254,6 +255,13 @@ def _queues(archive: Archive, configured: Collection[str] | None) -> tuple[Queue
     return tuple(
         saved.get(name, Queue(name, enabled=True, started=not name)) for name in sorted(names)
     )
+
+
+def _unheeded(archive: Archive, coming: tuple[Queue, ...]) -> list[str]:
+    stopped = any(not queue.started for queue in coming)
+    if not stopped or restores_stopped(archive.core_version, coming):
+        return []
+    return [f"flux-core {archive.core_version} runs jobs of the queue that it restores as stopped"]
 
 
 def _name(queue: Queue) -> str:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+_NAMED_SINCE = [0, 46]
+# Before, the anonymous queue was said to be stopped while its jobs ran (flux-core #6792; seen on
+# 0.66): they had asked for resources by the time that it was stopped.
+_ANONYMOUS_SINCE = [0, 74]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +34,13 @@ class Node:
     up: bool = True
     drained: bool = False
     reason: str = ""
+
+
+def restores_stopped(core_version: str, queues: Iterable[Queue]) -> bool:
+    """Whether no job of these queues runs in a restore of them as stopped, by that flux-core.
+
+    An unknown version is taken to be a new one.
+    """
+    numbers = [int(part) for part in re.findall(r"\d+", core_version)[:2]]
+    named = any(queue.name for queue in queues)
+    return not numbers or numbers >= (_NAMED_SINCE if named else _ANONYMOUS_SINCE)

@@ -67,7 +67,7 @@ class SaveDialog(Dialog[Choices]):
     @property
     def can_restore_paused(self) -> bool:
         """Whether that flux-core takes it."""
-        from fluxstate_tui.operations.queue.checkpoint import restores_stopped
+        from fluxstate_tui.model.queue import restores_stopped
 
         broker = self.picture.broker
         return broker is not None and restores_stopped(broker.version, self.picture.queues)

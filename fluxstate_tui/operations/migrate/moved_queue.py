@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.job import Job
+from fluxstate_tui.model.queue import restores_stopped
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete.loss import loss
 from fluxstate_tui.operations.migrate.plan import Target
 from fluxstate_tui.operations.migrate.remove_target import is_ours
-from fluxstate_tui.operations.queue.checkpoint import forget_pause, restores_stopped
+from fluxstate_tui.operations.queue.checkpoint import forget_pause
 from fluxstate_tui.operations.save.dumping import Saved, Saver
 from fluxstate_tui.operations.script import Run
 from fluxstate_tui.operations.world.observation import PAUSED_BY_US, describe, queue_words

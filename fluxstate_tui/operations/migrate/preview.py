@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.model.job import Job
+from fluxstate_tui.model.queue import restores_stopped
 from fluxstate_tui.operations.catalogue.place import archive_volume
 from fluxstate_tui.operations.choices import Choices, Running
-from fluxstate_tui.operations.queue.checkpoint import restores_stopped
 from fluxstate_tui.operations.queue.running_jobs import expect
 from fluxstate_tui.operations.world.observation import Observation, describe, queue_words
 

@@ -7,8 +7,6 @@ flux-core writes it on a clean shutdown only, and a live dump carries along what
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fluxstate_tui.model.queue import Queue
@@ -23,21 +21,6 @@ SYNC_KEY = "fluxstate.checkpoint"  # any commit with --sync makes a KVS checkpoi
 # A resume finds its queues by this reason. Restored by flux-core since 0.46 (its queue.c; tried on
 # 0.88 with the anonymous and with named queues, together with a disable_reason).
 PAUSED_REASON = f"{PAUSED_BY_US} restored paused"
-
-_NAMED_SINCE = [0, 46]
-# Before, the anonymous queue was said to be stopped while its jobs ran (flux-core #6792; seen on
-# 0.66): they had asked for resources by the time that it was stopped.
-_ANONYMOUS_SINCE = [0, 74]
-
-
-def restores_stopped(version: str, queues: Sequence[Queue]) -> bool:
-    """Whether no job of these queues runs in a restore of them as stopped, by that flux-core.
-
-    An unknown version is taken to be a new one.
-    """
-    numbers = [int(part) for part in re.findall(r"\d+", version)[:2]]
-    named = any(queue.name for queue in queues)
-    return not numbers or numbers >= (_NAMED_SINCE if named else _ANONYMOUS_SINCE)
 
 
 def comes_up_stopped(checkpoint: str | None) -> bool:

@@ -7,9 +7,10 @@ import posixpath
 from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.model.queue import restores_stopped
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
-from fluxstate_tui.operations.queue.checkpoint import comes_up_stopped, restores_stopped
+from fluxstate_tui.operations.queue.checkpoint import comes_up_stopped
 from fluxstate_tui.operations.queue.running_jobs import duration, expect
 from fluxstate_tui.operations.world.observation import Observation, describe, queue_words
 

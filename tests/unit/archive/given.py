@@ -69,9 +69,9 @@ def pending(t: float = T0) -> list[Event]:
     return finished(t)[:4]
 
 
-def instance() -> list[Entry]:
+def instance(core_version: str = "0.88.0") -> list[Entry]:
     """What every archive begins with."""
-    start = Event(T0, "start", {"version": 1, "core_version": "0.88.0"})
+    start = Event(T0, "start", {"version": 1, "core_version": core_version})
     resources = make_r(["n0", "n1"], 4)
     return [
         Entry("admin/eventlog", eventlog.encode([start]), mtime=int(T0)),

@@ -17,6 +17,7 @@ from fluxstate_tui.archive.reader import read_archive
 from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.archive.render import diff_json
 from fluxstate_tui.archive.timeline import gantt, life, span
+from fluxstate_tui.archive.writer import write_archive
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.job import Job, JobException, JobResult, JobState
 from tests.unit.archive import given
@@ -137,6 +138,17 @@ def test_a_checkpoint_that_says_stopped_keeps_jobs_waiting() -> None:
     found = _look(given.pending(), given.jobspec(), entry)
     assert found.jobs[0].fate is Fate.WAITS
     assert "the queue comes up STOPPED (paused)" in found.lines()
+
+
+def test_before_flux_core_0_74_the_jobs_of_a_stopped_anonymous_queue_run_all_the_same() -> None:
+    checkpoint = b'{"version":1,"queue":[{"enable":true,"start":false,"stop_reason":"paused"}]}'
+    entries = [Entry("checkpoint/job-manager", checkpoint), *given.job_entries(1, given.pending())]
+    old = read_archive(write_archive([*given.instance("0.66.0"), *entries], ".tar.gz"))
+    found = preview(old, size=2)
+    assert found.jobs[0].fate is Fate.STARTS
+    assert found.lines()[0] == "flux-core 0.66.0 runs jobs of the queue that it restores as stopped"
+    new = preview(read_archive(given.archive(*entries)), size=2)
+    assert (new.jobs[0].fate, new.warnings) == (Fate.WAITS, ())
 
 
 def test_a_job_that_waits_for_the_success_of_a_running_one_fails_with_it() -> None:

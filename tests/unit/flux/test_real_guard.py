@@ -17,12 +17,9 @@ from fluxstate_tui.flux.checkpoints import SessionCheckpoints
 from fluxstate_tui.flux.kvs import write_value
 from fluxstate_tui.flux.queues import read_queues, start_queues
 from fluxstate_tui.flux.session import FluxSession
+from fluxstate_tui.model.queue import restores_stopped
 from fluxstate_tui.operations.guard.guard import Guard, GuardState
-from fluxstate_tui.operations.queue.checkpoint import (
-    CHECKPOINT_KEY,
-    PAUSED_REASON,
-    restores_stopped,
-)
+from fluxstate_tui.operations.queue.checkpoint import CHECKPOINT_KEY, PAUSED_REASON
 from tests.unit.flux.real import RealFlux, instance, needs_flux
 
 pytestmark = needs_flux
