@@ -114,3 +114,19 @@ async def test_a_queue_that_is_started_meanwhile_keeps_no_save_waiting_for_ever(
     assert outcome.kind is OutcomeKind.FAILED, outcome
     assert "the scheduler still works on 1 request" in outcome.reason
     assert stage.files() == {}
+
+
+async def test_a_queue_that_was_stopped_before_is_not_said_to_be_started_again(
+    stage: Stage,
+) -> None:
+    await stage.flux("queue", "stop", "-m", "maintenance")
+    operation = await prepare("save", stage.context, await stage.ref())
+
+    async def stop(step: str) -> None:
+        if step == "dump":
+            operation.cancel()
+
+    outcome = await when_done(operation, stop, stage.seen)
+    assert outcome.kind is OutcomeKind.CANCELLED
+    assert not any("started again" in event.read_back for event in stage.seen)
+    assert (await queue_of(stage)).stop_reason == "maintenance"

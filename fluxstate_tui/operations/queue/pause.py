@@ -8,7 +8,7 @@ from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
 from fluxstate_tui.operations.queue.start_again import resume_by_hand, start_again
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.script import Run, Script, Task
+from fluxstate_tui.operations.script import Run, Script, Task, Undo
 from fluxstate_tui.operations.world.observation import (
     PAUSED_BY_US,
     Observation,
@@ -50,15 +50,9 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
 
     async def stop(run: Run) -> str:
         started = [queue.name for queue in await world.queues() if queue.started]
-        if not started:
-            return "was stopped already"
-        undo = run.undo(
-            "the queue is started again",
-            lambda: start_again(world, started),
-            resume_by_hand(ref),
-        )
-        text = await stop_queues(run, world, started, context.who)
-        run.settled(undo)
+        text, undo = await stop_queues(run, world, started, context.who)
+        if undo is not None:
+            run.settled(undo)
         return text
 
     script = Script(
@@ -70,15 +64,23 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
     return Operation(context, plan(seen), script)
 
 
-async def stop_queues(run: Run, world: World, started: list[str], who: str) -> str:
-    """Stop these, with a reason by which resume finds them again; returns the read-back.
+async def stop_queues(
+    run: Run, world: World, started: list[str], who: str
+) -> tuple[str, Undo | None]:
+    """Stop these, with a reason by which resume finds them again.
 
+    Returns the read-back, and the promise to start them again, which stands until it is settled.
     Raises FluxstateError when one of them is still started afterwards.
     """
     run.remember("started", started)
     if not started:
-        return "was stopped already"
+        return "was stopped already", None
+    undo = run.undo(
+        "the queue is started again",
+        lambda: start_again(world, started),
+        resume_by_hand(world.ref),
+    )
     reason = f"{PAUSED_BY_US} paused by {who}"
     run.by_hand(*world.queue_lines("stop", started, reason))
     await world.stop_queues(started, reason)
-    return await world.read_back_queues(started, started_now=False)
+    return await world.read_back_queues(started, started_now=False), undo

@@ -14,7 +14,7 @@ from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.queue.drain import drain
 from fluxstate_tui.operations.queue.pause import stop_queues
-from fluxstate_tui.operations.queue.start_again import resume_by_hand, start_again
+from fluxstate_tui.operations.queue.start_again import start_again
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.save import plan as steps
 from fluxstate_tui.operations.save.dumping import Saved, Saver
@@ -122,13 +122,8 @@ class Saving:
             for queue in queues
             if queue.started or queue.stop_reason.startswith(PAUSED_BY_US)
         ]
-        if self._started:
-            self._undo = run.undo(
-                "the queue is started again",
-                lambda: start_again(self._world, self._started),
-                resume_by_hand(self._world.ref),
-            )
-        return await stop_queues(run, self._world, self._started, self._context.who)
+        text, self._undo = await stop_queues(run, self._world, self._started, self._context.who)
+        return text
 
     async def wait(self, run: Run) -> str:
         """Until no job runs, or as was chosen."""
