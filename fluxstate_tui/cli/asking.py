@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import sys
 
@@ -15,10 +17,18 @@ def asks() -> bool:
 
 def ask(question: str) -> str:
     """What was typed; the question goes to stderr. Raises KeyboardInterrupt for Ctrl-C."""
-    print(plain(question), end="", file=sys.stderr, flush=True)
+    woken, wakes = os.pipe()
+    os.set_blocking(wakes, False)
     # asyncio only takes a note of Ctrl-C, for when the answer is there.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before_fd = signal.set_wakeup_fd(wakes)
     try:
+        print(plain(question), end="", file=sys.stderr, flush=True)
+        # Not in the read itself: a signal that comes just before it would not end it.
+        select.select([sys.stdin, woken], [], [])
         return sys.stdin.readline().strip()
     finally:
+        signal.set_wakeup_fd(before_fd)
         signal.signal(signal.SIGINT, before)
+        os.close(woken)
+        os.close(wakes)
