@@ -50,6 +50,11 @@ RELIST_SECONDS = 1800.0
 _SHORT_SECONDS = 1.0
 _ERRORS_UNTIL_RELIST = 3
 
+
+class Silent(BadAnswer):
+    """Nothing came for a long time over a watch that had been opened."""
+
+
 Object = dict[str, Any]
 Read = TypeVar("Read")
 
@@ -165,7 +170,7 @@ class ListWatch(Generic[Read]):
         while (data := await chunks.next(patience)) != b"":
             if data is None and patience > _SHORT_SECONDS:
                 self._silences += 1
-                raise BadAnswer(f"The watch was silent for {patience:g} s.")
+                raise Silent(f"The watch was silent for {patience:g} s.")
             patience = self._patience(seconds)
             if data is None:
                 # Open for a second, so it is not one that closes at once.
@@ -259,8 +264,8 @@ class ListWatch(Generic[Read]):
         return []
 
     def _pause(self, error: KubeError) -> float:
-        if isinstance(error, Gone) and self._errors == 1:
-            return 0.0
+        if isinstance(error, Gone | Silent) and self._errors == 1:
+            return 0.0  # also soon after an outage: a long back-off would look stale in vain
         delay = self._backoff.delay()
         if self._reported.state is WatchState.FORBIDDEN and isinstance(error, Forbidden):
             return max(delay, PROBE_SECONDS * (1 + 0.1 * self._dice.random()))

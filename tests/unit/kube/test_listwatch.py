@@ -131,6 +131,20 @@ async def test_a_silent_stream_is_dead_after_70_seconds(tmp_path: Path) -> None:
     assert server.asked_lists == 1
 
 
+async def test_a_watch_that_falls_silent_soon_after_an_outage_is_opened_anew_at_once(
+    tmp_path: Path,
+) -> None:
+    outage = [status(500, "starting")] * 6
+    server = WatchServer([*outage, listed(pod("a"))], [Watched(), Watched()])
+    async with watching(tmp_path, server) as (seen, _):
+        await seen.until(lambda: len(server.watched_from) == 1)
+        await seen.clock.lose_patience(1.0)
+        await seen.clock.lose_patience(70.0)
+        await seen.until(lambda: len(server.watched_from) == 2)
+    assert max(seen.clock.pauses) > 10
+    assert seen.clock.pauses[-1] < 2
+
+
 async def test_a_server_without_bookmarks_is_given_more_time(tmp_path: Path) -> None:
     server = WatchServer([listed(pod("a"))], [Watched()])
     async with watching(tmp_path, server) as (seen, _):
