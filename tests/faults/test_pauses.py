@@ -93,7 +93,7 @@ async def test_an_archive_in_which_jobs_run_is_never_called_idle(stage: Stage) -
 
     outcome = await when_done(operation, start_it, stage.seen)
     assert outcome.kind is OutcomeKind.FAILED, outcome
-    assert "somebody started the queue" in outcome.reason
+    assert "did somebody start the queue" in outcome.reason
     assert stage.files() == {}
 
 

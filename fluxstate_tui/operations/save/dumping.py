@@ -230,7 +230,7 @@ class Saver:
             return "it would come up " + ("started" if comes_up else "stopped")
         lost = loss((job for job in self._before if not job.state.running), _jobs(archive))
         if self._idle and (run := sum(job.state.running for job in _jobs(archive))):
-            return f"{run} jobs run in it, as somebody started the queue meanwhile"
+            return f"{run} jobs run in it, and none should: did somebody start the queue?"
         there = {job.id for job in _jobs(archive)}
         running = [job for job in self._before if job.state.running and job.id not in there]
         if running:

@@ -183,6 +183,33 @@ async def test_what_cannot_be_flushed_gets_no_name(tmp_path: Path, shell: str, w
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+async def test_a_name_is_given_between_the_flush_of_the_file_and_that_of_the_folder(
+    tmp_path: Path, shell: str
+) -> None:
+    tools, volume, log = tmp_path / "tools", tmp_path / "volume", tmp_path / "log"
+    for folder in (tools, volume):
+        folder.mkdir()
+    for tool in ("sync", "ln"):
+        real = shutil.which(tool)
+        (tools / tool).write_text(f'#!/bin/sh\necho {tool} "$1" >> {log}\nexec {real} "$@"\n')
+        (tools / tool).chmod(0o755)
+    executor = LocalExecutor({"PATH": f"{tools}:{os.environ['PATH']}"}, shell)
+    files = RemoteFiles(executor, "ns", "pod", "c")
+    (volume / "part").write_bytes(b"content")
+    for change in (
+        files.write_new(f"{volume}/new", b"content"),
+        files.copy(f"{volume}/part", f"{volume}/copy"),
+        files.link_new(f"{volume}/part", f"{volume}/linked"),
+    ):
+        await change
+        (flushed, named, folder_flushed) = log.read_text().splitlines()
+        assert flushed.startswith(f"sync {volume}/")
+        assert named == flushed.replace("sync", "ln")
+        assert folder_flushed == f"sync {volume}"
+        log.unlink()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 async def test_a_sync_that_knows_no_files_is_no_obstacle(tmp_path: Path, shell: str) -> None:
     files = with_sync(tmp_path, "unrecognized argument", shell)
     assert (await files.write_new(f"{tmp_path}/new", b"content")).size == 7
