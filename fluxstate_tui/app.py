@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import events
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
@@ -185,6 +186,19 @@ class FluxstateApp(App[int]):
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))
+
+    def pop_screen(self) -> AwaitComplete:
+        """Take the top screen away, once it is complete: a burst may leave it while it is made."""
+        top = self.screen
+        if top.is_mounted:
+            return super().pop_screen()
+
+        def when_complete() -> None:
+            if self.screen is top:
+                App.pop_screen(self)
+
+        top.call_later(when_complete)
+        return AwaitComplete()
 
     def action_reconnect(self) -> None:
         """Try to connect again, unless that would cut off an operation in the middle."""

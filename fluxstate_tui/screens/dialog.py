@@ -44,6 +44,10 @@ class Dialog(ModalScreen[T], Generic[T]):
         self._answered = True
         return super().dismiss(result)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While it is made it can only be left: what would be chosen is not there yet."""
+        return self.is_mounted or action == "dismiss"
+
     def compose(self) -> ComposeResult:
         """Title, content, keys."""
         heading = Line(classes="dialog-title")

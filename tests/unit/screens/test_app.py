@@ -20,6 +20,7 @@ import fluxstate_tui.screens.operation as operation_screen
 import fluxstate_tui.screens.restore as restore_dialog
 import fluxstate_tui.screens.submit as submit_dialog
 from fluxstate_tui import app as app_module
+from fluxstate_tui.screens.actions import Kind
 from fluxstate_tui.screens.archive import ArchiveScreen
 from fluxstate_tui.screens.archives import diff, file_dialog, room
 from fluxstate_tui.screens.archives import gantt as gantt_screen
@@ -178,3 +179,22 @@ async def test_a_tick_while_the_app_is_taken_apart_raises_nothing() -> None:
         await see(pilot, "flux-sample")
     assert not app.screen_stack
     app._tick()  # its timer ends after the screens
+
+
+async def test_screens_that_are_left_while_they_are_made_end_quietly() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down")
+        home = app.screen
+        assert isinstance(home, miniclusters_screen.MiniClustersScreen)
+        kinds: tuple[Kind, ...] = ("save", "delete", "restore", "migrate", "pause")
+        for kind in kinds:
+            home.action_operate(kind)
+            assert app.screen is not home
+            await app.run_action("choose", app.screen)
+            app.pop_screen()
+            await until(pilot, lambda: app.screen is home)
+        home.action_open()
+        app.pop_screen()
+        await until(pilot, lambda: app.screen is home)
+        await see(pilot, "NAME")
