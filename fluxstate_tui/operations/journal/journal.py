@@ -81,20 +81,13 @@ class Journal:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         journal = cls(path, os.fdopen(descriptor, "w", encoding="utf-8"))
-        target = plan.target
-        journal._write(
-            "intent",
-            operation=plan.operation,
-            namespace=target.namespace,
-            name=target.name,
-            uid=target.uid,
-            who=who,
-            server=server,
-            at=now,
-            steps=[[step.id, step.title, step.command] for step in plan.steps],
-            preview=list(plan.preview),
-        )
-        _sync_folder(folder)
+        try:
+            journal._write("intent", **_intent(plan, who, server, now))
+            _sync_folder(folder)
+        except OSError:
+            journal.close()
+            path.unlink()  # nothing was begun: nobody shall look for what it left
+            raise
         return journal
 
     def announce(self, event: StepEvent) -> None:
@@ -214,6 +207,21 @@ def _reopened(record: Record) -> Journal:
         # A torn line would hide what comes after it.
         handle.truncate(length)
     return Journal(record.path, record.path.open("a", encoding="utf-8"))
+
+
+def _intent(plan: Plan, who: str, server: str, now: float) -> dict[str, Any]:
+    target = plan.target
+    return {
+        "operation": plan.operation,
+        "namespace": target.namespace,
+        "name": target.name,
+        "uid": target.uid,
+        "who": who,
+        "server": server,
+        "at": now,
+        "steps": [[step.id, step.title, step.command] for step in plan.steps],
+        "preview": list(plan.preview),
+    }
 
 
 def _step(event: StepEvent) -> dict[str, Any]:

@@ -127,6 +127,17 @@ def test_a_disk_that_cannot_be_written_is_an_error_before_anything_is_done(tmp_p
         begin(tmp_path)
 
 
+def test_an_intent_that_finds_no_room_leaves_nothing_to_be_looked_at(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            begin(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((tmp_path / "journal").iterdir()) == []
+
+
 def test_what_cannot_be_closed_on_a_full_disk_is_not_called_closed(tmp_path: Path) -> None:
     begin(tmp_path).close()
     (record,) = journal.unfinished(tmp_path)
