@@ -156,7 +156,8 @@ class Table(Vertical, Generic[K, R]):
     def action_sort(self) -> None:
         """Sort by the next column that can be sorted by; after the last as it was at first."""
         keys = [None, *(c.key for c in self.grid.columns if c.sort is not None)]
-        following = keys[(keys.index(self.grid.sorted_by) + 1) % len(keys)]
+        now = self.grid.sorted_by  # its column may be hidden
+        following = keys[((keys.index(now) if now in keys else 0) + 1) % len(keys)]
         first = following == self._order[0]
         self.grid.order_by(following, self._order[1] if first else self.grid.selection.reverse)
         self._remember_order()

@@ -266,3 +266,15 @@ async def test_a_grey_key_that_is_pressed_says_why_it_does_nothing() -> None:
         await pilot.press("down", "slash", "p")
         await see(pilot, "p")
         assert len(app.screen_stack) == 1
+
+
+async def test_sorting_goes_on_when_the_column_sorted_by_was_hidden() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await see(pilot, "NAME▲")
+        await pilot.press("C")
+        await see(pilot, "Columns")
+        await pilot.press("space", "enter")
+        await until(pilot, lambda: "NAME" not in screen_text(app))
+        await pilot.press("o")
+        await see(pilot, "STATE▲")
