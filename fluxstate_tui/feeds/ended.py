@@ -14,7 +14,8 @@ async def ended(*tasks: asyncio.Future[Any]) -> None:
     """
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    if running := [task for task in tasks if not task.done()]:
+        await asyncio.wait(running)
     for task in tasks:
         if not task.cancelled():
             task.exception()  # looked at: asyncio warns of what nobody does

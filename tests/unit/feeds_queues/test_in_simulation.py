@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -141,10 +141,12 @@ async def test_a_cut_exec_is_taken_up_again_with_nothing_missing(tmp_path: Path)
         on.sim.faults.add("exec-cut", amount=9000, count=3)
         await on.told.source(Freshness.LIVE)
         while on.sim.faults.active:
-            try:
-                await on.submit(SubmitOptions(("true",), copies=20))
-            except (SessionLost, ExecUnknown):
+            if on.feed.session is None:
                 await on.told.source(Freshness.LIVE)
+                continue
+            with suppress(SessionLost, ExecUnknown):
+                await on.submit(SubmitOptions(("true",), copies=20))
+            await asyncio.sleep(0)  # the feed notices it too
         endpoint = await locate(on.cluster, on.minicluster)
         there = {job.id for job in (await look(on.cluster, endpoint)).jobs}
         await on.all_ended(sorted(there))
