@@ -48,14 +48,7 @@ async def arm(files: RemoteFiles, version: Version, archive_path: str, name: str
     await require_room(files, folder, version.size)
     temporary = posixpath.join(folder, f".part-{secrets.token_hex(6)}{suffix}")
     try:
-        await files.copy(version.path, temporary)
-        copied = await files.stat(temporary)
-        if (copied.size, copied.sha256) != (version.size, version.sha256):
-            raise FluxstateError(
-                f"the copy of {posixpath.basename(version.path)} reads back differently",
-                safe="The archive in the catalogue is untouched.",
-                exit_code=ExitCode.VERIFICATION,
-            )
+        await _copy(files, version.path, temporary, (version.size, version.sha256))
         await files.link_new(temporary, archive_path)
     finally:
         await files.remove(temporary)
@@ -97,14 +90,7 @@ async def keep_copy(files: RemoteFiles, path: str, folder: str, name: str) -> st
     suffix = _suffix(path)
     temporary = posixpath.join(folder, f".part-{secrets.token_hex(6)}{suffix}")
     try:
-        await files.copy(path, temporary)
-        copied = await files.stat(temporary)
-        if (copied.size, copied.sha256) != (stat.size, stat.sha256):
-            raise FluxstateError(
-                f"the copy of {path} reads back differently",
-                safe="The file itself is untouched.",
-                exit_code=ExitCode.VERIFICATION,
-            )
+        await _copy(files, path, temporary, (stat.size, stat.sha256))
         taken = {item.name for item in await files.list(folder)}
         while True:
             identity = new_id(stat.mtime, name, taken)
@@ -117,6 +103,18 @@ async def keep_copy(files: RemoteFiles, path: str, folder: str, name: str) -> st
                 return target
     finally:
         await files.remove(temporary)
+
+
+async def _copy(files: RemoteFiles, source: str, target: str, wanted: tuple[int, str]) -> None:
+    """Copy it; raises FluxstateError (exit 6) unless size and sha256 read back as `wanted`."""
+    await files.copy(source, target)
+    copied = await files.stat(target)
+    if (copied.size, copied.sha256) != wanted:
+        raise FluxstateError(
+            f"the copy of {source} reads back differently",
+            safe="The file itself is untouched.",
+            exit_code=ExitCode.VERIFICATION,
+        )
 
 
 def _suffix(path: str) -> str:
