@@ -189,6 +189,7 @@ class Transport:
         self, path: str, params: Params, protocols: tuple[str, ...], credential: Credential
     ) -> aiohttp.ClientWebSocketResponse[bool]:
         try:
+            self._require_open(self._changing)
             async with asyncio.timeout(self.route.request_timeout):
                 return await self._changing.ws_connect(
                     self._url(path, params),
@@ -239,8 +240,7 @@ class Transport:
         headers: Mapping[str, str] | None,
     ) -> aiohttp.ClientResponse:
         session = self._changing if changes_something(method, path) else self._reading
-        if session.closed:  # aiohttp would call it a RuntimeError, as if it were a bug
-            raise ClosedHereError
+        self._require_open(session)
         sent = self._clock.now()
         response = await session.request(
             method,
@@ -254,6 +254,11 @@ class Transport:
         )
         self.server_clock.observe(response.headers.get("Date"), sent, self._clock.now())
         return response
+
+    def _require_open(self, session: aiohttp.ClientSession) -> None:
+        """aiohttp would call it a RuntimeError, as if it were a bug."""
+        if session.closed:
+            raise ClosedHereError
 
     def _ssl_for(self, credential: Credential) -> SSLContext | None:
         certificate = (credential.certificate, credential.key)

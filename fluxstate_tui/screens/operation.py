@@ -180,7 +180,7 @@ class OperationScreen(LiveScreen):
 
     def show_run(self) -> None:
         """Plan, steps and outcome as they are now."""
-        if self.run is None or not self.is_attached:
+        if self.run is None or not self.ready:
             return
         plan = self.run.plan
         self.run.shown = self.run.outcome is not None
@@ -192,7 +192,7 @@ class OperationScreen(LiveScreen):
 
     def _scroll_to_news(self) -> None:
         """Keep the running step, and at the end the outcome, in sight on small terminals."""
-        if self.run is None or not self.is_attached:
+        if self.run is None or not self.ready:
             return
         column = self.query_one("#operation", VerticalScroll)
         if self.run.outcome is not None:

@@ -202,4 +202,6 @@ async def test_a_connection_that_we_closed_ourselves_is_no_bug(tmp_path: Path, m
             pass
         with pytest.raises(CannotConnect, match="closed here"):
             await cluster.request(method, "/api/v1/pods")
+        with pytest.raises(CannotConnect, match="closed here"):
+            await cluster.exec("ns", "pod", "container", ["true"])
     assert api.asked == []
