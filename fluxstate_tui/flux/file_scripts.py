@@ -178,7 +178,19 @@ set -- "$4" "$2" "$3"
 )
 
 REMOVE = _C + 'rm -f "$1"\n'
-MKDIR = _C + 'mkdir -p "$1"\n'
+
+# A new folder gets owner and mode of the one that it is in: `exec` may come as another user than
+# the broker's, which dumps into it (v1alpha1: root, and sudo -u flux).
+MKDIR = (
+    _C
+    + """\
+if [ -d "$1" ]; then exit 0; fi
+mkdir -p "$1" || exit $?
+above=$(dirname "$1")
+chmod "$(stat -c %a "$above")" "$1" 2>/dev/null || :
+chown "$(stat -c %u:%g "$above")" "$1" 2>/dev/null || :
+"""
+)
 
 # $1 folder. The fourth column of the last line is the room in KiB.
 FREE = (

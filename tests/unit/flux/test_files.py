@@ -52,6 +52,19 @@ async def test_hostile_names_are_only_names(files: RemoteFiles, tmp_path: Path) 
     assert await files.list(str(tmp_path)) == []
 
 
+async def test_who_may_write_beside_a_new_folder_may_write_into_it(
+    files: RemoteFiles, tmp_path: Path
+) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    volume.chmod(0o777)
+    if os.getuid() == 0:
+        os.chown(volume, 1000, 1000)
+    await files.mkdir(str(volume / "fluxstate"))
+    made, above = os.stat(volume / "fluxstate"), os.stat(volume)
+    assert (made.st_mode, made.st_uid, made.st_gid) == (above.st_mode, above.st_uid, above.st_gid)
+
+
 async def test_what_has_its_name_is_read_only(files: RemoteFiles, tmp_path: Path) -> None:
     await files.write_new(f"{tmp_path}/a", b"x")
     await files.copy(f"{tmp_path}/a", f"{tmp_path}/b")
