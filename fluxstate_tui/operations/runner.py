@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.kube.errors import KubeError
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.journal import refusals
 from fluxstate_tui.operations.journal.audited import audited
@@ -319,10 +320,13 @@ def _outcome_of(error: Exception, title: str, safe: str, advice: str) -> Outcome
     where = f"{title}: " if title else ""
     if isinstance(error, FluxstateError):
         unknown = error.exit_code is ExitCode.UNKNOWN
+        # A request only knows of itself that nothing was changed, not of those before it.
+        of_one_request = bool(title) and isinstance(error, KubeError)
+        said = "" if of_one_request else error.safe
         return Outcome(
             OutcomeKind.UNKNOWN if unknown else OutcomeKind.FAILED,
             where + error.message,
-            " ".join(dict.fromkeys(filter(None, (error.safe, safe)))),
+            " ".join(dict.fromkeys(filter(None, (said, safe)))),
             error.advice or advice,
             error.exit_code,
         )

@@ -277,3 +277,20 @@ async def test_what_a_delete_says_of_its_save_has_no_word_too_many_and_no_danger
     assert "DANGER: an archive is armed" in text
     assert "the queue is as it is now" not in text
     await operation.close()
+
+
+async def test_a_delete_whose_end_nobody_saw_is_unknown_and_goes_on_by_itself(
+    stage: Stage,
+) -> None:
+    await stage.submit("true")
+    operation = await prepare("delete", stage.context, await stage.ref(), Choices(save_first=True))
+
+    def die(event: StepEvent) -> None:
+        if event.step == "gone" and event.state is StepState.RUNNING:
+            stage.sim.faults.add("drop", count=-1)
+
+    outcome = await operation.run(die)
+    stage.sim.faults.clear()
+    assert (outcome.kind, outcome.exit_code) == (OutcomeKind.UNKNOWN, ExitCode.UNKNOWN), outcome
+    assert "goes on by itself" in outcome.safe
+    assert "Nothing was changed" not in outcome.safe

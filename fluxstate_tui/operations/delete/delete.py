@@ -289,9 +289,16 @@ class Deleting:
         run.by_hand(ByHand.of(self._context).kubectl(*look))
         begin = clock.now()
         while True:
-            left = await patiently(clock, self._owned.left)
-            if not left and await find(self._context, ref) is None:
-                break
+            try:
+                left = await patiently(clock, self._owned.left)
+                if not left and await find(self._context, ref) is None:
+                    break
+            except BROKEN as error:
+                raise FluxstateError(
+                    f"nobody can say whether all of it is gone: {error.message}",
+                    advice="Look again when the API server answers.",
+                    exit_code=ExitCode.UNKNOWN,
+                ) from error
             if clock.now() - begin > GONE_SECONDS:
                 raise FluxstateError(
                     f"still there after {GONE_SECONDS:.0f} s: {', '.join(left) or self._ref.name}",
