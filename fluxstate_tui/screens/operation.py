@@ -141,7 +141,11 @@ class OperationScreen(LiveScreen):
             self._say_before("Reading the world …")
             operation = await self.services.actions.prepare(self.kind, self.ref, self.choices)
         except FluxstateError as error:
-            self.query_one("#preview", Panel).say(error_rows(self.kind, error))
+            if self.ready:
+                self.query_one("#preview", Panel).say(error_rows(self.kind, error))
+            return
+        if not self.ready:  # left meanwhile
+            await operation.close()
             return
         self.run = OperationRun(operation)
         self.show_run()
