@@ -1,7 +1,7 @@
 """Copies of archives on this computer, for the day on which a volume goes bad or goes away.
 
-Once a MiniCluster is deleted, one file on one volume has its jobs. So a delete, and a migration
-under the same name, leave a copy of that file with its manifest in the user's state directory:
+Once a MiniCluster is deleted, one file on one volume has its jobs. So a delete and a migration
+leave a copy of that file with its manifest in the user's state directory:
 `copies/<begin of the uid>/<id>.tar.gz`. It is what `restore NAME --from FILE` takes. A copy is an
 extra: whatever hinders it is told, and hinders nothing else. The oldest go when all of them
 together need more room than they may.

@@ -54,9 +54,9 @@ async def bring_back(
         for action in (again.check, again.arm, again.create, again.start):
             await action(mine)
         said = await again.account(mine)
+        await again.checkpoint(mine)
         await again.disarm(mine)
         await open_queues(again.world, started)
-        await again.checkpoint(mine)
         return said
     except BaseException as error:
         await mine.put_back(error)

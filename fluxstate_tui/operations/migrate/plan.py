@@ -104,8 +104,8 @@ def plan(seen: Observation, target: Target, choices: Choices) -> Plan:
         restore_plan.CREATE,
         restore_plan.START,
         restore_plan.ACCOUNT,
-        restore_plan.DISARM,
         restore_plan.CHECKPOINT,
+        restore_plan.DISARM,
     ]
     if target.beside:
         steps = [*before, *arrive, AGREE, delete_plan.DELETE, OPEN, delete_plan.GONE]

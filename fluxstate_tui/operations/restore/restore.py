@@ -65,15 +65,10 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
             fates = preview(source.archive, size=size).lines(source.queues_to_start)
             brought = str(local.path) if local is not None else ""
             planned = steps.plan(source, manifest, (*fates, *beside), brought)
-    except FluxstateError as error:
+    except BaseException as error:
         await helper.remove()
-        copy = newest_copy(context.state_dir, ref) if local is None else None
-        if copy is not None and error.exit_code in (ExitCode.NOT_FOUND, ExitCode.VERIFICATION):
-            here = shlex.join(["restore", ref.name, "-n", ref.namespace, "--from", str(copy)])
-            error.advice += f" A copy is on this computer: fluxstate-tui {here}"
-        raise
-    except BaseException:
-        await helper.remove()
+        if local is None and isinstance(error, FluxstateError):
+            error.advice += _copy_here(context, ref, error)
         raise
     bring = _bringing(context, helper, local, source, manifest) if local is not None else None
     restoring = Restoring(context, helper, source, manifest, choices.start_timeout, bring)
@@ -84,6 +79,17 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
         close=restoring.close,
     )
     return Operation(context, planned, script)
+
+
+def _copy_here(context: OperationContext, ref: ClusterRef, error: FluxstateError) -> str:
+    """What to do where the catalogue has no sound archive, but this computer has a copy of one."""
+    if error.exit_code not in (ExitCode.NOT_FOUND, ExitCode.VERIFICATION):
+        return ""
+    copy = newest_copy(context.state_dir, ref)
+    if copy is None:
+        return ""
+    words = ["fluxstate-tui", "restore", ref.name, "-n", ref.namespace, "--from", str(copy)]
+    return f" A copy is on this computer: {shlex.join(words)}"
 
 
 @asynccontextmanager
