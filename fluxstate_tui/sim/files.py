@@ -67,7 +67,8 @@ class Volume:
         self.read_only = False
         self.now = now or (lambda: 0.0)
         self._inodes = 1
-        self.root = Node(stat_bits.S_IFDIR | 0o755, self.now(), inode=1, links=2)
+        # Anybody may write to a volume, as the tutorials have it.
+        self.root = Node(stat_bits.S_IFDIR | 0o777, self.now(), inode=1, links=2)
 
     @property
     def used(self) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import posixpath
 from collections.abc import Iterator
 
 from fluxstate_tui.archive.entries import Entry
@@ -44,10 +46,19 @@ async def dump(process: Process) -> int:
         if not target.endswith(_SUFFIXES):
             raise UsageError(f"No such format '{target}'")
         try:
+            _require_writable(process, posixpath.dirname(process.path(target)))
             process.files.truncate(process.path(target))
         except OSError:
             raise UsageError(f"Failed to open '{target}'") from None
     return await _write(process, connection, options, target)
+
+
+def _require_writable(process: Process, folder: str) -> None:
+    """Raise PermissionError where the broker's user (v1alpha1: flux) may not make a file."""
+    info = process.files.stat(folder)
+    bit = 0o200 if info.uid == process.uid else 0o002
+    if process.uid != 0 and not info.mode & bit:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 async def _write(process: Process, connection: Connection, options: Options, target: str) -> int:
