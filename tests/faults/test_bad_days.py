@@ -11,6 +11,7 @@ from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.plan import OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.sim.api.kinds import PODS
 from fluxstate_tui.sim.flux import startup
 from tests.faults.stage import NAME, NAMESPACE, Stage
 
@@ -104,6 +105,33 @@ async def test_a_lead_container_that_dies_while_it_dumps_and_takes_long_to_come_
     assert "NOT put back" not in outcome.reason
     assert (stage.files(), stage.unfinished()) == ({}, [])
     assert await stage.started()
+
+
+async def test_a_lead_pod_that_is_evicted_took_its_queue_along_and_that_is_said(
+    stage: Stage,
+) -> None:
+    await stage.submit("sleep", "600")
+    kills: list[asyncio.Task[object]] = []
+
+    def evict(event: StepEvent) -> None:
+        if event.step == "wait" and "running" in event.read_back and not kills:
+            lead = next(
+                pod
+                for pod in stage.sim.state.store.objects(PODS, NAMESPACE)
+                if pod["metadata"]["name"].startswith(f"{NAME}-0-")
+            )
+            name = lead["metadata"]["name"]
+            kills.append(
+                asyncio.create_task(stage.sim.faults.do("evict-pod", namespace=NAMESPACE, pod=name))
+            )
+
+    operation = await prepare("save", stage.context, await stage.ref())
+    outcome = await operation.run(evict)
+    await asyncio.gather(*kills)
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert "was replaced" in outcome.reason
+    assert "checkpoint" not in outcome.safe
+    assert stage.files() == {}
 
 
 async def test_cancelling_while_jobs_run_puts_the_queue_back(stage: Stage) -> None:

@@ -173,7 +173,7 @@ class Saver:
         files = self._world.files
 
         async def remove() -> str:
-            await files.remove(temporary)
+            await self._world.files.remove(temporary)  # its pod may be another one by then
             return "removed"
 
         self._undo_temporary = run.undo(
@@ -234,7 +234,7 @@ class Saver:
         there = {job.id for job in _jobs(archive)}
         running = [job for job in self._before if job.state.running and job.id not in there]
         if running:
-            return f"{len(running)} running jobs are not in it"
+            return f"{len(running)} of the running jobs are not in it"
         return "; ".join(lost.explain())
 
     async def enter(self, run: Run) -> str:

@@ -70,6 +70,7 @@ class World:
         self._stack = AsyncExitStack()
         self._broker: Broker | None = None
         self._started: float | None = None
+        self._pod = ""
         self._served = False
         self.clock = context.clock
         self.minicluster = minicluster
@@ -125,12 +126,9 @@ class World:
             self.files = self._files()
         broker = self._broker = await self._open_broker()
         before, self._started = self._started, broker.started
+        pod, self._pod = self._pod, self._endpoint.pod_uid
         if before is not None and before != self._started:
-            raise BrokerRestartedError(
-                f"the lead broker of {self.ref} was restarted meanwhile",
-                safe="Its queue goes on from its last KVS checkpoint.",
-                advice="Look at its queue, then start the operation again.",
-            )
+            raise _restarted(self.ref, replaced=pod != self._pod)
         return broker
 
     async def _open_broker(self) -> Broker:
@@ -323,6 +321,20 @@ class World:
         # A restarted broker loads its jobs first: with thousands of them that takes a while.
         trouble = (*BROKEN_FLUX, NotServing) if self._served else BROKEN_FLUX
         return await patiently(self.clock, once, trouble=trouble)
+
+
+def _restarted(ref: ClusterRef, *, replaced: bool) -> BrokerRestartedError:
+    if replaced:  # its KVS was in the pod (emptyDir)
+        return BrokerRestartedError(
+            f"the lead pod of {ref} was replaced meanwhile: its queue was in that pod",
+            safe="What the archives have is safe.",
+            advice=f"Look what is missing, and restore: fluxstate-tui archives list {ref.name}",
+        )
+    return BrokerRestartedError(
+        f"the lead broker of {ref} was restarted meanwhile",
+        safe="Its queue goes on from its last KVS checkpoint.",
+        advice="Look at its queue, then start the operation again.",
+    )
 
 
 def _named(names: list[str]) -> list[str]:
