@@ -63,7 +63,7 @@ async def test_a_save_that_was_killed_leaves_a_stopped_queue_that_is_noticed(
     # The dead one's lock would expire after 30 s of real time.
     await stage.context.cluster.delete(LEASES, f"fluxstate-{NAME}", NAMESPACE)
     said = await program(stage, tmp_path, "resume")
-    assert "interrupted at step" in said
+    assert "was interrupted at '" in said
     assert "fluxstate-tui resume flux-sample" in said
     assert await stage.started()
     assert job in await stage.jobs()

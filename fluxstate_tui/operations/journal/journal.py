@@ -31,10 +31,10 @@ _LONGEST_NAME = 100
 class Record:
     """What one journal file says. `outcome` is None while it is unfinished.
 
-    `steps` maps a step to its last state, `commands` to the lines for a shell that do the same,
-    `read_backs` to what it read back last; `facts` are what was remembered for an undo; `undone`
-    are the undo actions that were carried out, `left` those that failed; `torn` says that the last
-    line was cut.
+    `titles` are the planned steps as people see them. `steps` maps a step to its last state,
+    `commands` to the lines for a shell that do the same, `read_backs` to what it read back last;
+    `facts` are what was remembered for an undo; `undone` are the undo actions that were carried
+    out, `left` those that failed; `torn` says that the last line was cut.
     """
 
     path: Path
@@ -43,6 +43,7 @@ class Record:
     who: str
     server: str
     began: float
+    titles: dict[str, str] = field(default_factory=dict)
     steps: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     undone: tuple[str, ...] = ()
@@ -56,6 +57,12 @@ class Record:
     def last_step(self) -> str:
         """The step that was begun last, '' if none was."""
         return next(reversed(self.steps), "")
+
+    @property
+    def reached(self) -> str:
+        """How far it came, in words."""
+        last = self.last_step
+        return f"at '{self.titles.get(last, last)}'" if last else "before its first step"
 
 
 class Journal:
@@ -264,6 +271,7 @@ def _fold(path: Path, entries: list[dict[str, Any]], torn: bool) -> Record:
         who=intent["who"],
         server=intent["server"],
         began=intent["at"],
+        titles={step: title for step, title, _ in intent.get("steps", ())},
         steps=steps,
         facts=facts,
         undone=tuple(undone),

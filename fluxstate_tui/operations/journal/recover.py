@@ -40,10 +40,8 @@ class Finding:
 
 def interrupted(record: Record) -> str:
     """What its journal says, in one sentence."""
-    return (
-        f"{record.operation} of {record.target} was interrupted at step "
-        f"'{record.last_step or 'none'}' (by {record.who})."
-    )
+    what = f"{record.operation} of {record.target}"
+    return f"{what} was interrupted {record.reached} (by {record.who})."
 
 
 def of_catalogue(record: Record) -> Finding:

@@ -18,7 +18,7 @@ from fluxstate_tui.operations.plan import Arrival, Consent, ConsentKind, Plan, S
 from fluxstate_tui.operations.restore import plan as restore_plan
 from fluxstate_tui.operations.save import plan as save_plan
 from fluxstate_tui.operations.script import RefusedError
-from fluxstate_tui.operations.world.observation import Observation
+from fluxstate_tui.operations.world.observation import Observation, counted
 
 REACH = Step("reach", "Read the archive from the new one's volume", "sha256sum FOLDER/ID.tar.gz")
 AGREE = Step("agree", "Compare both sides once more", "flux jobs -a -c0 --json")
@@ -167,10 +167,10 @@ def _consent(seen: Observation, target: Target, choices: Choices) -> Consent:
     lost = []
     cancelled = len(seen.running) if choices.running is Running.CANCEL else 0
     if cancelled:
-        lost.append(f"cancels {migrate_preview.counted(cancelled, 'running job')}")
+        lost.append(f"cancels {counted(cancelled, 'running job')}")
     wide = len(too_wide(seen, target))
     if wide:
-        lost.append(f"fails {migrate_preview.counted(wide, 'waiting job')} that never fit")
+        lost.append(f"fails {counted(wide, 'waiting job')} that never fit")
     if lost:
         question = f"Migrating {ref} {' and '.join(lost)}."
         return Consent(ConsentKind.TYPE_NAME, question, ref.name, cancelled + wide)

@@ -10,7 +10,7 @@ from fluxstate_tui.model.queue import restores_stopped
 from fluxstate_tui.operations.catalogue.place import archive_volume
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.queue.running_jobs import expect
-from fluxstate_tui.operations.world.observation import Observation, describe, queue_words
+from fluxstate_tui.operations.world.observation import Observation, counted, describe, queue_words
 
 if TYPE_CHECKING:
     from fluxstate_tui.operations.migrate.plan import Target
@@ -106,8 +106,3 @@ def _end(seen: Observation) -> str:
 def pods(count: int) -> str:
     """`1 pod`, `4 pods`."""
     return counted(count, "pod")
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 job`, `4 jobs`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -12,6 +12,7 @@ from fluxstate_tui.operations.script import Run, Script, Task, Undo
 from fluxstate_tui.operations.world.observation import (
     PAUSED_BY_US,
     Observation,
+    counted,
     describe,
     queue_words,
 )
@@ -28,7 +29,7 @@ def plan(seen: Observation) -> Plan:
     else:
         preview = [
             f"Stop {queue_words(seen.started)}: {describe(seen.pending)} will wait.",
-            f"{len(seen.running)} running jobs go on. New jobs are still accepted.",
+            f"{counted(len(seen.running), 'running job')} may go on. New jobs are still accepted.",
         ]
     return Plan(
         "pause",

@@ -12,7 +12,7 @@ from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
 from fluxstate_tui.operations.queue.checkpoint import comes_up_stopped
 from fluxstate_tui.operations.queue.running_jobs import duration, expect
-from fluxstate_tui.operations.world.observation import Observation, describe, queue_words
+from fluxstate_tui.operations.world.observation import Observation, counted, describe, queue_words
 
 PAUSE = Step("pause", "Stop the queue", "flux queue stop --all -m REASON")
 WAIT = Step("wait", "Wait for running jobs", "flux queue idle")
@@ -131,20 +131,20 @@ def cancelled(seen: Observation, choices: Choices) -> str:
     if not seen.running or choices.running is not Running.CANCEL:
         return ""
     work = sum(job.runtime(seen.now) or 0.0 for job in seen.running)
-    jobs = "1 running job" if len(seen.running) == 1 else f"{len(seen.running)} running jobs"
+    jobs = counted(len(seen.running), "running job")
     return f"cancels {jobs}; {duration(work)} of work is lost"
 
 
 def _running_line(seen: Observation, choices: Choices) -> str:
-    count = len(seen.running)
+    jobs = counted(len(seen.running), "running job")
     expected = expect(seen.running, seen.now)
     match choices.running:
         case Running.WAIT:
-            return f"Wait for {count} running jobs ({expected})."
+            return f"Wait for {jobs} ({expected})."
         case Running.WAIT_AT_MOST:
             limit = duration(choices.wait_seconds or 0)
-            return f"Wait for {count} running jobs, at most {limit} (they may take {expected})."
+            return f"Wait for {jobs}, at most {limit} (they may take {expected})."
         case Running.CANCEL:
-            return f"CANCEL {count} running jobs: they end as CANCELED."
+            return f"CANCEL {jobs}: they end as CANCELED."
         case Running.LEAVE:
-            return f"{count} running jobs come back FAILED after a restore, without their output."
+            return f"After a restore, {jobs} will be FAILED, without output."

@@ -96,6 +96,11 @@ def describe(jobs: Iterable[Job]) -> str:
     )
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 job`, `4 jobs`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def queue_words(names: Iterable[str]) -> str:
     """`the queue` for the anonymous one, else `queues batch, debug`."""
     named = [name for name in names if name]

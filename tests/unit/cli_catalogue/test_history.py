@@ -64,7 +64,7 @@ async def test_what_was_interrupted_is_listed_finished_and_logged(
     record = await killed_save(stage)
     assert await unfinished(parse("unfinished", *there)) == ExitCode.OK
     out = capsys.readouterr().out
-    assert "save of default/flux-sample was interrupted at step 'wait'" in out
+    assert "save of default/flux-sample was interrupted at 'Wait for running jobs'" in out
     assert f"--finish {identity(record)}" in out
 
     with pytest.raises(FluxstateError, match="something of it is left"):
