@@ -15,7 +15,10 @@ STOPPED = Interrupted(
     "one",
     feed.ref("flux-sample"),
     "save",
-    ("save of default/flux-sample was interrupted at 'Wait for running jobs'.", "Its queue is still stopped."),
+    (
+        "save of default/flux-sample was interrupted at 'Wait for running jobs'.",
+        "Its queue is still stopped.",
+    ),
     "resume",
 )
 NOTHING_LEFT = Interrupted(
