@@ -105,3 +105,17 @@ async def test_a_cancel_while_it_is_asked_for_leaves_no_pod_behind(
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert await context.cluster.list(PODS, "default") == []
+
+
+def test_beside_other_containers_the_image_and_the_volume_are_those_of_the_one_that_runs_flux() -> (
+    None
+):
+    mine = {"path": "/state", "hostPath": "/data"}
+    theirs = {"path": "/state", "hostPath": "/elsewhere"}
+    containers = [
+        {"image": "sidecar:1", "volumes": {"data": theirs}},
+        {"image": "flux:1", "runFlux": True, "volumes": {"data": mine}},
+    ]
+    spec = pod_for(manifest(containers=containers), "abc")["spec"]
+    assert spec["containers"][0]["image"] == "flux:1"
+    assert spec["volumes"][0]["hostPath"]["path"] == "/data"
