@@ -1,0 +1,58 @@
+"""A restore asks the API server first, says why it waits and failed, and can be repeated."""
+
+from __future__ import annotations
+
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.plan import OutcomeKind, StepState
+from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
+from tests.faults.stage import ANY, NAME, Stage
+
+
+async def deleted(stage: Stage) -> tuple[set[int], dict[str, str]]:
+    """Jobs that are only in the catalogue now, and its files."""
+    jobs = {await stage.submit("true"), await stage.submit("--urgency=0", "true")}
+    await stage.well("delete", Choices(save_first=True))
+    return jobs, stage.files()
+
+
+async def test_what_the_api_server_would_refuse_is_known_before_anything_is_armed(
+    stage: Stage,
+) -> None:
+    jobs, files = await deleted(stage)
+    operation = await prepare("restore", stage.context, ANY)
+    stage.sim.faults.add("status", method="POST", path="miniclusters.*dryRun=All", code=422)
+    asked: list[str] = []
+
+    async def gate(method: str, path: str) -> None:
+        if method == "POST" and "miniclusters" in path:
+            asked.append(path)
+            assert not stage.armed()
+
+    stage.sim.faults.gate = gate
+    outcome = await operation.run(stage.seen.append)
+    stage.sim.faults.gate = None
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    assert [path.endswith("?dryRun=All") for path in asked] == [True]
+    assert not stage.armed()
+    assert stage.files() == files
+    await stage.well("restore")
+    assert jobs <= (await stage.jobs()).keys()
+
+
+async def test_a_restore_whose_pods_never_run_says_why_meanwhile_and_is_taken_up_again(
+    stage: Stage,
+) -> None:
+    jobs, files = await deleted(stage)
+    body = tutorial_minicluster(stage.sim.state.flavour, NAME, 2)
+    body["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "1000"}}
+    outcome = await stage.do("restore", Choices(manifest=body, start_timeout=60))
+    assert outcome.kind is OutcomeKind.FAILED, outcome
+    why = "2 of 2 pods cannot be placed: 0/1 nodes are available: 1 Insufficient cpu."
+    assert any(why in event.read_back for event in stage.seen if event.state is StepState.RUNNING)
+    assert outcome.reason.startswith("Wait for the broker: its broker does not run after 1m00s")
+    assert why in outcome.reason
+    assert outcome.advice
+    assert (stage.files(), stage.armed(), stage.unfinished()) == (files, False, [])
+    await stage.well("restore")
+    assert jobs <= (await stage.jobs()).keys()
