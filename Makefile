@@ -8,7 +8,7 @@ demo: .venv/.installed
 	$(BIN)/fluxstate-tui --demo
 
 test: lint
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
