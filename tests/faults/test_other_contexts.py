@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
+from fluxstate_tui.cli import migrate_run
 from fluxstate_tui.cli.history_run import unfinished
 from fluxstate_tui.cli.main import build_parser
+from fluxstate_tui.cli.options import configuration
+from fluxstate_tui.dashboard.actions import LiveActions
+from fluxstate_tui.dashboard.connection import Connection
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.errors import NotFound
@@ -24,8 +29,10 @@ from fluxstate_tui.operations.journal import journal, recover
 from fluxstate_tui.operations.migrate import migrate
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent, StepState
 from fluxstate_tui.sim.server import SimulatedCluster
+from fluxstate_tui.store.store import Store
 from tests.faults.stage import NAME, NAMESPACE, SPEED, Stage
 from tests.faults.test_kills import killed_at
+from tests.unit.dashboard.test_safety import until
 
 OTHER = "other"
 WORDS = ("migrate", NAME, "--to-context", OTHER, "--yes")
@@ -124,3 +131,54 @@ async def test_killed_with_both_there_the_copy_is_removed_by_what_unfinished_say
     assert two.here.unfinished() == []
     assert await two.here.started()
     assert set(await two.here.jobs()) == {job}
+
+
+@pytest.fixture
+def protected(two: TwoClusters, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The other context is protected; the methods of the requests that reach it."""
+    monkeypatch.setenv("FLUXSTATE_STATE_DIR", str(two.here.context.state_dir))
+    monkeypatch.setenv("FLUXSTATE_CONFIG_DIR", str(two.folder))
+    (two.folder / "config.yaml").write_text(f"protected: [{OTHER}]\n")
+    configuration.cache_clear()
+    asked: list[str] = []
+
+    async def gate(method: str, path: str) -> None:
+        if "/selfsubject" not in path:  # what one may do is asked by POST
+            asked.append(method)
+
+    two.there.sim.faults.gate = gate
+    yield asked
+    configuration.cache_clear()
+
+
+async def test_a_protected_context_is_no_destination_of_a_command(
+    two: TwoClusters, protected: list[str]
+) -> None:
+    words = [*WORDS, "--kubeconfig", str(two.folder / "kubeconfig")]
+    with pytest.raises(FluxstateError) as refused:
+        await migrate_run.migrate(build_parser().parse_args(words), Choices(to_context=OTHER))
+    assert refused.value.exit_code is ExitCode.REFUSED
+    assert refused.value.message == f"{OTHER} is read-only"
+    assert set(protected) <= {"GET"}
+    assert await two.here.started()
+
+
+async def test_a_protected_context_is_no_destination_of_the_dashboard(
+    two: TwoClusters, protected: list[str]
+) -> None:
+    options = KubeOptions(kubeconfig=str(two.folder / "kubeconfig"))
+    store, config = Store(), configuration()
+    connection = Connection(options, store, two.here.sim.clock, config)
+    actions = LiveActions(connection, False, config.protects)
+    running = asyncio.create_task(connection.run())
+    try:
+        await until(lambda: bool(store.clusters))
+        with pytest.raises(FluxstateError) as refused:
+            await actions.prepare("migrate", await two.here.ref(), Choices(to_context=OTHER))
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await actions.close()
+    assert refused.value.exit_code is ExitCode.REFUSED
+    assert set(protected) == {"GET"}
+    assert await two.here.started()

@@ -140,3 +140,19 @@ async def test_who_lost_the_lock_of_a_catalogue_may_not_change_it_any_more(
                 await alone()
     entry = audit.read(stage.context.state_dir).entries[-1]
     assert (entry.what, entry.outcome) == ("archives remove", "Refused")
+
+
+async def test_archives_are_read_through_and_judged_when_no_minicluster_runs(
+    stage: Stage, archives: Archives, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await stage.submit("true")
+    await stage.well("delete", Choices(save_first=True))
+    capsys.readouterr()
+    assert await archives("verify", NAME) == ExitCode.OK
+    assert "complete (L2)" in capsys.readouterr().out
+    (name,) = [name for name in stage.files() if name.endswith(".tar.gz")]
+    whole = stage.volume.read(f"/fluxstate/{name}")
+    stage.volume.write(f"/fluxstate/{name}", whole[: len(whole) // 2])
+    assert await archives("verify", NAME) == ExitCode.VERIFICATION
+    assert "complete" not in capsys.readouterr().out
+    assert await pods_of_ours(stage) == []
