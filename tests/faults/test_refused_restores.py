@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.kube.resources import PODS
 from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import OutcomeKind, StepState
+from fluxstate_tui.operations.plan import OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.prepare import prepare
 from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
-from tests.faults.stage import ANY, NAME, Stage
+from tests.faults.stage import ANY, NAME, NAMESPACE, Stage
 
 
 async def deleted(stage: Stage) -> tuple[set[int], dict[str, str]]:
@@ -56,3 +60,35 @@ async def test_a_restore_whose_pods_never_run_says_why_meanwhile_and_is_taken_up
     assert (stage.files(), stage.armed(), stage.unfinished()) == (files, False, [])
     await stage.well("restore")
     assert jobs <= (await stage.jobs()).keys()
+
+
+@pytest.mark.parametrize("left", [None, b""], ids=["gone", "empty"])
+async def test_a_broker_that_came_up_empty_without_a_word_is_not_called_restored(
+    stage: Stage, left: bytes | None
+) -> None:
+    """Real Flux says nothing when there is no archive, or one of 0 bytes (facts/flux.md, 4)."""
+    _, files = await deleted(stage)
+
+    def spoil(event: StepEvent) -> None:
+        if event.step == "create" and event.state is StepState.RUNNING and stage.armed():
+            stage.volume.unlink("/archive.tar.gz")
+            if left is not None:
+                stage.volume.write("/archive.tar.gz", left)
+
+    outcome = await (await prepare("restore", stage.context, ANY)).run(spoil)
+    assert outcome.kind is not OutcomeKind.COMPLETED
+    assert "2 lost" in outcome.reason
+    assert stage.files() == files
+
+
+async def test_a_volume_that_is_not_there_is_known_before_anything_is_created(
+    stage: Stage,
+) -> None:
+    await deleted(stage)
+    body = tutorial_minicluster(stage.sim.state.flavour, NAME, 2)
+    body["spec"]["containers"][0]["volumes"] = {"d": {"claimName": "nosuch", "path": "/state"}}
+    with pytest.raises(FluxstateError) as refused:
+        await prepare("restore", stage.context, ANY, Choices(manifest=body))
+    assert "nosuch" in refused.value.message
+    assert await stage.context.cluster.list(PODS, NAMESPACE) == []
+    assert not stage.armed()
