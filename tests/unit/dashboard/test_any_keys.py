@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from fluxstate_tui.dashboard.run import build
 from fluxstate_tui.kube.options import KubeOptions
 from tests.faults.stage import Stage, staged
-from tests.unit.screens.stage import screen_text, see, until
+from tests.unit.screens.stage import screen_text, until
 
 # One asks for one's own rights by POST.
 HARMLESS = re.compile(r"/selfsubject\w+reviews")
@@ -63,6 +63,11 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         yield found
 
 
+async def see(pilot: Pilot[Any], text: str) -> None:
+    """Wait until it is on the screen; what is behind it is a whole cluster, on a busy machine."""
+    await until(pilot, lambda: text in screen_text(pilot.app), 30)
+
+
 @asynccontextmanager
 async def dashboard(
     stage: Stage, folder: Path, *, read_only: bool
@@ -72,7 +77,7 @@ async def dashboard(
     app = build(KubeOptions(kubeconfig=kubeconfig, read_only=read_only))
     app.animation_level = "none"
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: "started" in screen_text(app), 30)
+        await see(pilot, "started")
         yield pilot, Requests(stage)
 
 
