@@ -205,7 +205,7 @@ class Operation:
             )
             if task.required:
                 return outcome
-            run.problem(outcome.reason)
+            run.problem(outcome.reason, outcome.advice)
         return None
 
     def _begin(self, run: Run, task: Task, note: str) -> None:
@@ -245,7 +245,7 @@ class Operation:
             OutcomeKind.COMPLETED if whole else OutcomeKind.PARTIALLY_FAILED,
             ". ".join([self.script.success(), *run.problems]),
             self.script.safe,
-            self.script.advice,
+            " ".join(dict.fromkeys(filter(None, (self.script.advice, *run.advice)))),
             ExitCode.OK if whole else ExitCode.FAILURE,
         )
 

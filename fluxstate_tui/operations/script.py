@@ -50,6 +50,7 @@ class Run:
     journal: Journal
     tell: Callable[[str], None] = lambda text: None
     problems: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
     undos: list[Undo] = field(default_factory=list)
     step: str = ""
 
@@ -87,9 +88,10 @@ class Run:
         for line in lines:
             self.journal.by_hand(self.step, line)
 
-    def problem(self, text: str) -> None:
+    def problem(self, text: str, advice: str = "") -> None:
         """Something went wrong that does not stop the operation: it ends PartiallyFailed."""
         self.problems.append(text)
+        self.advice.append(advice)
 
 
 @dataclass(slots=True)

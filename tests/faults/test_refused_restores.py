@@ -92,3 +92,13 @@ async def test_a_volume_that_is_not_there_is_known_before_anything_is_created(
     assert "nosuch" in refused.value.message
     assert await stage.context.cluster.list(PODS, NAMESPACE) == []
     assert not stage.armed()
+
+
+async def test_jobs_that_never_fit_again_are_told_with_what_to_do(stage: Stage) -> None:
+    await stage.well("pause")
+    await stage.submit("-N2", "true")
+    await stage.well("delete", Choices(save_first=True))
+    outcome = await stage.do("restore", Choices(size=1))
+    assert outcome.kind is OutcomeKind.PARTIALLY_FAILED, outcome
+    assert "1 job came back FAILED" in outcome.reason
+    assert "onto a larger size" in outcome.advice

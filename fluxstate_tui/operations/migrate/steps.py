@@ -48,6 +48,7 @@ from fluxstate_tui.operations.world.alive import is_alive
 from fluxstate_tui.operations.world.observation import (
     PAUSED_BY_US,
     Observation,
+    counted,
     queue_words,
 )
 from fluxstate_tui.operations.world.uninterrupted import too_late_to_stop, uninterrupted
@@ -170,7 +171,10 @@ class Migrating:
         self._require_agreed(refused)
         if refused and self._target.beside:
             # The scheduler refuses them only when the new queue is started, after the account.
-            run.problem(f"{len(refused)} jobs never fit there and end as FAILED, as agreed")
+            run.problem(
+                f"{counted(len(refused), 'job')} never fit there and end as FAILED, as agreed",
+                "The archive still has them pending.",
+            )
         return f"{entry.path}: sha256 {archive.sha256[:12]}, every job fits as agreed"
 
     def _require_agreed(self, refused: frozenset[int]) -> None:

@@ -26,6 +26,7 @@ from fluxstate_tui.operations.restore.dropped_fields import dropped
 from fluxstate_tui.operations.restore.plan import Source
 from fluxstate_tui.operations.restore.roll_back import roll_back
 from fluxstate_tui.operations.script import Action, Run, Task, Undo
+from fluxstate_tui.operations.world.observation import counted
 from fluxstate_tui.operations.world.patience import BROKEN, patiently
 from fluxstate_tui.operations.world.read_cluster import left_of_name, read_by_name
 from fluxstate_tui.operations.world.uninterrupted import uninterrupted
@@ -280,7 +281,10 @@ class Restoring:
         names = [name for name in self._source.queues_to_start if name in known]
         gone = [name for name in self._source.queues_to_start if name not in known]
         if gone:
-            run.problem(f"these queues are not in the new configuration: {', '.join(gone)}")
+            run.problem(
+                f"these queues are not in the new configuration: {', '.join(gone)}",
+                "Their jobs wait until there is a queue of that name.",
+            )
         if not names:
             return "no queue to start"
         run.by_hand(*self._world.queue_lines("start", names))
@@ -291,7 +295,11 @@ class Restoring:
         refused = self.refused
         if refused:
             reasons = "; ".join(sorted({one.reason for one in refused})[:3])
-            run.problem(f"{len(refused)} jobs came back FAILED: {reasons}")
+            run.problem(
+                f"{counted(len(refused), 'job')} came back FAILED: {reasons}",
+                "The archive still has them pending: submit them again, or delete this MiniCluster "
+                "and restore the archive onto a larger size.",
+            )
 
     async def _roll_back(self) -> str:
         """Take the armed copy away again, by whatever pod can do it now."""

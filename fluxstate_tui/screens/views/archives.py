@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from fluxstate_tui.archive.catalogue import is_verified
 from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.reference import ClusterRef
@@ -32,7 +33,8 @@ def verified_word(entry: CatalogueEntry) -> Word:
         return Word("✗", "problem", "bad")
     if entry.manifest is None:
         return Word("?", "unverified", "warn")
-    return Word("✓", entry.manifest.verified or "L0", "ok")
+    verified = entry.manifest.verified or "L0"
+    return Word("✓", verified, "ok") if is_verified(entry) else Word("?", verified, "warn")
 
 
 def counted(entry: CatalogueEntry, names: tuple[str, ...]) -> str:
