@@ -53,7 +53,10 @@ def load_manifest(path: Path) -> Object:
     try:
         documents = [d for d in yaml.safe_load_all(path.read_text()) if isinstance(d, dict)]
     except OSError as error:
-        raise ManifestError(f"{path} cannot be read ({error.strerror}).") from error
+        unreadable = ManifestError(f"{path} cannot be read ({error.strerror}).")
+        if isinstance(error, FileNotFoundError):
+            unreadable.exit_code = ExitCode.NOT_FOUND
+        raise unreadable from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1})" if mark is not None else ""

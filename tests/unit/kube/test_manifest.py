@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.manifest import (
     ManifestError,
     check_manifest,
@@ -219,8 +220,12 @@ def test_a_file_without_one_minicluster_is_refused(tmp_path: Path, text: str, wo
     path.write_text(text)
     with pytest.raises(ManifestError, match=words):
         load_manifest(path)
-    with pytest.raises(ManifestError, match="cannot be read"):
+
+
+def test_a_manifest_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="cannot be read") as refused:
         load_manifest(tmp_path / "missing")
+    assert refused.value.exit_code is ExitCode.NOT_FOUND
 
 
 def test_an_object_is_made_ready_to_be_created_again() -> None:
