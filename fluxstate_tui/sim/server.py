@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from fluxstate_tui.sim.api.app import TOKEN_PATH, build_app
 from fluxstate_tui.sim.api.auth import User, Users
 from fluxstate_tui.sim.api.context import ApiContext
 from fluxstate_tui.sim.api.kinds import BUILT_IN, CRDS, PODS, Registry
+from fluxstate_tui.sim.api.listener import HOST, Listener
 from fluxstate_tui.sim.api.store import ObjectStore
 from fluxstate_tui.sim.faults import Faults
 from fluxstate_tui.sim.files import Files
@@ -46,7 +46,6 @@ from fluxstate_tui.sim.warm_clock import WarmClock
 from fluxstate_tui.sim.worlds.manifests import crd_of
 from fluxstate_tui.sim.worlds.registry import WARM_UP, build_world
 
-HOST = "127.0.0.1"
 CONTEXT = "fluxstate-sim"
 # A real API server's RBAC answers 403 for that long after its start (kubernetes-live).
 CACHES_FILL_SECONDS = 1.7
@@ -108,7 +107,7 @@ class SimulatedCluster:
         self.faults = Faults()
         self.users = Users(self.token)
         self._runner: web.AppRunner | None = None
-        self._site: web.TCPSite | None = None
+        self._listener: Listener | None = None
         self.state = self._build(FLAVOURS[flavour], random.Random(seed), timings or Timings())
         registry = Registry((*BUILT_IN, self.state.flavour.kind))
         self._context = ApiContext(
@@ -147,12 +146,13 @@ class SimulatedCluster:
             shutdown_timeout=0.2,
         )
         await self._runner.setup()
+        self._listener = Listener(self._runner, self._port)
         try:
             await build_world(self.state, self._world)
             if self._warm is not None:
                 await self._warm.advance(self._past)
                 self._warm.go_live()
-            await self._listen()
+            await self._listener.open()
         except BaseException:
             await self.close()
             raise
@@ -168,29 +168,22 @@ class SimulatedCluster:
 
     async def close(self) -> None:
         """Stop everything and wait for it. Raises what a controller failed with."""
+        if self._listener is not None:
+            await self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
         await self.state.manager.stop()
 
-    async def _listen(self) -> None:
-        assert self._runner is not None
-        if not self._port:
-            with socket.socket() as probe:
-                probe.bind((HOST, 0))
-                self._port = probe.getsockname()[1]
-        self._site = web.TCPSite(self._runner, HOST, self._port, reuse_address=True)
-        await self._site.start()
-
     @property
     def port(self) -> int:
         """The TCP port on loopback."""
-        return self._port
+        return self._listener.port if self._listener is not None else self._port
 
     @property
     def url(self) -> str:
         """`http://127.0.0.1:PORT`."""
-        return f"http://{HOST}:{self._port}"
+        return f"http://{HOST}:{self.port}"
 
     def add_user(self, user: User) -> str:
         """Let another user in; the bearer token."""
@@ -262,10 +255,10 @@ class SimulatedCluster:
 
         Watches that are open now hang without a word until their clients give up.
         """
-        assert self._site is not None
+        assert self._listener is not None
         self._context.restarts += 1
         self._context.down = True
-        await self._site.stop()
+        await self._listener.close()
         self.state.manager.spawn(self._come_back(seconds))
 
     async def _come_back(self, seconds: float) -> None:
@@ -274,7 +267,8 @@ class SimulatedCluster:
         self._context.warming_until = loop.time() + CACHES_FILL_SECONDS
         await self.compact()
         self._context.down = False
-        await self._listen()
+        assert self._listener is not None
+        await self._listener.open()
 
     async def evict_pod(self, namespace: str, pod: str) -> None:
         """The node runs out of memory and takes a pod down."""
