@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -16,7 +16,6 @@ from fluxstate_tui.kube.session import Cluster
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind
 from fluxstate_tui.operations.restore import last_seen
-from fluxstate_tui.sim.api.kinds import PODS
 from fluxstate_tui.sim.faults import Faults
 from tests.faults.stage import ANY, NAMESPACE, Stage
 
@@ -123,7 +122,7 @@ class Trial:
 
     def evict(self, pod: str) -> None:
         """The pod is taken down by its node."""
-        if self.stage.sim.state.store.get(PODS, NAMESPACE, pod) is not None:
+        with suppress(ValueError):  # it is not on the node yet, or not any more
             self.stage.sim.state.kubelet.evict(NAMESPACE, pod)
 
     async def rival(self) -> None:
