@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from fluxstate_tui.cli.options import configuration
+
 FEWEST_WORKERS = 4
 
 
@@ -17,6 +19,12 @@ def _not_the_users_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         for name in ("FLUXSTATE_STATE_DIR", "FLUXSTATE_CONFIG_DIR"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_its_own() -> None:
+    """The settings are read once per process: not those of the test before."""
+    configuration.cache_clear()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
