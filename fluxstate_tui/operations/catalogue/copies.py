@@ -10,6 +10,7 @@ together need more room than they may.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import posixpath
 from collections.abc import Callable
 from pathlib import Path
@@ -53,13 +54,15 @@ async def keep_copy(
     folder = context.state_dir / FOLDER / ref.uid[:8]
     path = folder / posixpath.basename(entry.path)
     try:
-        await asyncio.to_thread(_prepare, context.state_dir / FOLDER, path, room - entry.size)
+        await asyncio.to_thread(_prepare, path)
         progress = "{:,} of {:,} bytes are copied to this computer".format
         await fetch_archive(files, entry, folder, lambda done: tell(progress(done, entry.size)))
     except NotSoundError:
         raise
     except (FluxstateError, OSError) as error:
         return Copied(None, f"no copy is on this computer: {said(error).rstrip('.')}")
+    with contextlib.suppress(OSError):  # the next one tidies up
+        await asyncio.to_thread(_tidy, context.state_dir / FOLDER, path, room)
     return Copied(path, f"a copy is on this computer: {path}")
 
 
@@ -74,17 +77,20 @@ def newest_copy(state_dir: Path, ref: ClusterRef) -> Path | None:
     return max(found)[1] if found else None
 
 
-def _prepare(copies: Path, path: Path, room: int) -> None:
-    """Make the folder and room for one more; a copy of an earlier try is made anew."""
+def _prepare(path: Path) -> None:
+    """Make the folder; a copy of an earlier try is made anew."""
     path.parent.mkdir(0o700, parents=True, exist_ok=True)
     _remove(path)
-    oldest_first = sorted(_archives(copies), key=lambda one: one.stat().st_mtime)
-    needed = sum(one.stat().st_size for one in oldest_first)
-    for one in oldest_first:
-        if needed <= room:
+
+
+def _tidy(copies: Path, new: Path, room: int) -> None:
+    """Remove the oldest but the new one, which is there by now, until all fit into `room` bytes."""
+    sizes = {path: path.stat().st_size for path in _archives(copies)}
+    for path in sorted(sizes.keys() - {new}, key=lambda one: one.stat().st_mtime):
+        if sum(sizes.values()) <= room:
             break
-        needed -= one.stat().st_size
-        _remove(one)
+        del sizes[path]
+        _remove(path)
 
 
 def _archives(copies: Path) -> list[Path]:

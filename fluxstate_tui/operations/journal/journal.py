@@ -242,28 +242,11 @@ def _step(event: StepEvent) -> dict[str, Any]:
 
 def _fold(path: Path, entries: list[dict[str, Any]], torn: bool) -> Record:
     intent = entries[0]
-    steps: dict[str, str] = {}
-    read_backs: dict[str, str] = {}
+    steps = _of(entries, "step")
+    outcomes = _of(entries, "outcome")
     commands: dict[str, tuple[str, ...]] = {}
-    facts: dict[str, Any] = {}
-    undone: list[str] = []
-    left: list[str] = []
-    outcome: dict[str, Any] | None = None
-    for entry in entries[1:]:
-        kind = entry["kind"]
-        if kind == "step":
-            steps[entry["step"]] = entry["state"]
-            read_backs[entry["step"]] = entry["text"]
-        elif kind == "by-hand":
-            commands[entry["step"]] = (*commands.get(entry["step"], ()), entry["line"])
-        elif kind == "fact":
-            facts[entry["key"]] = entry["value"]
-        elif kind == "undo":
-            undone.append(entry["what"])
-        elif kind == "undo-failed":
-            left.append(entry["what"])
-        elif kind == "outcome":
-            outcome = entry
+    for entry in _of(entries, "by-hand"):
+        commands[entry["step"]] = (*commands.get(entry["step"], ()), entry["line"])
     return Record(
         path=path,
         operation=intent["operation"],
@@ -272,15 +255,19 @@ def _fold(path: Path, entries: list[dict[str, Any]], torn: bool) -> Record:
         server=intent["server"],
         began=intent["at"],
         titles={step: title for step, title, _ in intent.get("steps", ())},
-        steps=steps,
-        facts=facts,
-        undone=tuple(undone),
-        left=tuple(left),
-        outcome=outcome,
+        steps={entry["step"]: entry["state"] for entry in steps},
+        facts={entry["key"]: entry["value"] for entry in _of(entries, "fact")},
+        undone=tuple(entry["what"] for entry in _of(entries, "undo")),
+        left=tuple(entry["what"] for entry in _of(entries, "undo-failed")),
+        outcome=outcomes[-1] if outcomes else None,
         torn=torn,
         commands=commands,
-        read_backs=read_backs,
+        read_backs={entry["step"]: entry["text"] for entry in steps},
     )
+
+
+def _of(entries: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [entry for entry in entries[1:] if entry["kind"] == kind]
 
 
 def _believed(data: bytes) -> tuple[list[dict[str, Any]], int]:
