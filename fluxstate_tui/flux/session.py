@@ -7,12 +7,10 @@ process to try it on a Flux of one's own.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from importlib.resources import files
 from typing import Any
 
 from fluxstate_tui.errors import FluxstateError, said
@@ -31,6 +29,7 @@ from fluxstate_tui.flux.protocol import (
     parse,
 )
 from fluxstate_tui.flux.streams import STDOUT_CHANNEL, Stream, StreamExecutor
+from fluxstate_tui.model.remote_code import ARGUMENTS, program_line
 
 _log = logging.getLogger(__name__)
 
@@ -41,14 +40,6 @@ JOURNAL_SINCE = (0, 68)  # before, the journal's answers had another shape
 _BACKLOG = 20_000  # messages that wait for their reader before the stream has to wait
 _STDERR = 4096
 
-BOOTSTRAP = """\
-import json, sys
-text = json.loads(sys.stdin.buffer.raw.readline().decode("ascii"))
-exec(compile(text, "remote_program.py", "exec"))
-"""
-"""Reads the program as one line, for arguments are part of a URL, and proxies refuse long ones.
-Raw, so that nothing of the requests behind that line ends up in Python's own buffer."""
-
 READING = frozenset(
     {
         *("content.checkpoint-get", "kvs.getroot", "kvs.lookup", "state-machine.get"),
@@ -58,12 +49,6 @@ READING = frozenset(
     }
 )
 """The RPCs that change nothing: no others leave under --read-only."""
-
-
-def program_line() -> bytes:
-    """The remote program as the line that the bootstrap reads."""
-    text = files("fluxstate_tui.flux").joinpath("remote_program.py").read_text("utf-8")
-    return json.dumps(text).encode("ascii") + b"\n"
 
 
 class SessionLost(FluxstateError):
@@ -116,7 +101,7 @@ class FluxSession:
         cls, executor: StreamExecutor, endpoint: Endpoint, *, timeout: float = START_TIMEOUT
     ) -> AsyncIterator[FluxSession]:
         """Start the program and wait for its hello. Raises CannotStart, or a KubeError."""
-        argv = endpoint.flux_argv(["python", "-u", "-c", BOOTSTRAP])
+        argv = endpoint.flux_argv(ARGUMENTS)
         place = (endpoint.namespace, endpoint.pod, endpoint.container)
         async with executor.exec_stream(*place, argv, only_reads=True) as stream:
             session = cls(stream, executor.read_only)

@@ -7,7 +7,7 @@ import stat as stat_bits
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.sim.flux.cli.main import flux
-from fluxstate_tui.sim.shell.coreutils import archives, files, system, text
+from fluxstate_tui.sim.shell.coreutils import archives, files, interpreters, system, text
 from fluxstate_tui.sim.shell.process import Process, Program
 from fluxstate_tui.sim.shell.shells import run_script, shell_program
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _COREUTILS: dict[str, Program] = {
     **archives.PROGRAMS,
     **files.PROGRAMS,
+    **interpreters.PROGRAMS,
     **system.PROGRAMS,
     **text.PROGRAMS,
     "bash": shell_program,
@@ -63,6 +64,8 @@ def _at(machine: Machine, path: str) -> Program | None:
         return None
 
     async def script(process: Process) -> int:
+        if not interpreters.runs_in_shell(process.files.read(path)):
+            return await interpreters.refuse(process)
         return await run_script(process, path, process.args)
 
     return script

@@ -1,7 +1,4 @@
-"""The queue feed and the file scripts in the simulated cluster, over real HTTP and websockets.
-
-The remote program runs there for real, as a process of its own.
-"""
+"""The queue feed and the file scripts in the simulated cluster, over real HTTP and websockets."""
 
 from __future__ import annotations
 

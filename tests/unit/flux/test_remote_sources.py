@@ -6,7 +6,7 @@ import ast
 import json
 import sys
 
-from fluxstate_tui.flux.session import BOOTSTRAP, program_line
+from fluxstate_tui.model.remote_code import BOOTSTRAP, program_line
 
 PROGRAM = json.loads(program_line())
 

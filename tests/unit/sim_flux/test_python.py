@@ -1,34 +1,35 @@
-"""`flux python`: a real process with the stand-in bindings."""
+"""`flux python`: the conversation of our own remote program, and nothing else."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
+from fluxstate_tui.flux import remote_program
+from fluxstate_tui.model.remote_code import ARGUMENTS, program_line
 from fluxstate_tui.sim.clock import ScaledClock
 from fluxstate_tui.sim.files import Files, Volume
-from fluxstate_tui.sim.flux.cli import warm_python
+from fluxstate_tui.sim.flux import remote
 from fluxstate_tui.sim.flux.instance import FluxInstance
-from fluxstate_tui.sim.machine import Collected, Machine
-from tests.unit.sim_flux.world import VIEW, Ran
+from fluxstate_tui.sim.machine import Machine
+from tests.unit.sim_flux.world import VIEW
 
 FLUX = VIEW + 'exec flux "$@"'
-JOBSPEC = json.dumps(
-    {
-        "resources": [
-            {"type": "slot", "count": 1, "with": [{"type": "core", "count": 1}], "label": "task"}
-        ],
-        "tasks": [{"command": ["hostname"], "slot": "task", "count": {"per_slot": 1}}],
-        "attributes": {"system": {"duration": 0}},
-        "version": 1,
-    }
-)
-PRELUDE = f"import flux, flux.job, json, sys, time\nh = flux.Flux()\nSPEC = {JOBSPEC!r}\n"
+JOBSPEC: dict[str, Any] = {
+    "resources": [
+        {"type": "slot", "count": 1, "with": [{"type": "core", "count": 1}], "label": "task"}
+    ],
+    "tasks": [{"command": ["hostname"], "slot": "task", "count": {"per_slot": 1}}],
+    "attributes": {"system": {"duration": 0}},
+    "version": 1,
+}
+ARGV = ["/bin/bash", "-c", FLUX, "flux", *ARGUMENTS]
 
 
 @asynccontextmanager
@@ -46,254 +47,206 @@ async def container(version: str = "0.88.0", *, bindings: bool = True) -> AsyncI
         await instance.close()
 
 
-class Noticed:
-    """Streams that tell when the first output comes."""
+class Talk:
+    """A running remote program: requests in, messages out."""
 
     def __init__(self) -> None:
-        self.started = asyncio.Event()
-        self.said = b""
+        self._in: asyncio.Queue[bytes] = asyncio.Queue()
+        self._rest = b""
+        self._lines: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.seen: list[dict[str, Any]] = []
+        self.errors = b""
+        self._number = 0
 
     async def read(self, size: int) -> bytes:
-        return b""
+        if not self._rest:
+            self._rest = await self._in.get()
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
 
     async def write_out(self, data: bytes) -> None:
-        self.said += data
-        self.started.set()
+        for line in data.splitlines():
+            self._lines.put_nowait(json.loads(line))
 
-    write_err = write_out
+    async def write_err(self, data: bytes) -> None:
+        self.errors += data
+
+    def say(self, data: bytes) -> None:
+        """Write to its standard input; b"" closes it."""
+        self._in.put_nowait(data)
+
+    async def until(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """The next message of that kind with these fields."""
+        async with asyncio.timeout(30):
+            while True:
+                message = await self._lines.get()
+                self.seen.append(message)
+                if message["t"] == kind and fields.items() <= message.items():
+                    return message
+
+    async def ask(self, do: str, **fields: Any) -> dict[str, Any]:
+        """The reply to a request."""
+        return await self.until("reply", id=self.send(do, **fields))
+
+    def send(self, do: str, **fields: Any) -> int:
+        """Only ask."""
+        self._number += 1
+        request = {"id": self._number, "do": do, **fields}
+        self.say(json.dumps(request).encode() + b"\n")
+        return self._number
 
 
-async def run(machine: Machine, program: str, *args: str, stdin: bytes = b"") -> Ran:
-    io = Collected(stdin)
-    argv = ["/bin/bash", "-c", FLUX, "flux", "python", "-u", "-c", program, *args]
-    code = await asyncio.wait_for(machine.run(argv, io), 30)
-    return Ran(code, io.stdout.decode(), io.stderr.decode())
+@asynccontextmanager
+async def talk(machine: Machine) -> AsyncIterator[tuple[Talk, asyncio.Task[int]]]:
+    """A conversation after its hello; it ends with the block."""
+    io = Talk()
+    io.say(program_line())
+    task = asyncio.create_task(machine.run(ARGV, io))
+    try:
+        yield io, task
+    finally:
+        io.say(b"")
+        await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 30)
 
 
-async def test_arguments_input_output_and_exit_code_are_the_programs_own() -> None:
+async def test_it_says_hello_with_the_containers_own_facts_and_ends_with_its_input() -> None:
     async with container() as machine:
-        program = "import sys; print(sys.argv, sys.stdin.read()); sys.exit(7)"
-        ran = await run(machine, program, "a b", stdin=b"input")
-        assert ran == Ran(7, "['-c', 'a b'] input\n", "")
+        async with talk(machine) as (io, task):
+            hello = await io.until("hello")
+            assert hello["protocol"] == 2
+            assert hello["attributes"]["version"] == "0.88.0"
+            assert hello["attributes"]["size"] == "1"
+            assert (hello["state"], hello["uid"]) == ("run", 0)
+            assert abs(hello["now"] - machine.clock.now()) < 60
+        assert task.result() == 0
+        assert io.errors == b""
 
 
-async def test_rpcs_are_answered_and_refused() -> None:
-    async with container() as machine:
-        ran = await run(
-            machine,
-            PRELUDE
-            + """
-print(h.attr_get("size"), h.attr_get("version"))
-print(h.rpc("job-manager.queue-status", {}).get_str())
-print(h.rpc("job-manager.queue-stop-that", {}).error_string())
-try:
-    h.rpc("job-manager.raise", {"id": 1, "type": "cancel", "severity": 0}).get()
-except OSError as error:
-    print(error.errno, error.strerror)
-""",
-        )
-        assert ran.out.splitlines() == [
-            "1 0.88.0",
-            '{"enable": true, "start": true}',
-            "Unknown service method 'job-manager.queue-stop-that'",
-            "2 unknown job id",
+async def test_rpcs_are_answered_and_refused_in_fluxs_words() -> None:
+    async with container() as machine, talk(machine) as (io, _):
+        answer = await io.ask("rpc", topic="job-manager.queue-status", payload={})
+        assert answer["result"] == {"enable": True, "start": True}
+        answer = await io.ask("rpc", topic="job-manager.queue-stop-that", payload={})
+        assert answer["error"] == "Unknown service method 'job-manager.queue-stop-that'"
+        payload = {"id": 1, "type": "cancel", "severity": 0}
+        answer = await io.ask("rpc", topic="job-manager.raise", payload=payload)
+        assert (answer["ok"], answer["errno"], answer["error"]) == (False, 2, "unknown job id")
+
+
+async def test_what_is_wrong_with_a_request_is_its_reply_and_nothing_ends() -> None:
+    async with container() as machine, talk(machine) as (io, _):
+        assert (await io.ask("eval", text="1"))["error"] == "there is no request 'eval'"
+        assert "topic has to be str" in (await io.ask("rpc", topic=[1]))["error"]
+        assert "argument" in (await io.ask("jobs", more=1))["error"]
+        for line in (b"[1]\n", b"{\n", b'{"id": [1], "do": "jobs"}\n', b"[" * 100_000 + b"\n"):
+            io.say(line)
+            assert (await io.until("reply"))["ok"] is False
+        assert (await io.ask("rpc", topic="state-machine.get"))["ok"]
+
+
+async def test_a_job_is_submitted_and_followed_to_the_end_of_its_output() -> None:
+    async with container() as machine, talk(machine) as (io, _):
+        job = (await io.ask("submit", jobspec=JOBSPEC))["result"]["id"]
+        payload = {"id": job, "path": "guest.output", "flags": 0}
+        reply = await io.ask("stream", topic="job-info.eventlog-watch", payload=payload)
+        assert reply["ok"]
+        said = [message["value"]["event"] for message in io.seen if message["t"] == "more"]
+        assert "flux-sample-0" in "".join(said)
+
+
+async def test_the_watch_tells_of_every_event_of_a_new_job() -> None:
+    async with container() as machine, talk(machine) as (io, _):
+        io.send("watch")
+        mode = await io.until("mode")
+        assert (mode["mode"], mode["active"]) == ("journal", [])
+        job = (await io.ask("submit", jobspec=JOBSPEC))["result"]["id"]
+        while not any(event["name"] == "clean" for event in (await io.until("event"))["events"]):
+            pass
+        events = [message for message in io.seen if message["t"] == "event"]
+        assert {message["id"] for message in events} == {job}
+        assert [event["name"] for message in events for event in message["events"]] == [
+            *("submit", "validate", "depend", "priority", "alloc", "start", "finish"),
+            *("release", "free", "clean"),
         ]
+        kinds = {message["t"] for message in io.seen}
+        assert {"beat", "queues", "stats", "resources", "jobs"} <= kinds
 
 
-async def test_the_journal_brings_every_event_of_a_new_job() -> None:
-    async with container() as machine:
-        ran = await run(
-            machine,
-            PRELUDE
-            + """
-from flux.job import JournalConsumer
-journal = JournalConsumer(h, full=False).start()
-job = flux.job.submit(h, SPEC)
-names = []
-while "clean" not in names:
-    event = journal.poll()
-    assert event.jobid == job
-    assert (event.jobspec is not None) == (event.name == "submit")
-    assert (event.R is not None) == (event.name == "alloc")
-    names.append(event.name)
-print(*names)
-""",
-        )
-        assert ran.out == "submit validate depend priority alloc start finish release free clean\n"
+async def test_a_stream_that_is_cancelled_ends_well() -> None:
+    async with container() as machine, talk(machine) as (io, _):
+        topic = "job-manager.events-journal"
+        stream = io.send("stream", topic=topic, payload={"full": True})
+        await io.until("more", id=stream)
+        io.send("cancel", request=stream, topic=f"{topic}-cancel")
+        assert (await io.until("reply", id=stream))["ok"]
 
 
-async def test_the_reactor_serves_answers_descriptors_and_timers() -> None:
-    async with container() as machine:
-        ran = await run(
-            machine,
-            PRELUDE
-            + """
-import os
-def answered(future, name):
-    print(name, future.get()["queues"])
-def readable(handle, watcher, fd, revents, args):
-    data = os.read(fd, 100)
-    print("stdin", data)
-    if not data:
-        watcher.stop()
-        timer.start()
-def fired(handle, watcher, revents, args):
-    print("timer")
-    handle.reactor_stop()
-h.rpc("job-manager.queue-list").then(answered, "answer")
-timer = h.timer_watcher_create(0.01, fired)
-with h.fd_watcher_create(0, readable, events=flux.constants.FLUX_POLLIN):
-    h.reactor_run()
-""",
-            stdin=b"x",
-        )
-        assert ran.err == ""
-        lines = ran.out.splitlines()
-        assert sorted(lines[:-1]) == ["answer []", "stdin b''", "stdin b'x'"]
-        assert lines[-1] == "timer"
-
-
-async def test_a_refused_submission_has_fluxs_words() -> None:
-    async with container() as machine:
-        ran = await run(
-            machine,
-            PRELUDE
-            + """
-h.rpc("job-manager.queue-enable", {"enable": False, "all": True, "reason": "maint"}).get()
-try:
-    flux.job.submit(h, SPEC)
-except OSError as error:
-    print(error.strerror)
-""",
-        )
-        assert ran.out == "job submission is disabled: maint\n"
-
-
-async def test_files_programs_and_time_are_the_containers() -> None:
-    async with container() as machine:
-        machine.files.write("/state/x", b"content")
-        ran = await run(
-            machine,
-            PRELUDE
-            + """
-import os, subprocess, shutil
-with open("/state/x", "rb") as file:
-    print(file.read(), os.fstat(file.fileno()).st_mtime > 1e9)
-print(os.stat("/state/x").st_size, os.path.exists("/etc/hostname"))
-child = subprocess.Popen([shutil.which("flux"), "dump", "/state/d.tar.gz"], stderr=subprocess.PIPE)
-print(child.wait(), len(open("/state/d.tar.gz", "rb").read()) > 100)
-print(abs(time.time() - h.rpc("state-machine.get").get()["duration"]) > 1e9)
-""",
-        )
-        assert ran.err == ""
-        assert ran.out.splitlines() == ["b'content' True", "7 False", "0 True", "True"]
-        assert machine.files.exists("/state/d.tar.gz")
+async def test_a_program_is_run_with_its_output_and_its_exit_code() -> None:
+    async with container() as machine, talk(machine) as (io, _):
+        reply = await io.ask("run", argv=["flux", "dump", "/state/d.tar.gz"])
+        assert reply["result"] == {"code": 0}
+        assert len(machine.files.read("/state/d.tar.gz")) > 100
+        reply = await io.ask("run", argv=["sh", "-c", "echo out; echo err >&2; exit 7"])
+        assert reply["result"] == {"code": 7}
+        said = [m["value"] for m in io.seen if m["t"] == "more" and m["id"] == reply["id"]]
+        assert "".join(said) == "out\nerr\n"
+        reply = await io.ask("run", argv=["no-such-program"])
+        assert (reply["errno"], reply["error"]) == (2, "No such file or directory")
 
 
 async def test_a_checkpoint_can_be_made_without_writing_a_key() -> None:
-    async with container() as machine:
-        ran = await run(
-            machine,
-            PRELUDE
-            + """
-before = h.rpc("content.checkpoint-get").get()["value"][0]["timestamp"]
-h.rpc("kvs.commit", {"namespace": "primary", "flags": 4, "ops": []}).get()
-after = h.rpc("content.checkpoint-get").get()["value"][0]["timestamp"]
-print(after > before)
-""",
-        )
-        assert ran.out == "True\n"
+    async with container() as machine, talk(machine) as (io, _):
+
+        async def stamp() -> float:
+            answer = await io.ask("rpc", topic="content.checkpoint-get")
+            return float(answer["result"]["value"][0]["timestamp"])
+
+        before = await stamp()
+        payload = {"namespace": "primary", "flags": 4, "ops": []}
+        assert (await io.ask("rpc", topic="kvs.commit", payload=payload))["ok"]
+        assert await stamp() > before
 
 
-async def test_a_job_can_be_followed_to_the_end_of_its_output() -> None:
-    async with container() as machine:
-        ran = await run(
-            machine,
-            PRELUDE
-            + """
-job = flux.job.submit(h, SPEC)
-watch = h.rpc("job-info.eventlog-watch", {"id": job, "path": "guest.output", "flags": 0}, 0, 2)
-text = ""
-try:
-    while True:
-        text += watch.get()["event"]
-        watch.reset()
-except OSError as error:
-    print(error.errno, "flux-sample-0" in text)
-""",
-        )
-        assert ran.out == "61 True\n"
-
-
-async def test_when_the_broker_dies_the_journal_ends() -> None:
-    async with container() as machine:
+async def test_when_the_broker_dies_it_says_so_and_ends_with_1() -> None:
+    async with container() as machine, talk(machine) as (io, task):
+        await io.until("hello")
         broker = machine.broker()
         assert broker is not None
-        io = Noticed()
-        program = (
-            PRELUDE
-            + """
-from flux.job import JournalConsumer
-journal = JournalConsumer(h, full=False).start()
-print("following")
-print(journal.poll())
-"""
-        )
-        argv = ["bash", "-c", FLUX, "flux", "python", "-u", "-c", program]
-        task = asyncio.ensure_future(machine.run(argv, io))
-        await asyncio.wait_for(io.started.wait(), 30)
         broker.kill()
-        assert await asyncio.wait_for(task, 30) == 0
-        assert io.said == b"following\nNone\n"
+        assert (await io.until("lost"))["why"] == "the connection to the broker broke"
+        assert await asyncio.wait_for(task, 30) == 1
 
 
-async def test_killing_the_exec_kills_the_process() -> None:
-    async with container() as machine:
-        io = Noticed()
-        argv = ["bash", "-c", FLUX, "flux", "python", "-c", "print(1); import time; time.sleep(99)"]
-        task = asyncio.ensure_future(machine.run(argv, io))
-        await asyncio.wait_for(io.started.wait(), 30)
+async def test_killing_the_exec_ends_it() -> None:
+    async with container() as machine, talk(machine) as (io, task):
+        await io.until("hello")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
 
-async def test_there_are_containers_without_bindings_and_old_ones_without_a_journal() -> None:
-    async with container(bindings=False) as machine:
-        ran = await run(machine, "import flux")
-        assert (ran.code, ran.err.splitlines()[-1]) == (
-            1,
-            "ModuleNotFoundError: No module named 'flux'",
-        )
-    async with container("0.66.0") as machine:
-        ran = await run(machine, "from flux.job import JournalConsumer")
-        assert ran.code == 1
-        assert "cannot import name 'JournalConsumer'" in ran.err
-
-
-async def test_without_a_broker_there_is_no_handle() -> None:
+async def test_without_bindings_or_without_a_broker_it_says_which() -> None:
+    async with container(bindings=False) as machine, talk(machine) as (io, task):
+        assert "no Python bindings of Flux" in (await io.until("lost"))["why"]
+        assert await task == 3
     async with container() as machine:
         broker = machine.broker()
         assert broker is not None
         machine.layout.show_socket(machine.files, broker)
         broker.kill()
-        ran = await run(machine, "import flux\nflux.Flux()")
-        assert ran.code == 1
-        assert "Unable to connect to Flux: Connection refused" in ran.err
+        async with talk(machine) as (io, task):
+            lost = await io.until("lost")
+            assert lost["why"] == "Unable to connect to Flux: Connection refused"
+            assert await task == 1
 
 
-async def test_starts_that_are_cancelled_harm_no_other_program() -> None:
-    async with container() as machine:
-        broker, theirs = socket.socketpair()
-        waits = "import sys; sys.stdin.read(); sys.exit(7)"
-        with broker, theirs:
-            living = await warm_python.start(["/", waits, "-c"], {}, theirs)
-            for _ in range(20):
-                start = asyncio.ensure_future(warm_python.start(["/", "pass", "-c"], {}, theirs))
-                await asyncio.sleep(0)  # it is asked for
-                start.cancel()
-                await asyncio.gather(start, return_exceptions=True)
-            living.stdin.close()
-            assert await asyncio.wait_for(living.wait(), 30) == 7
-            living.close()
-        assert await run(machine, "print(1)") == Ran(0, "1\n", "")
+def test_it_has_the_requests_and_the_numbers_of_the_program_that_real_containers_run() -> None:
+    assert set(remote._REQUESTS) == {*remote_program.REQUESTS, *remote_program.SAY_MORE}
+    for name in ("PROTOCOL", "ATTRIBUTES", "PIECE", "TICK", "SLOW_TICKS", "LAG", "LOADING"):
+        assert getattr(remote, name) == getattr(remote_program, name)
+    for do in remote._REQUESTS:
+        theirs = inspect.signature(getattr(remote_program.Program, do)).parameters
+        ours = inspect.signature(remote._REQUESTS[do]).parameters
+        named = [name for name in theirs if name not in ("self", "number")]
+        assert [name for name in ours if name not in ("self", "_number", "number")] == named
+        assert all(ours[name].default == theirs[name].default for name in named)

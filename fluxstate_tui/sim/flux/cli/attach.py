@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import signal as signals
+import signal
 
 from fluxstate_tui.model.event import Event
 from fluxstate_tui.model.eventlog import parse_line
@@ -35,8 +35,8 @@ async def attach(process: Process, connection: Connection, job: SimJob) -> int:
 
 async def _report(process: Process, status: int) -> int:
     code = status >> 8 if not status & 0x7F else 128 + (status & 0x7F)
-    if code > 128 and code - 128 in {member.value for member in signals.Signals}:
-        await process.err(f"flux-job: task(s) {signals.strsignal(code - 128)}\n")
+    if code > 128 and code - 128 in {member.value for member in signal.Signals}:
+        await process.err(f"flux-job: task(s) {signal.strsignal(code - 128)}\n")
     elif code:
         await process.err(f"flux-job: task(s) exited with exit code {code}\n")
     return code

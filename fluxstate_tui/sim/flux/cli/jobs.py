@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal as signals
+import signal
 from typing import Any
 
 from fluxstate_tui.model.flux_json import job_from_rpc, job_to_json
@@ -281,7 +281,7 @@ def _reason(job: Job, returncode: Any) -> str:
         note = f" note={exception.note}" if exception.note else ""
         return f"Exception: type={exception.type}{note}"
     if isinstance(returncode, int) and returncode > 128:
-        return signals.strsignal(returncode - 128) or f"Signaled {returncode - 128}"
+        return signal.strsignal(returncode - 128) or f"Signaled {returncode - 128}"
     named = {126: "Command invoked cannot execute", 127: "command not found"}
     return named.get(returncode or 0, f"Exit {returncode or 0}")
 

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from importlib import import_module
 
+from fluxstate_tui.sim.flux.cli import (
+    broker,
+    control,
+    dump,
+    job,
+    jobs,
+    kvs,
+    proxy,
+    python,
+    queue,
+    resource,
+    submit,
+)
 from fluxstate_tui.sim.flux.cli.connection import CannotConnect
 from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.flux.watching import InstanceGoneError
 from fluxstate_tui.sim.shell.process import Process, UsageError
 
 Command = Callable[[Process], Awaitable[int]]
-_WHERE = {
-    "cancel": "control", "update": "control", "job": "job", "jobs": "jobs", "submit": "submit",
-    "run": "submit", "bulksubmit": "submit", "queue": "queue", "dump": "dump",
-    "restore": "dump", "uptime": "broker", "getattr": "broker", "setattr": "broker",
-    "lsattr": "broker", "dmesg": "broker", "version": "broker", "overlay": "broker",
-    "shutdown": "broker", "resource": "resource", "kvs": "kvs", "proxy": "proxy", "env": "proxy",
-    "python": "python",
+COMMANDS: dict[str, Command] = {
+    **broker.COMMANDS, **control.COMMANDS, **dump.COMMANDS, **job.COMMANDS, **jobs.COMMANDS,
+    **kvs.COMMANDS, **proxy.COMMANDS, **python.COMMANDS, **queue.COMMANDS, **resource.COMMANDS,
+    **submit.COMMANDS,
 }  # fmt: skip
 _IN_C = {"dump", "restore", "getattr", "setattr", "lsattr", "dmesg", "overlay", "kvs", "job",
          "shutdown", "version"}  # fmt: skip
@@ -36,11 +45,10 @@ async def flux(process: Process) -> int:
         await process.err("Usage: flux [OPTIONS] COMMAND ARGS\n")
         return 1
     name = "version" if args[0] in ("-V", "--version") else args[0]
-    if name not in _WHERE:
+    if name not in COMMANDS:
         await process.err(f"flux: `{name}' is not a flux command.  See 'flux --help'\n")
         return 1
-    module = import_module(f"fluxstate_tui.sim.flux.cli.{_WHERE[name]}")
-    command: Command = module.COMMANDS[name]
+    command = COMMANDS[name]
     child = process.child([f"flux-{name}", *args[1:]])
     if name not in _IN_C and name not in ("uptime", "proxy", "env", "python"):
         await process.machine.clock.sleep(PYTHON_START)

@@ -1,1 +1,0 @@
-"""Stand-ins for packages that programs in a simulated container import; nothing here does."""

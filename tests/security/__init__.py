@@ -1,0 +1,1 @@
+"""What others can write is never run, followed or believed."""
