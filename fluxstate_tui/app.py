@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from textual import events
 from textual.app import App, SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.widgets import Input
@@ -36,6 +38,7 @@ from fluxstate_tui.widgets.theme import (
 
 if TYPE_CHECKING:
     from fluxstate_tui.screens.actions import Actions
+    from fluxstate_tui.screens.operation_run import OperationRun
 
 Start = Callable[[], Awaitable[None]]
 TICK = 1.0
@@ -88,8 +91,9 @@ class FluxstateApp(App[int]):
         theme: str = DEFAULT_THEME,
         notes: Sequence[str] = (),
         memory: Memory | None = None,
+        driver: type[Driver] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=driver)
         self.services = Services(
             store=store,
             notices=Notices(store),
@@ -107,6 +111,9 @@ class FluxstateApp(App[int]):
         self._wanted_theme = theme
         self._notes = notes
         self._asked = False
+        self.interrupted: list[OperationRun] = []
+        self._connecting: asyncio.Task[None] | None = None
+        self._quitting: asyncio.Task[None] | None = None
         self.crash: BaseException | None = None
         self._load_first_theme()
 
@@ -163,6 +170,9 @@ class FluxstateApp(App[int]):
             await run.finished()
         if self._stop is not None:
             await self._stop()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers beyond Textual's own."""
@@ -208,7 +218,7 @@ class FluxstateApp(App[int]):
             self.tell(says, "Connect again", "warning")
         elif self._start is not None:
             self.services.trouble = None
-            in_background(self, self._connect, "connection")
+            self._begin_connection()
             self._show_current()
 
     def action_interrupted(self) -> None:
@@ -217,12 +227,31 @@ class FluxstateApp(App[int]):
 
         in_background(self, lambda: ask_about_interrupted(self, self.services), "interrupted")
 
+    def end_on_request(self) -> None:
+        """Asked to end from outside: nobody is asked, and nothing is left half done."""
+        from fluxstate_tui.screens.quitting import quit_on_request
+
+        work = quit_on_request(self, self.services, self.interrupted)
+        self._quitting = asyncio.create_task(work)
+
+    def hurry(self) -> bool:
+        """Asked once more: what runs ends within seconds, put back or not. Whether any does."""
+        for run in self.services.runs.values():
+            run.hurry()
+        return any(run.running for run in self.services.runs.values())
+
+    def _begin_connection(self) -> None:
+        """It outlives the screens: what an operation puts back goes over it (`on_unmount`)."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        self._connecting = asyncio.create_task(self._connect(), name="connect")
+
     def _after_first_paint(self) -> None:
         self.set_timer(OTHER_THEMES_AFTER, self._load_other_themes)
         for note in self._notes:
             self.tell(note, "Configuration", "warning")
         if self._start is not None:
-            in_background(self, self._connect, "connection")
+            self._begin_connection()
 
     async def _connect(self) -> None:
         assert self._start is not None

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fluxstate_tui import termination
 from fluxstate_tui.archive.findings import Kind
 from fluxstate_tui.archive.jobs_json import jobs_json
 from fluxstate_tui.archive.reader import Archive, ArchivedJob, read_archive
@@ -152,8 +153,6 @@ def _expected(path: Path) -> Part | None:
 
 
 def _live_jobs(args: argparse.Namespace) -> list[Job]:
-    import asyncio
-
     from fluxstate_tui.cli.options import kube_options
     from fluxstate_tui.cli.target import find_minicluster, open_context
     from fluxstate_tui.operations.world.world import World
@@ -167,4 +166,4 @@ def _live_jobs(args: argparse.Namespace) -> list[Job]:
             finally:
                 await world.close()
 
-    return asyncio.run(read())
+    return termination.run(read())

@@ -7,6 +7,7 @@ import select
 import signal
 import sys
 
+from fluxstate_tui import termination
 from fluxstate_tui.model.text import plain
 
 
@@ -16,11 +17,12 @@ def asks() -> bool:
 
 
 def ask(question: str) -> str:
-    """What was typed; the question goes to stderr. Raises KeyboardInterrupt for Ctrl-C."""
+    """What was typed; the question goes to stderr. Raises KeyboardInterrupt when asked to end."""
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
-    # asyncio only takes a note of Ctrl-C, for when the answer is there.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # asyncio only takes a note of a signal, for when the answer is there.
+    before = {number: signal.getsignal(number) for number in termination.SIGNALS}
+    termination.begin()
     before_fd = signal.set_wakeup_fd(wakes)
     try:
         print(plain(question), end="", file=sys.stderr, flush=True)
@@ -29,6 +31,7 @@ def ask(question: str) -> str:
         return sys.stdin.readline().strip()
     finally:
         signal.set_wakeup_fd(before_fd)
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         os.close(woken)
         os.close(wakes)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import signal
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from fluxstate_tui import termination
 from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.operate_run import MARKS, outcome_json, plan_json, steps_json
@@ -89,15 +88,8 @@ async def _with_consent(
 async def _interruptible(
     many: Bulk, progress: Callable[[Part, StepEvent], None], ended: Callable[[Part], None]
 ) -> Outcome:
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in signals:
-        loop.add_signal_handler(number, many.cancel)
-    try:
+    with termination.on_request(many.cancel, many.hurry):
         return await many.run(progress, ended)
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
 
 
 def _printer(

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from fluxstate_tui import termination
 from fluxstate_tui.cli.numbers import count, seconds
 from fluxstate_tui.cli.options import add_cluster_options
 
@@ -102,10 +103,8 @@ def _add_consent(parser: argparse.ArgumentParser) -> None:
 
 def _running(name: str) -> Callable[[argparse.Namespace], int]:
     def run(args: argparse.Namespace) -> int:
-        import asyncio
-
         from fluxstate_tui.cli.catalogue_run import COMMANDS
 
-        return asyncio.run(COMMANDS[name](args))
+        return termination.run(COMMANDS[name](args))
 
     return run

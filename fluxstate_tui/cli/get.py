@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from fluxstate_tui import termination
 from fluxstate_tui.cli.options import add_cluster_options
 
 _ALIASES = {
@@ -33,11 +34,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print it; returns the exit code."""
-    import asyncio
-
     from fluxstate_tui.cli.get_run import get
 
     what = next(
         name for name, aliases in _ALIASES.items() if args.what == name or args.what in aliases
     )
-    return asyncio.run(get(args, what))
+    return termination.run(get(args, what))

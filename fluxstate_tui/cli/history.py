@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from fluxstate_tui import termination
 from fluxstate_tui.cli.numbers import count
 from fluxstate_tui.cli.operate import add_loss
 from fluxstate_tui.cli.options import add_cluster_options
@@ -48,8 +49,6 @@ def _log(args: argparse.Namespace) -> int:
 
 
 def _unfinished(args: argparse.Namespace) -> int:
-    import asyncio
-
     from fluxstate_tui.cli.history_run import unfinished
 
-    return asyncio.run(unfinished(args))
+    return termination.run(unfinished(args))

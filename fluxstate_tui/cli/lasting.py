@@ -1,12 +1,15 @@
-"""Output whose reader may go away (`| head`, `| grep -q`): the command goes on to its end, and its
-exit code says how that was."""
+"""Output whose reader may go away (`| head`, `| grep -q`, a terminal that closes): the command goes
+on to its end, and its exit code says how that was."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO, cast
+
+GONE = (errno.EPIPE, errno.EIO, errno.ENXIO)
 
 
 class LastingOutput:
@@ -35,7 +38,9 @@ class LastingOutput:
     def _try(self, action: Callable[[], object]) -> None:
         try:
             action()
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)

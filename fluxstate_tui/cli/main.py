@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from fluxstate_tui import __version__
+from fluxstate_tui import __version__, termination
 from fluxstate_tui.cli import lasting
 from fluxstate_tui.cli.options import DEFAULTS, add_cluster_options
 from fluxstate_tui.errors import FluxstateError, said
@@ -40,7 +40,7 @@ Without a command the dashboard opens. Try it without a cluster: fluxstate-tui -
 
 exit codes: 0 ok, 1 failure, 2 usage, 3 cannot connect or authenticate, 4 not found,
 5 refused by a safety rule, 6 verification failed, 7 locked by another operator,
-8 outcome unknown, 130 interrupted
+8 outcome unknown, 130 interrupted (Ctrl-C, SIGTERM, SIGHUP; again: do not put back)
 """
 
 
@@ -65,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
 def entry() -> None:
     """Console script: run and exit with the documented code."""
     lasting.begin()
+    termination.begin()
     sys.exit(main(sys.argv[1:], own_process=True))
 
 

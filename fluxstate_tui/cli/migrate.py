@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from fluxstate_tui import termination
 from fluxstate_tui.cli.lock import add_lock
 from fluxstate_tui.cli.numbers import count, seconds
 from fluxstate_tui.cli.operate import add_loss
@@ -59,11 +60,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Carry the migration out; returns its exit code."""
-    import asyncio
-
     from fluxstate_tui.cli.migrate_run import migrate
 
-    return asyncio.run(migrate(args, choices_of(args)))
+    return termination.run(migrate(args, choices_of(args)))
 
 
 def choices_of(args: argparse.Namespace) -> Choices:

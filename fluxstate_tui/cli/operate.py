@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fluxstate_tui import termination
 from fluxstate_tui.cli.lock import add_lock
 from fluxstate_tui.cli.numbers import count, seconds
 from fluxstate_tui.cli.options import add_cluster_options
@@ -119,19 +120,17 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry one operation out; returns its exit code."""
-    import asyncio
-
     given = vars(args)
     if len(given.get("names", ())) > 1 or given.get("all"):
         from fluxstate_tui.cli.bulk_run import operate_all
 
-        return asyncio.run(operate_all(args, choices_of(args)))
+        return termination.run(operate_all(args, choices_of(args)))
 
     from fluxstate_tui.cli.operate_run import operate
 
     if args.operation in BULK:
         args.name = args.names[0] if args.names else ""
-    return asyncio.run(operate(args, choices_of(args)))
+    return termination.run(operate(args, choices_of(args)))
 
 
 def choices_of(args: argparse.Namespace) -> Choices:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import signal
 import sys
 from dataclasses import asdict
 from typing import Any, TextIO
 
+from fluxstate_tui import termination
 from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.options import kube_options
@@ -102,15 +101,8 @@ async def with_consent(args: argparse.Namespace, operation: Operation, out: Text
 
 async def _interruptible(operation: Operation, steps: _Steps, typed: str) -> Outcome:
     """Ctrl-C asks the operation to stop and undo, instead of leaving it half done."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in signals:
-        loop.add_signal_handler(number, operation.cancel)
-    try:
+    with termination.on_request(operation.cancel, operation.hurry):
         return await operation.run(steps.take, typed)
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
 
 
 class _Steps:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fluxstate_tui import termination
 from fluxstate_tui.cli.numbers import factor
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -55,7 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run_serve(args: argparse.Namespace) -> int:
-    """Serve until SIGINT or SIGTERM. Raises FluxstateError when that is not possible."""
+    """Serve until it is asked to end. Raises FluxstateError when that is not possible."""
     import asyncio
 
     files = [_put_option(text) for text in args.put]
@@ -82,16 +83,12 @@ def _put_option(text: str) -> tuple[Path, str]:
 
 async def _serve(args: argparse.Namespace, files: list[tuple[Path, str]]) -> int:
     import asyncio
-    import signal
 
     from fluxstate_tui.sim.server import SimulatedCluster
 
     ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
     if args.until_stdin_ends:
-        loop.add_reader(0, _end_of_stdin, ended)
+        asyncio.get_running_loop().add_reader(0, _end_of_stdin, ended)
     cluster = SimulatedCluster(
         speed=args.speed, seed=args.seed, world=args.world, flavour=args.flavour, port=args.port
     )
@@ -99,9 +96,10 @@ async def _serve(args: argparse.Namespace, files: list[tuple[Path, str]]) -> int
         directory, _, name = target.rpartition("/")
         cluster.put_file(directory, name, source.read_bytes())
     try:
-        async with cluster:
-            _announce(cluster, args)
-            await ended.wait()
+        with termination.on_request(ended.set, ended.set):
+            async with cluster:
+                _announce(cluster, args)
+                await ended.wait()
     except ValueError as error:
         raise FluxstateError(str(error), exit_code=ExitCode.USAGE) from None
     except OSError as error:

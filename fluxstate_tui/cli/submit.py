@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from fluxstate_tui import termination
 from fluxstate_tui.cli.numbers import count, seconds
 from fluxstate_tui.cli.options import add_cluster_options
 
@@ -58,8 +59,6 @@ class _TasksOrNamespace(argparse.Action):
 
 def run(args: argparse.Namespace) -> int:
     """Submit and print the ids, one per line."""
-    import asyncio
-
     from fluxstate_tui.cli.submit_run import submit
 
-    return asyncio.run(submit(args))
+    return termination.run(submit(args))

@@ -53,6 +53,10 @@ class RelayedOperation:
         """Ask it to stop and to put back what it did."""
         self._operation.cancel()
 
+    def hurry(self) -> None:
+        """Leave what is not put back within seconds."""
+        self._operation.hurry()
+
     async def close(self) -> None:
         """Give back what was prepared, when the user says no."""
         await self._operation.close()

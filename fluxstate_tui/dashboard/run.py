@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import select
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fluxstate_tui import termination
 from fluxstate_tui.app import FluxstateApp
 from fluxstate_tui.clock import SystemClock
 from fluxstate_tui.config import Config
+from fluxstate_tui.dashboard.terminal import STOP_SECONDS, TerminalDriver
+from fluxstate_tui.model.text import plain
 from fluxstate_tui.store import Store
 from fluxstate_tui.widgets.remembered import Memory
 from fluxstate_tui.widgets.theme import DEFAULT_THEME
@@ -57,6 +63,7 @@ def build(
         theme=theme or config.theme or DEFAULT_THEME,
         notes=config.problems,
         memory=Memory(_state_dir),
+        driver=TerminalDriver,
     )
     return app
 
@@ -76,10 +83,37 @@ def run(
 ) -> int:
     """Show the dashboard and return its exit code. A bug that ended it is raised again."""
     app = build(options, config=config, theme=theme, archive=archive, demo=demo)
-    app.run()
+    termination.run(_show(app))
+    _tell_the_rest(app)
     if app.crash is not None:
         raise app.crash
     return exit_code(app)
+
+
+def _tell_the_rest(app: FluxstateApp) -> None:
+    """What ended badly when nobody could look at the screen any more."""
+    lines: list[str] = []
+    unseen = [run for run in app.services.runs.values() if run.unseen]
+    for run in dict.fromkeys([*app.interrupted, *unseen]):
+        outcome = run.outcome
+        if outcome is not None:
+            words = (outcome.reason, outcome.safe, outcome.advice)
+            says = plain(" ".join(filter(None, words)))
+            lines.append(f"{plain(run.title)}: {outcome.kind.value}: {says}")
+    if lines and select.select([], [sys.stderr], [], STOP_SECONDS)[1]:  # it may take nothing
+        sys.stderr.write("\n".join([*lines, ""]))
+
+
+async def _show(app: FluxstateApp) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+
+    def hurry() -> None:
+        if not app.hurry():
+            task.cancel()  # a connection whose end takes long
+
+    with termination.on_request(app.end_on_request, hurry):
+        await app.run_async()
 
 
 def exit_code(app: App[int]) -> int:

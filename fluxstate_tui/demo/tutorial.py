@@ -6,12 +6,12 @@ delete, restore with one node more, look), but with the operations that the keys
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fluxstate_tui import termination
 from fluxstate_tui.clock import SystemClock
 from fluxstate_tui.demo.cluster import simulated_cluster
 from fluxstate_tui.exits import ExitCode
@@ -50,7 +50,7 @@ def play(speed: float) -> int:
     """Play it at `speed` seconds in one; returns 0 only if every job is accounted for."""
     began = time.monotonic()
     with simulated_cluster("empty", speed) as kubeconfig:
-        code = asyncio.run(_play(kubeconfig, speed))
+        code = termination.run(_play(kubeconfig, speed))
     _say("", f"took {time.monotonic() - began:.1f} s, simulated time ran {speed:g} x as fast")
     return code
 

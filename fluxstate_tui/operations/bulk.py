@@ -54,6 +54,10 @@ class Operates(Protocol):
         """Stop, and put back what was done."""
         ...
 
+    def hurry(self) -> None:
+        """Leave what is not put back within seconds."""
+        ...
+
     async def close(self) -> None:
         """Give back what was prepared."""
         ...
@@ -170,6 +174,13 @@ class Bulk:
         for part in self.parts:
             if part.operation is not None:
                 part.operation.cancel()
+
+    def hurry(self) -> None:
+        """Leave what is not put back within seconds."""
+        self.hold_back()
+        for part in self.parts:
+            if part.operation is not None:
+                part.operation.hurry()
 
     async def close(self) -> None:
         """Give back what was prepared."""

@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 
 Progress = Callable[[StepEvent], None]
 UNDO_TRIES = 4
+# Of real time: how long what was asked to hurry goes on, and how long each undo may take then.
+HURRY_SECONDS, UNDO_SECONDS = 3.0, 1.0
 
 
 class Operation:
@@ -48,6 +50,8 @@ class Operation:
         self._progress: Progress = lambda event: None
         self._work: asyncio.Task[None] | None = None
         self._ending = False
+        self._giving_up: asyncio.TimerHandle | None = None
+        self._gave_up = False
         self._current = ""
         self._closed = False
 
@@ -83,7 +87,10 @@ class Operation:
             await self.close()
             bug = None if self._work.cancelled() else self._work.exception()
             # Cancelled before it began; or nobody knows how far it came.
-            self.outcome = _cancelled("") if bug is None else self._unforeseen(bug)
+            if bug is not None:
+                self.outcome = self._unforeseen(bug)
+            else:
+                self.outcome = self._given_up() if self._gave_up else _cancelled("")
         if cancelled:
             raise asyncio.CancelledError
         return self.outcome
@@ -93,6 +100,29 @@ class Operation:
         work = self._work
         if work is not None and not work.done() and not work.cancelling() and not self._ending:
             work.cancel()
+
+    def hurry(self) -> None:
+        """Asked once more: what is not put back within seconds is left, and the journal says so."""
+        self.cancel()
+        if self._giving_up is None:
+            loop = asyncio.get_running_loop()
+            self._giving_up = loop.call_later(HURRY_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        if self._work is not None and not self._work.done():
+            self._gave_up = True
+            self._work.cancel()
+            loop = asyncio.get_running_loop()
+            self._giving_up = loop.call_later(UNDO_SECONDS, self._give_up)
+
+    def _given_up(self) -> Outcome:
+        return Outcome(
+            OutcomeKind.UNKNOWN,
+            f"it was hurried, and ended at once (at step '{self._current or 'none'}')",
+            self.script.safe,
+            "Look what is left, and put it right: fluxstate-tui unfinished",
+            ExitCode.INTERRUPTED,
+        )
 
     def _unforeseen(self, bug: BaseException) -> Outcome:
         _log.error("%s of %s", self.plan.operation, self.plan.target, exc_info=bug)
@@ -260,22 +290,32 @@ class Operation:
         """Put back in reverse order what no step settled; returns what could not be put back."""
         left: list[Undo] = []
         for undo in reversed(run.undos):
-            why = ""
-            for attempt in range(UNDO_TRIES):
-                try:
-                    result = await undo.action()
-                except Exception as error:  # also of a bug: the others must be put back
-                    why = str(error) or type(error).__name__
-                    _log.warning("not put back: %s", undo.what, exc_info=error)
-                    await self.context.clock.sleep(0.5 * 2**attempt)
-                else:
-                    run.journal.undone(undo.what, result)
-                    tell(f"put back: {undo.what}: {result}")
-                    break
-            else:
+            try:
+                why = await self._undo_one(run, undo, tell)
+            except asyncio.CancelledError:
+                if not self._gave_up:
+                    raise
+                why = "there was no time for it"
+            if why:
                 run.journal.undo_failed(undo.what, why)
                 left.append(undo)
         return left
+
+    async def _undo_one(self, run: Run, undo: Undo, tell: Callable[[str], None]) -> str:
+        """Why it could not be put back, '' if it was."""
+        why = ""
+        for attempt in range(UNDO_TRIES):
+            try:
+                result = await undo.action()
+            except Exception as error:  # also of a bug: the others must be put back
+                why = str(error) or type(error).__name__
+                _log.warning("not put back: %s", undo.what, exc_info=error)
+                await self.context.clock.sleep(0.5 * 2**attempt)
+            else:
+                run.journal.undone(undo.what, result)
+                tell(f"put back: {undo.what}: {result}")
+                return ""
+        return why
 
     def _teller(self, step: Step) -> Callable[[str], None]:
         def tell(text: str) -> None:

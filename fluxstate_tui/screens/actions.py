@@ -45,6 +45,10 @@ class Operation(Protocol):
         """Ask it to stop: `run` then puts back what was done and returns what it did."""
         ...
 
+    def hurry(self) -> None:
+        """Leave what is not put back within seconds; the journal says what."""
+        ...
+
     async def close(self) -> None:
         """Give back what was prepared, when the user says no."""
         ...

@@ -86,6 +86,11 @@ class OperationRun:
         if self.running:
             self.operation.cancel()
 
+    def hurry(self) -> None:
+        """Ask it to end within seconds, put back or not."""
+        if self.running:
+            self.operation.hurry()
+
     async def finished(self) -> None:
         """Return when it has ended."""
         if self._task is not None:

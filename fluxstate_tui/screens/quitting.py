@@ -1,4 +1,7 @@
-"""Quitting while an operation runs: nothing is left half done without being asked."""
+"""Quitting while an operation runs: nothing is left half done without being asked.
+
+Whoever is asked from outside (a signal, a terminal that went away) cannot ask: then what runs is
+cancelled, which puts it back."""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 from textual.app import App
 
+from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.screens.dialog import Choice, ChoiceDialog
 from fluxstate_tui.screens.operation_run import OperationRun
 from fluxstate_tui.screens.services import Services
@@ -24,16 +28,13 @@ class Quit(Enum):
 
 def quit_or_ask(app: App[Any], services: Services) -> None:
     """Leave at once when nothing runs, else let the user decide about what runs."""
-    running = [run for run in services.runs.values() if run.running]
+    running = _running(services)
     if not running:
         app.exit()
         return
 
     async def leave(cancel: bool) -> None:
-        for run in running:
-            if cancel:
-                run.cancel()
-            await run.finished()
+        await _end(running, cancel=cancel)
         app.exit()
 
     def decided(how: Quit | None) -> None:
@@ -44,6 +45,33 @@ def quit_or_ask(app: App[Any], services: Services) -> None:
             in_background(app, lambda: leave(True), "quit")
 
     app.push_screen(_dialog(running), decided)
+
+
+async def quit_on_request(
+    app: App[int], services: Services, interrupted: list[OperationRun]
+) -> None:
+    """Asked to end from outside: what runs puts back what it did, or finishes; then leave."""
+    running = _running(services)
+    interrupted += running
+    if running:
+        what = ", ".join(run.title for run in running)
+        services.tell(f"It was asked to end: {what} is put back first.", "Quitting", "warning")
+    if services.bulk is not None:
+        services.bulk.cancel()
+    await _end(running, cancel=True)
+    app.exit(int(ExitCode.INTERRUPTED))
+
+
+async def _end(running: list[OperationRun], *, cancel: bool) -> None:
+    for run in running:
+        if cancel:
+            run.cancel()
+    for run in running:
+        await run.finished()
+
+
+def _running(services: Services) -> list[OperationRun]:
+    return [run for run in services.runs.values() if run.running]
 
 
 def _dialog(running: list[OperationRun]) -> ChoiceDialog[Quit]:

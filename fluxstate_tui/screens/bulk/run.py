@@ -59,6 +59,12 @@ class PartRun(OperationRun):
             self.whole.skip(self)
         super().cancel()
 
+    def hurry(self) -> None:
+        """Do not begin, or end within seconds."""
+        if self.whole is not None and not self.begun:
+            self.whole.skip(self)
+        super().hurry()
+
     async def close(self) -> None:
         """Give back what was prepared."""
         await self.operation.close()

@@ -90,6 +90,10 @@ class RehearsedOperation:
         if self._gate is not None:
             self._gate.set()
 
+    def hurry(self) -> None:
+        """Nothing has to be put back."""
+        self.cancel()
+
     async def close(self) -> None:
         """Nothing was prepared."""
 
