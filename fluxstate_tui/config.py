@@ -43,6 +43,14 @@ class RetentionSettings(Struct, frozen=True):
     keep_within: float | None = None
 
 
+class HelperPodSettings(Struct, frozen=True):
+    """Of the pods that read archives when nothing runs: their image, None for the MiniCluster's
+    own; and whether they are started without being asked for."""
+
+    image: str | None = None
+    always: bool = False
+
+
 class Config(Struct, frozen=True):
     """Everything that can be configured. `problems` are sentences about what was not understood.
 
@@ -54,6 +62,7 @@ class Config(Struct, frozen=True):
     protected: tuple[str, ...] = ()
     guard: GuardSettings = field(default_factory=GuardSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    helper_pod: HelperPodSettings = field(default_factory=HelperPodSettings)
     room_for_copies: int = ROOM_FOR_COPIES
     problems: tuple[str, ...] = ()
 
@@ -128,6 +137,7 @@ class _Reader:
             protected=self._take(data, "protected", _names, (EVERYTHING,), absent=()),
             guard=self._guard(self._part(data, "guard")),
             retention=self._retention(self._part(data, "retention")),
+            helper_pod=self._helper_pod(self._part(data, "helper-pod")),
             room_for_copies=self._take(data, "copies", _room, ROOM_FOR_COPIES),
         )
         self._unknown("", data)
@@ -145,6 +155,12 @@ class _Reader:
         within = self._take(data, "keep-within", span, None)
         self._unknown("retention.", data)
         return RetentionSettings(last, within)
+
+    def _helper_pod(self, data: dict[Any, Any]) -> HelperPodSettings:
+        image = self._take(data, "image", _image, None)
+        always = self._take(data, "start", _ask_or_always, otherwise=False)
+        self._unknown("helper-pod.", data)
+        return HelperPodSettings(image, always)
 
     def _part(self, data: dict[Any, Any], key: str) -> dict[Any, Any]:
         return dict(self._take(data, key, _mapping, {}))
@@ -176,6 +192,18 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a name")
     return value
+
+
+def _image(value: Any) -> str:
+    if not isinstance(value, str) or not value or value.split() != [value]:
+        raise ValueError("a container image")
+    return value
+
+
+def _ask_or_always(value: Any) -> bool:
+    if value not in ("ask", "always"):
+        raise ValueError("ask or always")
+    return bool(value == "always")
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from fluxstate_tui.cli.options import add_cluster_options
 _Subparsers = argparse._SubParsersAction
 _WHERE = """\
 WHERE is the name of a MiniCluster, which need not exist any more: then a short-lived helper pod
-reads its volume. With --folder DIR there is no name: the archives lie in that folder.
+reads its volume. It is asked for before that is started; --yes answers, and so does `helper-pod:
+start: always` in the configuration. With --folder DIR there is no name: the archives lie in that
+folder.
 """
 
 
@@ -45,6 +47,7 @@ def _add(
     parser.add_argument("words", nargs="*", metavar=metavar, help="see below")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="a folder of this computer")
     parser.add_argument("--json", action="store_true", help="stdout is one JSON document")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_cluster_options(parser)
     parser.set_defaults(run=_running(name))
     return parser
@@ -67,7 +70,7 @@ def _add_fetch(commands: _Subparsers[argparse.ArgumentParser]) -> None:
 
 def _add_remove(commands: _Subparsers[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "remove", "remove archives", "ID...")
-    _add_consent(parser)
+    _add_dry_run(parser)
     parser.add_argument(
         "--i-know-what-is-lost",
         metavar="NAME",
@@ -80,7 +83,7 @@ def _add_prune(commands: _Subparsers[argparse.ArgumentParser]) -> None:
     parser = _add(
         commands, "prune", "remove what a retention policy lets go, never the last verified one"
     )
-    _add_consent(parser)
+    _add_dry_run(parser)
     parser.add_argument("--keep-last", type=count, metavar="N", help="keep the newest N")
     parser.add_argument(
         "--keep-within", type=seconds, metavar="TIME", help="keep what is younger (30d, 12h)"
@@ -96,8 +99,7 @@ def _add_adopt(commands: _Subparsers[argparse.ArgumentParser]) -> None:
     )
 
 
-def _add_consent(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+def _add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would go, remove nothing")
 
 

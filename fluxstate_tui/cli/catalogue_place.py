@@ -9,12 +9,13 @@ import os
 import shlex
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.cli.helper_pod import helper_pod_agreed, require_helper_pod
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_minicluster, open_context
 from fluxstate_tui.clock import Clock, SystemClock
@@ -25,7 +26,7 @@ from fluxstate_tui.kube.errors import CrdMissing
 from fluxstate_tui.kube.read_only import TO_ALLOW
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.catalogue.access import volume_files
+from fluxstate_tui.operations.catalogue.access import Reach, volume_files
 from fluxstate_tui.operations.catalogue.folder_files import FolderFiles, LocalFolder
 from fluxstate_tui.operations.catalogue.journaled import Books, Change, journaled
 from fluxstate_tui.operations.context import OperationContext, default_state_dir, default_who
@@ -33,7 +34,7 @@ from fluxstate_tui.operations.journal import audit
 from fluxstate_tui.operations.journal.refusals import REFUSED
 from fluxstate_tui.operations.lock.lease import ClusterLease, LockedError
 from fluxstate_tui.operations.restore import last_seen
-from fluxstate_tui.operations.script import RefusedError
+from fluxstate_tui.operations.script import HelperPodNeededError, RefusedError
 
 Alone = Callable[[], Awaitable[None]]
 
@@ -165,7 +166,18 @@ async def open_place(args: argparse.Namespace, *, changes: bool = False) -> Asyn
             )
         found = await _find(context, name)
         ref = found.ref if found else ClusterRef(context.cluster.namespace, name, "")
-        async with volume_files(context, found, name) as (files, path):
+        async with AsyncExitStack() as stack:
+            reach = Reach(helper_pod_agreed(args), changes, bool(getattr(args, "dry_run", False)))
+            try:
+                opened = volume_files(context, found, name, reach)
+                files, path = await stack.enter_async_context(opened)
+            except HelperPodNeededError as needed:
+                if reach.dry_run:
+                    needed.advice = f"A dry run starts nothing. Without it: {needed.pod}."
+                    raise
+                require_helper_pod(needed)
+                opened = volume_files(context, found, name, replace(reach, start_helper_pod=True))
+                files, path = await stack.enter_async_context(opened)
             raw = found.raw if found else _recall(context, ref)
             yield Place(
                 files=files,

@@ -38,6 +38,7 @@ from fluxstate_tui.operations.catalogue.local_archive import (
     read_local,
 )
 from fluxstate_tui.operations.context import default_who
+from fluxstate_tui.operations.restore.spec_source import says_of_spec
 from fluxstate_tui.operations.script import RefusedError
 
 
@@ -65,6 +66,7 @@ async def verify(args: argparse.Namespace) -> int:
     """Read out and check; all of them if none is named. The worst one decides the exit code."""
     flux = None if args.no_flux else shutil.which("flux")
     verdicts: dict[str, Verdict | str] = {}
+    spec: dict[str, tuple[str, ...]] = {}
     async with open_place(args) as place:
         entries = await place.entries()
         for entry in choose(entries, place.ids) if place.ids else entries:
@@ -73,8 +75,14 @@ async def verify(args: argparse.Namespace) -> int:
                 said = verdicts[entry.id]
                 words = said if isinstance(said, str) else said.sentence()
                 print(f"{plain(entry.id)}   {plain(words)}", flush=True)
+            spec[entry.id] = says_of_spec(place.context, place.ref, entry.manifest)
+            for line in spec[entry.id] if not args.json else ():
+                print(f"    {plain(line)}", flush=True)
     if args.json:
-        document = {name: verdict_json(verdict) for name, verdict in verdicts.items()}
+        document = {
+            name: {**verdict_json(verdict), "spec": list(spec[name])}
+            for name, verdict in verdicts.items()
+        }
         print(json.dumps({"archives": document}, indent=2))
     bad = [one for one in verdicts.values() if isinstance(one, str) or not one.kind.good]
     return ExitCode.VERIFICATION if bad else ExitCode.OK
@@ -179,7 +187,7 @@ async def _adopt_each(
             source = posixpath.normpath(posixpath.join(place.folder, path))
             adoption = Adoption(owner, place.ref.namespace, default_who(), place.now, place.raw)
             await alone()
-            with change.of(source, place.line("adopt", source, *named)) as read_back:
+            with change.of(source, place.line("adopt", source, *named, "--yes")) as read_back:
                 entry = await adopt_archive(
                     place.files, place.folder, source, adoption, place.state_dir, _silent
                 )
@@ -236,7 +244,7 @@ async def _put_each(
             going = entry_for(local, place.folder, entries, name, now, spoilt)
             adoption = Adoption(name, place.ref.namespace, default_who(), now, place.raw)
             await alone()
-            with change.of(going.id, place.line("put", word)) as read_back:
+            with change.of(going.id, place.line("put", word, "--yes")) as read_back:
                 entry = await bring_in(files, local, going, adoption, lambda text: None)
                 read_back.append(f"is {word}")
             done.append(entry_json(entry))

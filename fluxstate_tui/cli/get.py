@@ -28,6 +28,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     parser.add_argument("--json", action="store_const", const="json", dest="output")
     parser.add_argument("-a", "--all", action="store_true", help="jobs: also inactive ones")
+    parser.add_argument(
+        "-y", "--yes", action="store_true", help="archives: start a helper pod without asking"
+    )
     add_cluster_options(parser)
     parser.set_defaults(run=run)
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fluxstate_tui.cli.catalogue_tables import entry_json, listing
+from fluxstate_tui.cli.helper_pod import helper_pod_agreed, require_helper_pod
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.tables import age, table
 from fluxstate_tui.cli.target import find_minicluster, open_context
@@ -22,9 +23,10 @@ from fluxstate_tui.model.job import Job, JobState
 from fluxstate_tui.model.jobid import f58_ascii
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.model.pod import Pod
-from fluxstate_tui.operations.catalogue.access import CatalogueView, view_catalogue
+from fluxstate_tui.operations.catalogue.access import CatalogueView, Reach, view_catalogue
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.queue.running_jobs import duration
+from fluxstate_tui.operations.script import HelperPodNeededError
 from fluxstate_tui.operations.world.read_cluster import read_objects
 from fluxstate_tui.operations.world.survey import Survey, survey
 from fluxstate_tui.operations.world.world import World
@@ -198,7 +200,12 @@ async def _archives(context: OperationContext, args: argparse.Namespace) -> str:
         if error.exit_code is not ExitCode.NOT_FOUND or not args.name:
             raise
         minicluster = None
-    view = await view_catalogue(context, minicluster, args.name)
+    try:
+        reach = Reach(helper_pod_agreed(args))
+        view = await view_catalogue(context, minicluster, args.name, reach)
+    except HelperPodNeededError as needed:
+        require_helper_pod(needed)
+        view = await view_catalogue(context, minicluster, args.name, Reach(start_helper_pod=True))
     if args.output == "json":
         return json.dumps(_archives_json(view), indent=2)
     now = context.server_now

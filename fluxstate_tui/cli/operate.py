@@ -35,6 +35,14 @@ running jobs (their work), deleting with jobs that no archive has, or that run a
 running, needs the name of the MiniCluster: --i-know-what-is-lost NAME. It says first what that is.
 """
 
+RESTORE = """\
+The MiniCluster is created as it was seen from here, or as --file says. What the archive's manifest
+says of it could have been written by anybody who may mount the volume: it is used where nothing
+else is known, or with --accept-spec NAME, and then the plan shows all that it asks for, and NAME
+has to be typed, or be given by that flag. When nothing runs that has the volume, a helper pod reads
+the archives: that is asked first, and --yes answers; --dry-run never starts one.
+"""
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add one command per operation."""
@@ -43,7 +51,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
             name,
             help=words,
             description=words[0].upper() + words[1:] + ".",
-            epilog=CONSENT if name in BULK else None,
+            epilog=CONSENT if name in BULK else RESTORE if name == "restore" else None,
         )
         add_cluster_options(parser)
         if name in BULK:
@@ -112,6 +120,12 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=count, metavar="N", help="number of pods (default: as saved)"
     )
+    parser.add_argument(
+        "--accept-spec",
+        metavar="NAME",
+        default="",
+        help="create the MiniCluster NAME as the archive's manifest says (see below)",
+    )
     parser.add_argument("-f", "--file", metavar="MANIFEST", help="the MiniCluster to create")
     parser.add_argument(
         "--timeout", type=seconds, default=600.0, metavar="SECONDS", help="for the broker to run"
@@ -157,4 +171,6 @@ def choices_of(args: argparse.Namespace) -> Choices:
         size=given.get("size"),
         manifest=load_manifest(Path(given["file"])) if given.get("file") else None,
         start_timeout=given.get("timeout", 600.0),
+        start_helper_pod=bool(given.get("yes") and not given.get("dry_run")),
+        dry_run=bool(given.get("dry_run")),
     )

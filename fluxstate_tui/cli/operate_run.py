@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, TextIO
 
 from fluxstate_tui import termination
 from fluxstate_tui.cli.asking import ask, asks
+from fluxstate_tui.cli.helper_pod import helper_pod_agreed, require_helper_pod
 from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_ref, open_context
@@ -20,6 +21,7 @@ from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.journal import journal, recover, refusals
 from fluxstate_tui.operations.plan import (
+    Agrees,
     ConsentKind,
     Outcome,
     OutcomeKind,
@@ -29,6 +31,7 @@ from fluxstate_tui.operations.plan import (
 )
 from fluxstate_tui.operations.prepare import prepare
 from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.script import HelperPodNeededError, RefusedError
 
 MARKS = {
     StepState.DONE: "ok  ",
@@ -36,6 +39,9 @@ MARKS = {
     StepState.UNKNOWN: "?   ",
     StepState.SKIPPED: "skip",
 }
+
+
+FLAGS = {Agrees.LOSS: "i-know-what-is-lost", Agrees.SPEC: "accept-spec"}
 
 
 async def operate(args: argparse.Namespace, choices: Choices) -> int:
@@ -46,7 +52,7 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
         if not args.dry_run:
             await until_free(args, context, ref)
         interrupted = await _interrupted(context, ref)
-        operation = await prepare(args.operation, context, ref, choices)
+        operation = await _prepared(args, context, ref, choices)
         try:
             code = await with_consent(args, operation, out)
         finally:
@@ -57,6 +63,29 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
                 if left is not None:
                     print(f"note: {plain(' '.join(left.says))}", file=sys.stderr)
         return code
+
+
+async def _prepared(
+    args: argparse.Namespace, context: OperationContext, ref: ClusterRef, choices: Choices
+) -> Operation:
+    """The plan; a helper pod that is needed for it is asked for first, and never in a dry run."""
+    accept = vars(args).get("accept_spec") or ""
+    with refusals.logged(context, args.operation, ref):
+        if accept and accept != ref.name:
+            raise RefusedError(
+                f"--accept-spec {accept} is not about {ref.name}", safe="Nothing was done."
+            )
+    choices = replace(
+        choices,
+        start_helper_pod=helper_pod_agreed(args) and not args.dry_run,
+        accept_spec=bool(accept),
+    )
+    try:
+        return await prepare(args.operation, context, ref, choices)
+    except HelperPodNeededError as needed:
+        with refusals.said(context, args.operation, ref):
+            require_helper_pod(needed)
+    return await prepare(args.operation, context, ref, replace(choices, start_helper_pod=True))
 
 
 async def _interrupted(context: OperationContext, ref: ClusterRef) -> list[recover.Finding]:
@@ -87,7 +116,8 @@ async def with_consent(args: argparse.Namespace, operation: Operation, out: Text
         print("refused: consent is needed (nothing was done)", file=sys.stderr)
         if plan.consent.kind is ConsentKind.TYPE_NAME:
             first = "--save, or " if vars(args).get("save") is False else ""
-            print(f"   do: {first}--i-know-what-is-lost {plan.consent.word}", file=sys.stderr)
+            flag = FLAGS[plan.consent.agrees]
+            print(f"   do: {first}--{flag} {plan.consent.word}", file=sys.stderr)
         else:
             print("   do: --yes", file=sys.stderr)
         if args.json:
@@ -142,7 +172,7 @@ def _consent(args: argparse.Namespace, plan: Plan) -> str | None:
     if kind is ConsentKind.NONE:
         return ""
     if kind is ConsentKind.TYPE_NAME:
-        given: str = getattr(args, "i_know_what_is_lost", "")
+        given: str = vars(args).get(FLAGS[plan.consent.agrees].replace("-", "_")) or ""
         if given:
             return given if given == word else None
         if not asks():
@@ -184,7 +214,11 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "uid": plan.target.uid,
         "steps": [asdict(step) for step in plan.steps],
         "preview": list(plan.preview),
-        "consent": {**asdict(plan.consent), "kind": plan.consent.kind.value},
+        "consent": {
+            **asdict(plan.consent),
+            "kind": plan.consent.kind.value,
+            "agrees": plan.consent.agrees.value,
+        },
     }
 
 

@@ -28,8 +28,15 @@ _NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")
 async def open_context(options: KubeOptions) -> AsyncIterator[OperationContext]:
     """Everything that an operation needs, with the real clock and the user's state directory."""
     async with await Cluster.open(options) as cluster:
-        room = configuration().room_for_copies
-        yield OperationContext(cluster, cluster.clock, default_state_dir(), default_who(), room)
+        settings = configuration()
+        yield OperationContext(
+            cluster,
+            cluster.clock,
+            default_state_dir(),
+            default_who(),
+            settings.room_for_copies,
+            settings.helper_pod.image or "",
+        )
 
 
 async def find_minicluster(cluster: Cluster, name: str) -> MiniCluster:

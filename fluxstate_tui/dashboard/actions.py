@@ -6,6 +6,7 @@ is there before the first paint.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -51,6 +52,7 @@ class LiveActions:
         self._connection = connection
         self._read_only = read_only
         self._protects = protects
+        self._helper_pods: set[str] = set()
 
     async def close(self) -> None:
         """End what was opened, and remove the private copies of archives that were looked into."""
@@ -84,6 +86,8 @@ class LiveActions:
         from fluxstate_tui.operations.migrate import migrate
         from fluxstate_tui.operations.prepare import prepare
 
+        agreed = ref.uid in self._helper_pods or self._connection.helper_pods_always
+        choices = replace(choices, start_helper_pod=agreed)
         context, there = self._connection.context, None
         if kind == "migrate" and not context.cluster.read_only:
             destination, there = await self._destinations.open(ref, choices)
@@ -183,8 +187,13 @@ class LiveActions:
         known = self._copies.known(ref.uid, entry)
         if known is not None:
             return known
-        async with self._connection.files(ref) as files:
+        agreed = ref.uid in self._helper_pods
+        async with self._connection.files(ref, start_helper_pod=agreed) as files:
             return await self._copies.read(ref.uid, entry, files, reading)
+
+    def agree_to_helper_pod(self, ref: ClusterRef) -> None:
+        """From now on a helper pod may read the archives of that MiniCluster."""
+        self._helper_pods.add(ref.uid)
 
     def why_not(self, kind: Kind | Literal["submit"], ref: ClusterRef) -> str:
         """Why that is not possible for this MiniCluster, '' if it is."""

@@ -127,7 +127,13 @@ class Connection:
         )
 
         state_dir, room = default_state_dir(), self._config.room_for_copies
-        return OperationContext(self.cluster, self.clock, state_dir, default_who(), room)
+        image = self._config.helper_pod.image or ""
+        return OperationContext(self.cluster, self.clock, state_dir, default_who(), room, image)
+
+    @property
+    def helper_pods_always(self) -> bool:
+        """The configuration agrees to helper pods."""
+        return self._config.helper_pod.always
 
     def catalogue_entry(self, ref: ClusterRef, archive: str) -> CatalogueEntry:
         """An archive by its id, as last seen. Raises FluxstateError when it is not there."""
@@ -143,10 +149,16 @@ class Connection:
         )
 
     @asynccontextmanager
-    async def files(self, ref: ClusterRef) -> AsyncIterator[RemoteFiles]:
-        """The volume of its archives: over its lead, else over a short-lived helper pod."""
-        from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
+    async def files(
+        self, ref: ClusterRef, *, start_helper_pod: bool = False
+    ) -> AsyncIterator[RemoteFiles]:
+        """The volume of its archives: over its lead, else over a short-lived helper pod.
+
+        Raises HelperPodNeededError when that would have to be started, and nobody agreed to it.
+        """
+        from fluxstate_tui.operations.catalogue.helper_pod import HelperPod, pod_for, pod_words
         from fluxstate_tui.operations.restore import last_seen
+        from fluxstate_tui.operations.script import HelperPodNeededError
 
         watched = self._watched.get(ref.uid)
         files = watched.files() if watched is not None else None
@@ -164,7 +176,9 @@ class Connection:
                 advice="Create a MiniCluster with the same volume, or use restore with --file.",
                 exit_code=ExitCode.NOT_FOUND,
             )
-        helper = await HelperPod.start(context, manifest)
+        if not (start_helper_pod or self._config.helper_pod.always):
+            raise HelperPodNeededError(pod_words(pod_for(manifest, "", image=context.helper_image)))
+        helper = await HelperPod.start(context, manifest, writes=False)
         try:
             yield helper.files
         finally:

@@ -114,9 +114,11 @@ async def _submit(context: OperationContext, ref: ClusterRef) -> None:
 
 
 async def _operate(context: OperationContext, kind: str, ref: ClusterRef, choices: Choices) -> int:
+    from dataclasses import replace
+
     from fluxstate_tui.operations.prepare import prepare
 
-    operation = await prepare(kind, context, ref, choices)
+    operation = await prepare(kind, context, ref, replace(choices, start_helper_pod=True))
     titles = _titles(operation.plan)
 
     def progress(event: StepEvent) -> None:

@@ -200,3 +200,20 @@ if [ ! -d "$1" ]; then exit 44; fi
 df -Pk "$1"
 """
 )
+
+# $1 folder, $2 "w" if it is going to be written to. Of it, or of the nearest folder above that is
+# there: "UID:GID ok" or "UID:GID no", by whether all in it may be read and it may be written to.
+ACCESS = (
+    _C
+    + """\
+folder=$1
+while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+may=ok
+if [ ! -r "$folder" ] || [ ! -x "$folder" ]; then may=no; fi
+if [ "$2" = w ] && [ ! -w "$folder" ]; then may=no; fi
+for file in "$folder"/*; do
+  if [ -f "$file" ] && [ ! -r "$file" ]; then may=no; fi
+done
+echo "$(stat -L -c '%u:%g' "$folder") $may"
+"""
+)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import posixpath
+import re
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _TIMEOUT = 60.0
 _LONG_TIMEOUT = 900.0
 _READ_TRIES = 5
 _STDOUT_CHANNEL = 1
+_ACCESS = re.compile(r"(\d{1,10}):(\d{1,10}) (ok|no)")
 
 
 class FileExecutor(Executor, StreamExecutor, Protocol):
@@ -69,6 +71,15 @@ class RemoteStat:
     size: int
     sha256: str
     mtime: float
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAccess:
+    """The owner and the group of a folder, and whether the container's user may work there."""
+
+    user: int
+    group: int
+    allowed: bool
 
 
 class RemoteFiles:
@@ -217,6 +228,15 @@ class RemoteFiles:
             return int(lines[-1].split()[3]) * 1024
         except (IndexError, ValueError):
             raise RemoteFileDamaged(f"df of {folder} says {lines[-1:]!r}.") from None
+
+    async def access(self, folder: str, *, writes: bool) -> RemoteAccess:
+        """To a folder, or to the nearest one above it that is there."""
+        kind = "w" if writes else "r"
+        output = await self._run("access", scripts.ACCESS, folder, kind, only_reads=True)
+        match = _ACCESS.fullmatch(output.decode("ascii", "replace").strip())
+        if match is None:
+            raise RemoteFileDamaged(f"the owner of {folder} is said to be {output[:80]!r}.")
+        return RemoteAccess(int(match[1]), int(match[2]), match[3] == "ok")
 
     async def _tail(self, path: str, offset: int) -> AsyncIterator[bytes]:
         argv = _argv(scripts.READ, path, str(offset + 1))

@@ -132,6 +132,18 @@ class Forbidden(KubeError):
         return self.info.rbac_rule()
 
 
+class NotAdmitted(Forbidden):
+    """403 with the right to do it: a policy or a quota of the cluster is against this object."""
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, info: RequestInfo, said: str) -> None:
+        super().__init__(info, said)
+        self.message = f"The API server does not admit it: {said.rstrip('.')}."
+        self.advice = "A policy or a quota of this cluster says so: ask who runs it."
+        self.args = (self.message,)
+
+
 class NotFound(KubeError):
     """404: there is no such object."""
 

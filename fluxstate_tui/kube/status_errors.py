@@ -19,6 +19,8 @@ from fluxstate_tui.kube.resources import FLUX_GROUP
 _SHOWN = 200
 _READING = ("GET", "HEAD")
 _USER = re.compile(r'User "([^"]*)" cannot (\S+) resource "([^"]*)"')
+# Admission names the object, or its webhook; authorization names the user and the kind.
+_OBJECT = re.compile(r'"[^"]*" is forbidden: |^admission webhook "')
 _RELOAD = "Somebody changed it at the same time: look at it again and repeat."
 _UNEXPECTED = "The object is not as it was expected to be: look at it again."
 _OPERATOR = (
@@ -100,6 +102,8 @@ def _causes(document: dict[str, Any]) -> tuple[str, ...]:
 
 def _forbidden(info: RequestInfo, said: str) -> KubeError:
     match = _USER.search(said)
+    if match is None and _OBJECT.search(said):
+        return errors.NotAdmitted(info, said)
     user = match.group(1) if match else ""
     return errors.Forbidden(info, said, user)
 

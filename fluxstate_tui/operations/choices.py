@@ -30,7 +30,10 @@ class Choices:
     `size` is the number of pods to restore to; `manifest` is a whole MiniCluster object to create
     (a file, or the last seen one); `start_timeout` is how long a restored MiniCluster may take
     until its broker runs, in seconds; `to_name`, `to_namespace` and `image` are what a migration
-    changes ('' = as it is); `to_context` is a context of the kubeconfig.
+    changes ('' = as it is); `to_context` is a context of the kubeconfig; `start_helper_pod` agrees
+    to a helper pod before there is a plan, to read the archives; `accept_spec` wants the
+    MiniCluster of the archive's manifest although another one is known; a `dry_run` looks without
+    any helper pod, and its plan cannot be carried out.
     """
 
     running: Running = Running.WAIT
@@ -47,3 +50,6 @@ class Choices:
     to_namespace: str = ""
     to_context: str = ""
     image: str = ""
+    start_helper_pod: bool = False
+    accept_spec: bool = False
+    dry_run: bool = False

@@ -23,6 +23,7 @@ class OperationContext:
     """`state_dir` holds the journal and the last seen objects; `who` is written into both.
 
     `room_for_copies` is in bytes; 0: no archive is copied to this computer by a delete.
+    `helper_image` is that of helper pods, '' for the one of the MiniCluster's own container.
     """
 
     cluster: Cluster
@@ -30,6 +31,7 @@ class OperationContext:
     state_dir: Path
     who: str
     room_for_copies: int = ROOM_FOR_COPIES
+    helper_image: str = ""
 
     @property
     def server_now(self) -> float:

@@ -16,6 +16,13 @@ class ConsentKind(Enum):
     TYPE_NAME = "type the name"
 
 
+class Agrees(Enum):
+    """What the user agrees to by typing the name."""
+
+    LOSS = "loss"
+    SPEC = "spec"
+
+
 class StepState(Enum):
     """Where one step stands."""
 
@@ -41,13 +48,15 @@ class OutcomeKind(Enum):
 class Consent:
     """What the user must do before anything happens. `word` is what to type for TYPE_NAME.
 
-    `loses` is how many jobs would be lost, None when that is not known.
+    `loses` is how many jobs would be lost, None when that is not known. `agrees` says what typing
+    the word agrees to.
     """
 
     kind: ConsentKind
     question: str
     word: str = ""
     loses: int | None = 0
+    agrees: Agrees = Agrees.LOSS
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,11 @@ KINDS = tuple(_PREPARE)
 async def prepare(
     kind: str, context: OperationContext, ref: ClusterRef, choices: Choices | None = None
 ) -> Operation:
-    """Read the world and plan an operation; nothing is changed but for a helper pod of restore.
+    """Read the world and plan an operation.
 
-    Raises RefusedError under --read-only, FluxstateError with the reason when it cannot be done.
+    Nothing is changed but for a helper pod of a restore, which `choices` must agree to: else
+    HelperPodNeededError says which. Raises RefusedError under --read-only, FluxstateError with the
+    reason when it cannot be done.
     """
     if kind not in _PREPARE:
         raise FluxstateError(f"there is no operation {kind!r}", exit_code=ExitCode.USAGE)

@@ -20,6 +20,23 @@ class RefusedError(FluxstateError):
     exit_code = ExitCode.REFUSED
 
 
+class HelperPodNeededError(FluxstateError):
+    """A question rather than a refusal: only a helper pod could reach the archives.
+
+    `pod` says in one line which pod that would be. Asked again with that consent, it is started.
+    """
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, pod: str) -> None:
+        super().__init__(
+            "nothing that runs has the volume of the archives, so a helper pod has to be started",
+            safe="Nothing was created.",
+            advice=f"--yes starts {pod}.",
+        )
+        self.pod = pod
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """A step and what it does. The action returns the read-back; it raises when it failed.

@@ -173,6 +173,10 @@ class Actions(Protocol):
         """Fetch an archive of the catalogue, read it and verify it; `reading` says how far."""
         ...
 
+    def agree_to_helper_pod(self, ref: ClusterRef) -> None:
+        """Let a helper pod read the archives of that MiniCluster, as long as this program runs."""
+        ...
+
     async def interrupted(self) -> tuple[Interrupted, ...]:
         """Operations on this cluster whose program was killed, as the world is now."""
         ...

@@ -15,6 +15,7 @@ from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.plan import ConsentKind, Plan
 from fluxstate_tui.screens.actions import Kind
 from fluxstate_tui.screens.consent_bar import ConsentBar
+from fluxstate_tui.screens.helper_pod import with_helper_pod
 from fluxstate_tui.screens.live import LiveScreen
 from fluxstate_tui.screens.operation_rows import (
     end_rows,
@@ -139,7 +140,13 @@ class OperationScreen(LiveScreen):
                 self.app.pop_screen()
                 return
             self._say_before("Reading the world …")
-            operation = await self.services.actions.prepare(self.kind, self.ref, self.choices)
+            actions = self.services.actions
+            operation = await with_helper_pod(
+                self.app,
+                self.services,
+                self.ref,
+                lambda: actions.prepare(self.kind, self.ref, self.choices),
+            )
         except FluxstateError as error:
             if self.ready:
                 self.query_one("#preview", Panel).say(error_rows(self.kind, error))

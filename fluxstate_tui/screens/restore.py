@@ -16,7 +16,9 @@ from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.script import HelperPodNeededError
 from fluxstate_tui.screens.dialog import Dialog
+from fluxstate_tui.screens.helper_pod import question, with_helper_pod
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.archives import note, verified_word
 from fluxstate_tui.store import Summary
@@ -48,6 +50,8 @@ class RestoreDialog(Dialog[Choices]):
         picture = services.store.clusters[chosen.ref.uid]
         self.entries = sorted(picture.catalogue, key=made_at, reverse=True)
         self.manifest = picture.minicluster.raw or None
+        self._needs: HelperPodNeededError | None = None
+        self._agreed = False
 
     def content(self) -> Iterable[Widget]:
         """The archives, the size, and the preview."""
@@ -98,7 +102,12 @@ class RestoreDialog(Dialog[Choices]):
         if entry is None:
             return
         try:
-            verdict = await self.services.actions.open_archive(ref, entry, reading)
+            verdict = await with_helper_pod(
+                self.app,
+                self.services,
+                ref,
+                lambda: self.services.actions.open_archive(ref, entry, reading),
+            )
         except FluxstateError as error:
             self.services.tell(f"{error.message} {error.advice}", "Not read", "error")
             return
@@ -106,7 +115,12 @@ class RestoreDialog(Dialog[Choices]):
         self.app.push_screen(PreviewScreen(self.services, opened, self._wanted_size()))
 
     def action_plan(self) -> None:
-        """Go on to the plan; nothing happens yet."""
+        """Go on to the plan; before, to the helper pod that the preview was asking for."""
+        if self._needs is not None:
+            self._needs, self._agreed = None, True
+            self.services.actions.agree_to_helper_pod(self.summary.ref)
+            self._preview()
+            return
         entry, size = self._entry(), self._wanted_size()
         if entry is not None and size is not None:
             self.dismiss(Choices(archive=entry.id, size=size, manifest=self.manifest))
@@ -129,10 +143,15 @@ class RestoreDialog(Dialog[Choices]):
         if entry is None or size is None:
             panel.say([[("Write how many nodes it shall have: 1 or more.", "$state-warn")]])
             return
-        if not panel.text:
+        if not panel.text or self._agreed:
+            self._agreed = False
             panel.say([[("Reading the archive …", "$muted")]])
         try:
             lines = await self.services.actions.preview_restore(self.summary.ref, entry.id, size)
+        except HelperPodNeededError as needed:
+            self._needs = needed
+            panel.say(question(needed))
+            return
         except FluxstateError as error:
             panel.say([[(error.message, "$state-warn")], [(error.advice, "$muted")]])
             return

@@ -258,6 +258,10 @@ class Files:
         node = self._find(path)
         node.mode = stat_bits.S_IFMT(node.mode) | mode
 
+    def chown(self, path: str, uid: int) -> None:
+        """Set the owner."""
+        self._find(path).uid = uid
+
     def touch(self, path: str, when: float | None = None) -> None:
         """Create it, or set its modification time."""
         if not self.exists(path):

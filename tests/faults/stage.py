@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fluxstate_tui.archive.reader import read_archive
@@ -36,6 +36,11 @@ ANY = ClusterRef(NAMESPACE, NAME, "")
 ARMED = "archive.tar.gz"
 FOLDER = "/fluxstate"
 SPEED = 40.0
+
+
+def agreed(choices: Choices | None = None) -> Choices:
+    """As of somebody who says `--yes`: a helper pod may be started for the plan."""
+    return replace(choices or Choices(), start_helper_pod=True)
 
 
 @dataclass
@@ -102,7 +107,7 @@ class Stage:
     async def do(self, kind: str, choices: Choices | None = None, typed: str = "") -> Outcome:
         """Prepare and run one operation. An error of prepare() is raised."""
         ref = ANY if kind == "restore" else await self.ref()
-        operation = await prepare(kind, self.context, ref, choices)
+        operation = await prepare(kind, self.context, ref, agreed(choices))
         return await operation.run(self.seen.append, typed)
 
     async def well(self, kind: str, choices: Choices | None = None) -> Outcome:

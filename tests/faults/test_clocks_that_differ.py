@@ -9,7 +9,7 @@ from fluxstate_tui.cli.catalogue_place import Place
 from fluxstate_tui.clock import Clock
 from fluxstate_tui.kube.options import KubeOptions
 from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.operations.catalogue.access import view_catalogue
+from fluxstate_tui.operations.catalogue.access import Reach, view_catalogue
 from fluxstate_tui.operations.catalogue.folder_files import LocalFolder
 from fluxstate_tui.operations.world.read_cluster import read_minicluster
 from fluxstate_tui.store.summary import made_at
@@ -43,7 +43,7 @@ async def test_what_is_saved_last_is_the_newest_whatever_the_operators_clock_say
         stage.context = replace(right, cluster=cluster, clock=clock)
         await stage.well("save")
         there = await read_minicluster(stage.context, await stage.ref())
-        view = await view_catalogue(stage.context, there, NAME)
+        view = await view_catalogue(stage.context, there, NAME, Reach(start_helper_pod=True))
         ages = [stage.context.server_now - made_at(entry) for entry in view.entries]
         place = Place(LocalFolder(), "", "", there.ref, (), tmp_path, clock, context=stage.context)
         assert abs(place.now - right.server_now) < COARSE

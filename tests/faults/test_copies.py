@@ -14,7 +14,7 @@ from fluxstate_tui.operations.catalogue.copies import newest_copy
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.plan import StepState
 from fluxstate_tui.operations.prepare import prepare
-from tests.faults.stage import ANY, FOLDER, Stage
+from tests.faults.stage import ANY, FOLDER, Stage, agreed
 
 
 def copies(stage: Stage) -> list[Path]:
@@ -36,7 +36,7 @@ async def test_the_copy_brings_every_job_back_when_the_archive_went_bad(stage: S
     (name,) = [name for name in stage.finished() if name.endswith(".tar.gz")]
     stage.volume.write(f"{FOLDER}/{name}", b"not what it was")
     with pytest.raises(FluxstateError) as refused:
-        await prepare("restore", stage.context, ANY)
+        await prepare("restore", stage.context, ANY, agreed())
     copy = newest_copy(stage.context.state_dir, ANY)
     assert copy is not None
     assert f"restore {ANY.name} -n {ANY.namespace} --from {copy}" in refused.value.advice
@@ -50,7 +50,7 @@ async def test_the_copy_brings_every_job_back_when_the_volume_is_empty(stage: St
     await stage.well("delete")
     stage.forget_archives()
     with pytest.raises(FluxstateError) as refused:
-        await prepare("restore", stage.context, ANY)
+        await prepare("restore", stage.context, ANY, agreed())
     assert refused.value.exit_code is ExitCode.NOT_FOUND
     assert "A copy is on this computer" in refused.value.advice
     copy = newest_copy(stage.context.state_dir, ANY)

@@ -40,7 +40,8 @@ async def test_it_is_restored_from_this_computer_with_nothing_but_the_archive(
 ) -> None:
     archive, jobs = await gone(stage, tmp_path / "here")
     shutil.rmtree(stage.context.state_dir)  # another computer: the manifest knows what it was
-    outcome = await stage.well("restore", Choices(from_file=archive))
+    outcome = await stage.do("restore", Choices(from_file=archive), typed=NAME)
+    assert outcome.kind is OutcomeKind.COMPLETED, outcome
     assert "2 same" in outcome.reason
     assert (await stage.jobs()).keys() == jobs
     assert stage.finished().keys() == {archive.name, archive.name.replace(".tar.gz", ".json")}

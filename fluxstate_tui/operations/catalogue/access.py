@@ -14,9 +14,11 @@ from fluxstate_tui.feeds.catalogues import is_there, read_catalogue
 from fluxstate_tui.flux.files import RemoteFiles
 from fluxstate_tui.kube.manifest import for_create
 from fluxstate_tui.model.minicluster import MiniCluster
-from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
+from fluxstate_tui.operations.catalogue.helper_pod import HelperPod, pod_for, pod_words
+from fluxstate_tui.operations.catalogue.same_volume import running_beside
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.restore import last_seen
+from fluxstate_tui.operations.script import HelperPodNeededError
 from fluxstate_tui.operations.world.patient_files import PatientFiles
 from fluxstate_tui.operations.world.read_cluster import read_lead
 
@@ -31,22 +33,43 @@ class CatalogueView:
 
 
 async def view_catalogue(
-    context: OperationContext, minicluster: MiniCluster | None, name: str
+    context: OperationContext,
+    minicluster: MiniCluster | None,
+    name: str,
+    reach: Reach,
 ) -> CatalogueView:
     """Read it; `name` is that of a MiniCluster that does not exist any more (`minicluster` None).
 
     Raises FluxstateError when there is no place for archives or it cannot be reached.
     """
-    async with volume_files(context, minicluster, name) as (files, path):
+    async with volume_files(context, minicluster, name, reach) as (files, path):
         entries = await read_catalogue(files, folder_of(path))
         return CatalogueView(path, entries, await is_there(files, path))
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What may be done to get at archives when their MiniCluster does not run.
+
+    A `dry_run` looks through another MiniCluster with the same volume, and starts nothing.
+    """
+
+    start_helper_pod: bool = False
+    writes: bool = False
+    dry_run: bool = False
+
+
 @asynccontextmanager
 async def volume_files(
-    context: OperationContext, minicluster: MiniCluster | None, name: str
+    context: OperationContext,
+    minicluster: MiniCluster | None,
+    name: str,
+    reach: Reach,
 ) -> AsyncIterator[tuple[RemoteFiles, str]]:
-    """Files of a container that has the volume, and `archive.path` on it."""
+    """Files of a container that has the volume, and `archive.path` on it.
+
+    Raises HelperPodNeededError when only a helper pod could have them, and none may be started.
+    """
     raw = minicluster.raw if minicluster else None
     if minicluster is not None:
         lead = await read_lead(context, minicluster)
@@ -68,7 +91,14 @@ async def volume_files(
         )
     manifest = for_create(raw)
     path = _path(str((manifest["spec"].get("archive") or {}).get("path") or ""), name)
-    helper = await HelperPod.start(context, manifest)
+    beside = await running_beside(context, manifest) if reach.dry_run else None
+    if beside is not None:
+        yield beside.files, beside.archive_path
+        return
+    if reach.dry_run or not reach.start_helper_pod:
+        pod = pod_words(pod_for(manifest, "", image=context.helper_image))
+        raise HelperPodNeededError(pod)
+    helper = await HelperPod.start(context, manifest, writes=reach.writes)
     try:
         yield helper.files, path
     finally:

@@ -1,16 +1,25 @@
 """A short-lived pod on the volume of the archives, for when no MiniCluster runs.
 
-It uses the image of the MiniCluster's own container, which the nodes have already; it runs
-`sleep`, ends by itself after a deadline, and has a label (a pod without any label in the namespace
-makes the operator's label patch fail for ever: facts/kubernetes-live.md).
+It is made by a fixed template: of a MiniCluster's spec it takes the one volume of the archives, the
+nodes that can mount it, and, unless one is configured, the image, which the nodes have already. So
+the spec must be one that others could not have written, or that was agreed to. It runs `sleep`
+with no privilege, no capability and no token, as nobody, or as the owner of the archives where
+nobody may not work; it fits Pod Security "restricted" where its volume and that owner do. It ends
+by itself after a deadline, and has a label (a pod without any label in the namespace makes the
+operator's label patch fail for ever).
+
+None is started without consent: see `HelperPodNeededError`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import posixpath
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
+from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.errors import Conflict, Gone, NotFound
 from fluxstate_tui.kube.resources import PODS
@@ -26,6 +35,17 @@ TAKE_BACK_SECONDS = 10.0
 _CONTAINER = "files"
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """As whom it runs: uid and gid."""
+
+    user: int
+    group: int
+
+
+NOBODY = Identity(65534, 65534)
+
+
 class HelperPod:
     """A running helper pod; `files` works on its volume. Remove it when done."""
 
@@ -35,20 +55,50 @@ class HelperPod:
         self._uid = uid
         self.name = name
         self.body: dict[str, Any] = {}
+        self.identity = NOBODY
         self.files = PatientFiles(context.cluster, context.clock, namespace, name, _CONTAINER)
 
     @classmethod
     async def start(
-        cls, context: OperationContext, manifest: dict[str, Any], *, fresh: bool = False
+        cls,
+        context: OperationContext,
+        manifest: dict[str, Any],
+        *,
+        fresh: bool = False,
+        writes: bool = True,
     ) -> HelperPod:
         """Create it and wait until its container runs. Raises FluxstateError with the reason.
 
         With `fresh` nothing need have been on the volume before: a directory of a node is made.
+        Without `writes` it need only read there.
         """
-        return await cls._start(context, pod_for(manifest, secrets.token_hex(3), fresh=fresh))
+        image = context.helper_image
+        identity = identity_of(manifest)
+        body = pod_for(manifest, _token(), fresh=fresh, image=image, identity=identity)
+        helper = await cls._start(context, body, identity)
+        try:
+            owner = await helper._owner(manifest["spec"]["archive"]["path"], writes=writes)
+            if owner == identity:
+                return helper
+        except BaseException:
+            await helper.remove()
+            raise
+        await helper.remove()
+        body = pod_for(manifest, _token(), fresh=fresh, image=image, identity=owner)
+        return await cls._start(context, body, owner)
+
+    async def _owner(self, archive_path: str, *, writes: bool) -> Identity:
+        """Who it must be to work there: itself, or else the owner of what it may not touch."""
+        for folder in (posixpath.dirname(archive_path), folder_of(archive_path)):
+            access = await self.files.access(folder, writes=writes)
+            if not access.allowed:
+                return Identity(access.user, access.group)
+        return self.identity
 
     @classmethod
-    async def _start(cls, context: OperationContext, body: dict[str, Any]) -> HelperPod:
+    async def _start(
+        cls, context: OperationContext, body: dict[str, Any], identity: Identity
+    ) -> HelperPod:
         namespace = body["metadata"]["namespace"]
         creating = asyncio.create_task(_create(context, namespace, body))
         try:
@@ -60,7 +110,7 @@ class HelperPod:
                 await cls._of(context, creating.result()).remove()
             raise
         helper = cls._of(context, created)
-        helper.body = body
+        helper.body, helper.identity = body, identity
         try:
             await helper._wait()
         except BaseException:
@@ -82,8 +132,9 @@ class HelperPod:
             await self._wait()
         except FluxstateError:
             await self.remove()
-            metadata = {**self.body["metadata"], "name": _name(secrets.token_hex(3))}
-            return await self._start(self._context, {**self.body, "metadata": metadata})
+            metadata = {**self.body["metadata"], "name": _name(_token())}
+            body = {**self.body, "metadata": metadata}
+            return await self._start(self._context, body, self.identity)
         return self
 
     def lines(self) -> tuple[str, str]:
@@ -147,8 +198,18 @@ async def _create(
     return await patiently(context.clock, once)
 
 
-def pod_for(manifest: dict[str, Any], token: str, *, fresh: bool = False) -> dict[str, Any]:
-    """The pod for that MiniCluster's archive volume. Raises FluxstateError without one."""
+def pod_for(
+    manifest: dict[str, Any],
+    token: str,
+    *,
+    fresh: bool = False,
+    image: str = "",
+    identity: Identity = NOBODY,
+) -> dict[str, Any]:
+    """The pod for that MiniCluster's archive volume. Raises FluxstateError without one.
+
+    `image` is another one than that of the MiniCluster's own container.
+    """
     spec = manifest["spec"]
     container, volume = container_of(spec), archive_volume(spec)
     if container is None or volume is None:
@@ -157,22 +218,40 @@ def pod_for(manifest: dict[str, Any], token: str, *, fresh: bool = False) -> dic
             safe="Nothing was done.",
             advice="Give a manifest whose spec.archive.path lies on a volume of its container.",
         )
+    not_root = identity.user != 0
     pod_spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "activeDeadlineSeconds": DEADLINE_SECONDS,
         "terminationGracePeriodSeconds": 0,
         "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": not_root,
+            "runAsUser": identity.user,
+            "runAsGroup": identity.group,
+            **_groups(spec),
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         "containers": [
             {
                 "name": _CONTAINER,
-                "image": container["image"],
+                "image": image or container["image"],
                 "command": ["sleep", str(DEADLINE_SECONDS)],
                 "volumeMounts": [{"name": "archives", "mountPath": volume["path"]}],
+                "securityContext": {
+                    "runAsNonRoot": not_root,
+                    "privileged": False,
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
             }
         ],
         "volumes": [{"name": "archives", **_source(volume, fresh)}],
+        **_where(spec),
     }
-    _follow(pod_spec, spec, container)
+    if container.get("imagePullSecret") and not image:
+        pod_spec["imagePullSecrets"] = [{"name": container["imagePullSecret"]}]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -188,16 +267,53 @@ def pod_for(manifest: dict[str, Any], token: str, *, fresh: bool = False) -> dic
     }
 
 
-def _follow(pod_spec: dict[str, Any], spec: dict[str, Any], container: dict[str, Any]) -> None:
-    """Let the pod go where the MiniCluster's pods went, with the same rights to images."""
-    pod_settings = spec.get("pod") or {}
-    for field in ("nodeSelector", "tolerations", "schedulerName", "runtimeClassName"):
-        if pod_settings.get(field):
-            pod_spec[field] = pod_settings[field]
-    if container.get("imagePullSecret"):
-        pod_spec["imagePullSecrets"] = [{"name": container["imagePullSecret"]}]
-    if container.get("securityContext"):
-        pod_spec["containers"][0]["securityContext"] = container["securityContext"]
+def identity_of(manifest: dict[str, Any]) -> Identity:
+    """As whom to begin: the user of the MiniCluster's own container unless that is root."""
+    context = (container_of(manifest["spec"]) or {}).get("securityContext")
+    user = _positive(context, "runAsUser")
+    if user is None:
+        return NOBODY
+    return Identity(user, _positive(context, "runAsGroup") or user)
+
+
+def pod_words(body: dict[str, Any]) -> str:
+    """For people who are asked whether it may be started: what, on which volume, as whom, where."""
+    spec = body["spec"]
+    (container,), (volume,) = spec["containers"], spec["volumes"]
+    source = volume.get("hostPath", {}).get("path")
+    claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+    where = f"directory {source} of its node" if source else f"claim {claim}"
+    user = spec["securityContext"]["runAsUser"]
+    nodes = [f"{key}={value}" for key, value in (spec.get("nodeSelector") or {}).items()]
+    return (
+        f"a pod in {body['metadata']['namespace']} with image {container['image']}, {where}, as "
+        f"user {user} or the owner of the archives, on "
+        + (f"a node with {', '.join(nodes)}" if nodes else "any node")
+    )
+
+
+def _where(spec: dict[str, Any]) -> dict[str, Any]:
+    """Let the pod go where the MiniCluster's pods went."""
+    settings = spec.get("pod") or {}
+    fields = ("nodeSelector", "tolerations", "schedulerName", "runtimeClassName")
+    return {field: settings[field] for field in fields if settings.get(field)}
+
+
+def _groups(spec: dict[str, Any]) -> dict[str, Any]:
+    """Of a pod's security context the operator hands on the group of its volumes, too."""
+    group = _positive((spec.get("pod") or {}).get("securityContext"), "fsGroup")
+    return {} if group is None else {"fsGroup": group, "fsGroupChangePolicy": "OnRootMismatch"}
+
+
+def _positive(context: object, field: str) -> int | None:
+    value = context.get(field) if isinstance(context, dict) else None
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        return None
+    return value
+
+
+def _token() -> str:
+    return secrets.token_hex(3)
 
 
 def _name(token: str) -> str:

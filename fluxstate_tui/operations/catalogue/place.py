@@ -20,13 +20,19 @@ def container_of(spec: dict[str, Any]) -> dict[str, Any] | None:
 def archive_volume(spec: dict[str, Any]) -> dict[str, Any] | None:
     """The container volume on which `spec.archive.path` lies, the longest mount path first."""
     path = str((spec.get("archive") or {}).get("path") or "")
-    volumes = (container_of(spec) or {}).get("volumes") or {}
-    fitting = [
-        _with_source(volume, (spec.get("volumes") or {}).get(name))
-        for name, volume in volumes.items()
-        if isinstance(volume, dict) and _inside(path, str(volume.get("path") or ""))
-    ]
+    fitting = [one for one in volumes_of(spec) if _inside(path, str(one.get("path") or ""))]
     return max(fitting, key=lambda volume: len(str(volume["path"])), default=None)
+
+
+def volumes_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the container that runs Flux mounts, each with what its volume is made of."""
+    volumes = (container_of(spec) or {}).get("volumes") or {}
+    made = spec.get("volumes") or {}
+    return [
+        _with_source(volume, made.get(name))
+        for name, volume in volumes.items()
+        if isinstance(volume, dict)
+    ]
 
 
 def dies_with_it(spec: dict[str, Any]) -> bool:

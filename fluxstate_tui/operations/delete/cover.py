@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.job import Job
-from fluxstate_tui.operations.catalogue.access import view_catalogue
+from fluxstate_tui.operations.catalogue.access import Reach, view_catalogue
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete.loss import Loss, loss
 from fluxstate_tui.operations.delete.plan import Cover, candidates
 from fluxstate_tui.operations.queue.running_jobs import duration
 from fluxstate_tui.operations.save.fetch import fetch
+from fluxstate_tui.operations.script import HelperPodNeededError
 from fluxstate_tui.operations.world.observation import Observation
 from fluxstate_tui.operations.world.world import World
 
 
 async def find_cover(
-    context: OperationContext, world: World | None, seen: Observation
+    context: OperationContext, world: World | None, seen: Observation, reach: Reach
 ) -> tuple[Cover, tuple[Job, ...]]:
     """The newest fitting archive, read out and compared with the live queue, and its jobs."""
     live = seen.jobs or ()
     nothing = Loss(missing=tuple(live))
     if world is None:
-        return Cover(None, nothing, await _what_is_saved(context, seen)), ()
+        return Cover(None, nothing, await _what_is_saved(context, seen, reach)), ()
     fitting = candidates(seen.catalogue, seen.minicluster.ref)
     if not fitting:
         why = "No verified archive of this MiniCluster (same uid, taken while idle) is there."
@@ -39,11 +40,13 @@ async def find_cover(
     return Cover(entry, loss(live, saved)), saved
 
 
-async def _what_is_saved(context: OperationContext, seen: Observation) -> str:
+async def _what_is_saved(context: OperationContext, seen: Observation, reach: Reach) -> str:
     """For a MiniCluster whose brokers are dead: what its volume has of it, in one sentence."""
     minicluster = seen.minicluster
     try:
-        view = await view_catalogue(context, minicluster, minicluster.ref.name)
+        view = await view_catalogue(context, minicluster, minicluster.ref.name, reach)
+    except HelperPodNeededError as needed:
+        return f"Its catalogue was not looked at: that would need {needed.pod}."
     except FluxstateError as error:
         return f"Its catalogue cannot be read either: {error.message}"
     fitting = candidates(view.entries, minicluster.ref)

@@ -10,6 +10,7 @@ from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.kube.errors import Conflict, NotFound
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.catalogue.access import Reach
 from fluxstate_tui.operations.catalogue.care import NotSoundError, queue_part
 from fluxstate_tui.operations.catalogue.copies import keep_copy
 from fluxstate_tui.operations.choices import Choices, Running
@@ -61,9 +62,10 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
         if world is not None:
             await world.close()
         raise
+    reach = Reach(choices.start_helper_pod, dry_run=choices.dry_run)
     try:
         seen = replace(seen, going_claim=await going_claim(context, seen.minicluster))
-        cover, saved = await find_cover(context, world, seen)
+        cover, saved = await find_cover(context, world, seen, reach)
         planned = steps.plan(seen, cover, choices)
     except BaseException:
         if world is not None:

@@ -11,6 +11,7 @@ from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.journal import audit
+from fluxstate_tui.operations.script import HelperPodNeededError
 
 REFUSED = "Refused"
 _log = logging.getLogger(__name__)
@@ -21,9 +22,21 @@ def logged(context: OperationContext, what: str, ref: ClusterRef) -> Iterator[No
     """A refusal inside the block is logged and goes on its way."""
     try:
         yield
+    except HelperPodNeededError:  # somebody is going to be asked
+        raise
     except FluxstateError as error:
         if error.exit_code in (ExitCode.REFUSED, ExitCode.LOCKED):
             log(context, what, ref, error.message)
+        raise
+
+
+@contextmanager
+def said(context: OperationContext, what: str, ref: ClusterRef) -> Iterator[None]:
+    """The same for who was asked whether a helper pod may be started, and said no."""
+    try:
+        yield
+    except HelperPodNeededError as error:
+        log(context, what, ref, error.message)
         raise
 
 

@@ -14,7 +14,7 @@ from fluxstate_tui.kube.manifest import refuse_broken
 from fluxstate_tui.model.job import Job
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.catalogue.place import no_place
-from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.plan import Agrees, Consent, ConsentKind, Plan, Step
 from fluxstate_tui.operations.world.observation import describe
 
 BRING = Step("bring", "Bring the archive to the volume", "fluxstate-tui archives put NAME FILE")
@@ -122,29 +122,71 @@ def require_valid(manifest: dict[str, Any], served_version: str) -> None:
         )
 
 
-def plan(
-    source: Source, manifest: dict[str, Any], fates: tuple[str, ...], brought: str = ""
-) -> Plan:
-    """The steps of a restore. `fates` are the lines of archive.preview.
+@dataclass(frozen=True, slots=True)
+class Bringing:
+    """An archive of this computer that goes to the volume first, by which helper pod."""
 
-    `brought` is the file of this computer that the archive is, '' when it is on the volume.
+    file: str
+    pod: str
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """For the plan."""
+        return (
+            f"{self.file} is entered into the catalogue on the volume first, by {self.pod}.",
+            "What lies on the volume was not looked at yet.",
+        )
+
+
+def plan(
+    source: Source,
+    manifest: dict[str, Any],
+    lines: tuple[str, ...],
+    bringing: Bringing | None = None,
+    accept_spec: bool = False,
+) -> Plan:
+    """The steps of a restore. `lines` say what becomes of the jobs, and of the MiniCluster.
+
+    With `accept_spec` what its pods may do has to be agreed to by typing its name.
     """
     metadata = manifest["metadata"]
     ref = ClusterRef(metadata["namespace"], metadata["name"], "")
-    steps = [BRING] if brought else []
+    steps = [BRING] if bringing else []
     # In this order there is no moment at which it is disarmed and a container that dies would fall
     # back to the restore: whoever is killed in between finds it armed.
     steps += [CHECK, ARM, CREATE, START, ACCOUNT, CHECKPOINT, DISARM]
-    if source.queues_to_start:
+    # Of one without a manifest the volume may know more.
+    if source.queues_to_start or (bringing and source.entry.manifest is None):
         steps.append(QUEUE)
     size = manifest["spec"].get("size", 1)
     pods = f"{size} pod" if size == 1 else f"{size} pods"
-    lines = [
+    said = (
         f"Create {ref} with {pods} from {source.entry.id}: {describe(source.jobs)}.",
-        f"{brought} is entered into the catalogue on the volume first." if brought else "",
-        *fates,
+        *(bringing.lines if bringing else ()),
+        *lines,
         f"It is armed at {manifest['spec']['archive']['path']} until every job is accounted for.",
-    ]
+    )
     question = f"Restore {ref} from {source.entry.id}?"
     consent = Consent(ConsentKind.CONFIRM, question)
-    return Plan("restore", ref, tuple(steps), tuple(filter(None, lines)), consent)
+    if accept_spec:
+        question = f"Restore {ref} with a MiniCluster that only the archive's manifest vouches for?"
+        consent = Consent(ConsentKind.TYPE_NAME, question, ref.name, 0, Agrees.SPEC)
+    return Plan("restore", ref, tuple(steps), said, consent)
+
+
+def blind_plan(manifest: dict[str, Any], wanted: str, pod: str, lines: tuple[str, ...]) -> Plan:
+    """Of a dry run that cannot look at the archives; `pod` is what would have to be started."""
+    metadata, spec = manifest["metadata"], manifest["spec"]
+    ref = ClusterRef(metadata["namespace"], metadata["name"], "")
+    what = wanted or "the newest verified archive"
+    size = spec.get("size", 1)
+    said = (
+        f"Create {ref} with {size} pod{'' if size == 1 else 's'} from {what}.",
+        "The archives were not looked at: nothing that runs has their volume,",
+        "and a dry run starts nothing. So nothing is known of their jobs.",
+        f"To read them, a restore asks first, and then starts {pod}.",
+        *lines,
+        f"It is armed at {spec['archive']['path']} until every job is accounted for.",
+    )
+    steps = (CHECK, ARM, CREATE, START, ACCOUNT, CHECKPOINT, DISARM, QUEUE)
+    return Plan("restore", ref, steps, said, Consent(ConsentKind.CONFIRM, f"Restore {ref}?"))

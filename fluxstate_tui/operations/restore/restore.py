@@ -6,10 +6,11 @@ import json
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from fluxstate_tui.archive.catalogue import folder_of
-from fluxstate_tui.archive.manifest import CatalogueEntry, Manifest
+from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -21,7 +22,7 @@ from fluxstate_tui.model.job import JobState
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.catalogue.adopt import Adoption
 from fluxstate_tui.operations.catalogue.copies import newest_copy
-from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
+from fluxstate_tui.operations.catalogue.helper_pod import HelperPod, pod_for, pod_words
 from fluxstate_tui.operations.catalogue.local_archive import (
     LocalArchive,
     bring_in,
@@ -29,56 +30,144 @@ from fluxstate_tui.operations.catalogue.local_archive import (
     entry_for,
     read_local,
 )
+from fluxstate_tui.operations.catalogue.place import archive_volume
+from fluxstate_tui.operations.catalogue.same_volume import running_beside
 from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.restore import last_seen
 from fluxstate_tui.operations.restore import plan as steps
 from fluxstate_tui.operations.restore.neighbours import dangers
 from fluxstate_tui.operations.restore.plan import Source
-from fluxstate_tui.operations.restore.steps import Restoring
+from fluxstate_tui.operations.restore.spec_source import (
+    Origin,
+    SpecSource,
+    choose_spec,
+    known_spec,
+    unknown,
+)
+from fluxstate_tui.operations.restore.steps import Bring, Restoring
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.save.fetch import fetch
-from fluxstate_tui.operations.script import Action, RefusedError, Run, Script
+from fluxstate_tui.operations.script import (
+    HelperPodNeededError,
+    RefusedError,
+    Run,
+    Script,
+    Task,
+)
 
 
 async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) -> Operation:
-    """Look at the volume through a helper pod, read the archive out, and plan.
+    """Read the archive and plan; by a helper pod only if `choices` agree to one.
 
     `ref.uid` is not used: what is restored is a new object. Raises FluxstateError with the reason
-    when the name is taken, no archive is sound, or the manifest would silently be rejected.
+    when the name is taken, no archive is sound, or the manifest would silently be rejected;
+    HelperPodNeededError when nothing that runs can read the archives.
     """
     served = (await context.cluster.minicluster_resource()).version
     await _require_free_name(context, ref)
-    local = await read_local(choices.from_file) if choices.from_file is not None else None
-    manifest = for_create(_template(context, ref, choices, local), size=choices.size)
-    manifest["metadata"] |= {"name": ref.name, "namespace": ref.namespace}
-    steps.require_valid(manifest, served)
-    helper = await HelperPod.start(context, manifest, fresh=local is not None)
+    known = known_spec(context, ref, choices)
+    if choices.from_file is not None:
+        return await _of_file(context, ref, choices, known, served)
+    if known is None:
+        raise unknown(ref)
+    where = _to_create(ref, known, known, choices, served)
+    if choices.dry_run:
+        return await _dry_run(context, ref, choices, known, where)
+    pod = pod_words(pod_for(where, "", image=context.helper_image))
+    if not choices.start_helper_pod:
+        raise HelperPodNeededError(pod)
+    helper = await HelperPod.start(context, where)
     try:
-        async with _source(context, helper.files, manifest, choices, local) as source:
-            steps.require_sound(source)
-            if choices.manifest is None:
-                manifest = _as_saved(source, manifest, choices)
-                steps.require_valid(manifest, served)
-            size = int(manifest["spec"].get("size", 1))
-            beside = await _dangers(context, source, manifest)
-            fates = preview(source.archive, size=size).lines(source.queues_to_start)
-            brought = str(local.path) if local is not None else ""
-            planned = steps.plan(source, manifest, (*fates, *beside), brought)
+        path = where["spec"]["archive"]["path"]
+        async with _source(context, helper.files, path, choices) as source:
+            manifest, planned = await _planned(context, ref, choices, known, source, where)
     except BaseException as error:
         await helper.remove()
-        if local is None and isinstance(error, FluxstateError):
+        if isinstance(error, FluxstateError):
             error.advice += _copy_here(context, ref, error)
         raise
-    bring = _bringing(context, helper, local, source, manifest) if local is not None else None
-    restoring = Restoring(context, helper, source, manifest, choices.start_timeout, bring)
-    script = Script(
-        restoring.tasks(planned),
-        success=restoring.success,
-        safe=f"The archive {source.entry.id} is untouched in the catalogue.",
-        close=restoring.close,
+    restoring = Restoring(context, helper, source, manifest, choices.start_timeout)
+    safe = f"The archive {source.entry.id} is untouched in the catalogue."
+    return Operation(context, planned, _script(restoring, planned, safe))
+
+
+async def _planned(
+    context: OperationContext,
+    ref: ClusterRef,
+    choices: Choices,
+    known: SpecSource,
+    source: Source,
+    where: dict[str, Any],
+) -> tuple[dict[str, Any], Plan]:
+    """What is going to be created from an archive that was read out of its volume."""
+    steps.require_sound(source)
+    spec = choose_spec(context, ref, known, source.entry.manifest, choices)
+    served = (await context.cluster.minicluster_resource()).version
+    manifest = _to_create(ref, spec, known, choices, served)
+    _require_same_place(where, manifest)
+    lines = await _lines(context, source, manifest, spec)
+    return manifest, steps.plan(source, manifest, lines, accept_spec=not spec.origin.trusted)
+
+
+async def _of_file(
+    context: OperationContext,
+    ref: ClusterRef,
+    choices: Choices,
+    known: SpecSource | None,
+    served: str,
+) -> Operation:
+    """From an archive of this computer: nothing needs to be started before there is a plan."""
+    assert choices.from_file is not None
+    local = await read_local(choices.from_file)
+    spec = choose_spec(context, ref, known, local.manifest, choices)
+    manifest = _to_create(ref, spec, known, choices, served)
+    folder = folder_of(manifest["spec"]["archive"]["path"])
+    source = Source(entry_for(local, folder, (), ref.name, context.clock.now()), local.archive)
+    steps.require_sound(source)
+    pod = pod_words(pod_for(manifest, "", fresh=True, image=context.helper_image))
+    lines = await _lines(context, source, manifest, spec)
+    accept = not spec.origin.trusted
+    planned = steps.plan(source, manifest, lines, steps.Bringing(str(local.path), pod), accept)
+    bring = _bringing(context, local, manifest)
+    restoring = Restoring(context, None, source, manifest, choices.start_timeout, bring)
+    safe = f"{local.path} is untouched."
+    return Operation(context, planned, _script(restoring, planned, safe))
+
+
+async def _dry_run(
+    context: OperationContext,
+    ref: ClusterRef,
+    choices: Choices,
+    known: SpecSource,
+    where: dict[str, Any],
+) -> Operation:
+    """By a MiniCluster that runs with the same volume; else without having seen the archives."""
+    beside = await running_beside(context, where)
+    if beside is None:
+        pod = pod_words(pod_for(where, "", image=context.helper_image))
+        copy = newest_copy(context.state_dir, ref)
+        here = f"A copy is on this computer: --from {shlex.quote(str(copy))}"
+        more = (here,) if copy is not None else ()
+        planned = steps.blind_plan(where, choices.archive, pod, (*known.asks, *more))
+    else:
+        async with _source(context, beside.files, beside.archive_path, choices) as source:
+            _, planned = await _planned(context, ref, choices, known, source, where)
+        seen = f"The archives were looked at through {beside.ref}, which has the same volume."
+        planned = replace(planned, preview=(*planned.preview, seen))
+
+    async def refuse(run: Run) -> str:
+        raise RefusedError("this is a dry run", safe="Nothing was done.")
+
+    tasks = [Task(step, refuse) for step in planned.steps]
+    return Operation(context, planned, Script(tasks, success=lambda: "", safe="Nothing was done."))
+
+
+def _script(restoring: Restoring, planned: Plan, safe: str) -> Script:
+    return Script(
+        restoring.tasks(planned), success=restoring.success, safe=safe, close=restoring.close
     )
-    return Operation(context, planned, script)
 
 
 def _copy_here(context: OperationContext, ref: ClusterRef, error: FluxstateError) -> str:
@@ -94,44 +183,38 @@ def _copy_here(context: OperationContext, ref: ClusterRef, error: FluxstateError
 
 @asynccontextmanager
 async def _source(
-    context: OperationContext,
-    files: RemoteFiles,
-    manifest: dict[str, Any],
-    choices: Choices,
-    local: LocalArchive | None,
+    context: OperationContext, files: RemoteFiles, archive_path: str, choices: Choices
 ) -> AsyncIterator[Source]:
-    """What is restored: read out of the volume, or here, where it is not there yet."""
-    folder = folder_of(manifest["spec"]["archive"]["path"])
-    entries = await read_catalogue(files, folder)
-    if local is not None:
-        name = manifest["metadata"]["name"]
-        spoilt = await damaged(files, local, entries)
-        entry = entry_for(local, folder, entries, name, context.clock.now(), spoilt)
-        yield Source(entry, local.archive)
-        return
-    entry = await _choose(files, entries, choices)
+    """What is restored, read out of the volume."""
+    entry = await _choose(files, await read_catalogue(files, folder_of(archive_path)), choices)
     async with fetch(files, entry.path, context.state_dir, _silent) as archive:
         yield Source(entry, archive)
 
 
-def _bringing(
-    context: OperationContext,
-    helper: HelperPod,
-    local: LocalArchive,
-    source: Source,
-    manifest: dict[str, Any],
-) -> Action:
+def _bringing(context: OperationContext, local: LocalArchive, manifest: dict[str, Any]) -> Bring:
     """The step that uploads it, and makes it known to the catalogue."""
-    metadata = manifest["metadata"]
-    now = context.clock.now()
+    name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+    folder = folder_of(manifest["spec"]["archive"]["path"])
     raw = json.dumps(manifest, sort_keys=True)
-    adoption = Adoption(metadata["name"], metadata["namespace"], context.who, now, raw)
 
-    async def bring(run: Run) -> str:
-        words = ["fluxstate-tui", "archives", "put", metadata["name"], str(local.path)]
-        run.by_hand(shlex.join([*words, "-n", metadata["namespace"]]))
-        entry = await bring_in(helper.files, local, source.entry, adoption, run.tell)
-        return f"{entry.path}: sha256 {local.archive.sha256[:12]}"
+    async def bring(run: Run, files: RemoteFiles) -> Source:
+        words = [
+            "fluxstate-tui",
+            "archives",
+            "put",
+            name,
+            str(local.path),
+            "-n",
+            namespace,
+            "--yes",
+        ]
+        run.by_hand(shlex.join([*words, namespace]))
+        now = context.clock.now()
+        entries = await read_catalogue(files, folder)
+        spoilt = await damaged(files, local, entries)
+        going = entry_for(local, folder, entries, name, now, spoilt)
+        adoption = Adoption(name, namespace, context.who, now, raw)
+        return Source(await bring_in(files, local, going, adoption, run.tell), local.archive)
 
     return bring
 
@@ -166,44 +249,43 @@ async def _dangers(
     return dangers(manifest, saved_from, waiting, living)
 
 
-def _template(
-    context: OperationContext, ref: ClusterRef, choices: Choices, local: LocalArchive | None
+async def _lines(
+    context: OperationContext, source: Source, manifest: dict[str, Any], spec: SpecSource
+) -> tuple[str, ...]:
+    size = int(manifest["spec"].get("size", 1))
+    fates = preview(source.archive, size=size).lines(source.queues_to_start)
+    return (*fates, *await _dangers(context, source, manifest), *spec.asks)
+
+
+def _to_create(
+    ref: ClusterRef, spec: SpecSource, known: SpecSource | None, choices: Choices, served: str
 ) -> dict[str, Any]:
-    if choices.manifest is not None:
-        return choices.manifest
-    if local is not None and local.manifest is not None:
-        saved = saved_object(local.manifest)
-        if saved is not None:
-            return saved
-    seen = last_seen.recall(context.state_dir, context.cluster.server, ref.namespace, ref.name)
-    if seen is None:
-        raise FluxstateError(
-            f"nothing is known about {ref}: it does not exist and was never seen from here",
-            safe="Nothing was done.",
-            advice="Give its manifest: --file MANIFEST (its volume says where the archives are).",
-            exit_code=ExitCode.NOT_FOUND,
+    """The object that is sent. Raises FluxstateError when nothing would come of it."""
+    manifest = for_create(spec.raw, size=choices.size)
+    metadata = manifest["metadata"]
+    if spec.origin is not Origin.USER:
+        # Of what others may have written, nothing that was not compared and shown.
+        metadata = last_seen.metadata_asked(manifest)
+        if known is not None:
+            manifest["apiVersion"] = known.raw.get("apiVersion")
+        manifest = {key: manifest.get(key) for key in ("apiVersion", "kind", "spec")}
+    manifest["metadata"] = {**metadata, "name": ref.name, "namespace": ref.namespace}
+    steps.require_valid(manifest, served)
+    return manifest
+
+
+def _require_same_place(where: dict[str, Any], manifest: dict[str, Any]) -> None:
+    """The archive is armed where it was read: by the same helper pod."""
+    one, other = (
+        (item["spec"]["archive"]["path"], archive_volume(item["spec"]))
+        for item in (where, manifest)
+    )
+    if one != other:
+        raise RefusedError(
+            f"the MiniCluster of that archive had its archives elsewhere, at {other[0]}",
+            safe="Nothing was created.",
+            advice="Give the manifest of the one to create: --file MANIFEST.",
         )
-    return seen
-
-
-def _as_saved(source: Source, manifest: dict[str, Any], choices: Choices) -> dict[str, Any]:
-    """The MiniCluster as it was when this archive was saved, if the manifest has it."""
-    raw = saved_object(source.entry.manifest) if source.entry.manifest else None
-    if raw is None:
-        return manifest
-    again = for_create(raw, size=choices.size)
-    again["apiVersion"] = manifest["apiVersion"]
-    again["metadata"] |= {key: manifest["metadata"][key] for key in ("name", "namespace")}
-    return again
-
-
-def saved_object(manifest: Manifest) -> dict[str, Any] | None:
-    """The MiniCluster as it was when that archive was saved, if that is known."""
-    try:
-        raw = json.loads(manifest.extra.get("minicluster") or "null")
-    except ValueError:
-        return None
-    return raw if isinstance(raw, dict) else None
 
 
 async def _choose(

@@ -12,6 +12,7 @@ from fluxstate_tui.archive.account import Account, Accounted, Fortune, account
 from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.flux.files import RemoteFiles
 from fluxstate_tui.kube.errors import Conflict
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
@@ -36,25 +37,26 @@ OLD_PODS_SECONDS = 180.0
 ACCOUNT_SECONDS = 60.0  # without any further job showing up
 
 
+Bring = Callable[[Run, RemoteFiles], Awaitable[Source]]
+
+
 class Restoring:
-    """Needs a running helper pod until the MiniCluster is created."""
+    """Needs a running helper pod until the MiniCluster is created: a given one, or its own."""
 
     def __init__(
         self,
         context: OperationContext,
-        helper: HelperPod,
+        helper: HelperPod | None,
         source: Source,
         manifest: dict[str, Any],
         start_timeout: float,
-        bring: Callable[[Run], Awaitable[str]] | None = None,
+        bring: Bring | None = None,
     ) -> None:
         """`bring` puts the archive on the volume, when it is not there yet."""
         self._context = context
-        self._helper: HelperPod | None = helper
+        self._helper = helper
         self._source = source
-        notes = {**(manifest["metadata"].get("annotations") or {})}
-        notes[steps.RESTORED_FROM] = source.entry.id
-        self._manifest = {**manifest, "metadata": {**manifest["metadata"], "annotations": notes}}
+        self._plain = manifest
         self._bring = bring
         self._start_timeout = start_timeout
         self._archive_path: str = manifest["spec"]["archive"]["path"]
@@ -63,6 +65,13 @@ class Restoring:
         self._world: World | None = None
         self._disarm: Undo | None = None
         self._account: Account | None = None
+
+    @property
+    def _manifest(self) -> dict[str, Any]:
+        """What is created: it notes where its queue came from."""
+        metadata = self._plain["metadata"]
+        notes = {**(metadata.get("annotations") or {}), steps.RESTORED_FROM: self._source.entry.id}
+        return {**self._plain, "metadata": {**metadata, "annotations": notes}}
 
     @property
     def world(self) -> World:
@@ -90,7 +99,7 @@ class Restoring:
             steps.QUEUE.id: self.queue,
         }
         if self._bring is not None:
-            actions[steps.BRING.id] = self._bring
+            actions[steps.BRING.id] = self.bring
         aftercare = {steps.CHECKPOINT.id, steps.QUEUE.id}
         # Once it is created, it must be disarmed whatever happens.
         before = {steps.BRING.id, steps.CHECK.id, steps.ARM.id, steps.CREATE.id}
@@ -111,6 +120,15 @@ class Restoring:
             await helper.remove()
         if self._world is not None:
             await self._world.close()
+
+    async def bring(self, run: Run) -> str:
+        """Start the helper pod, that was agreed to with the plan, and put the archive there."""
+        assert self._bring is not None
+        if self._helper is None:
+            self._helper = await HelperPod.start(self._context, self._plain, fresh=True)
+        self._source = await self._bring(run, self._helper.files)
+        entry, archive = self._source.entry, self._source.archive
+        return f"{entry.path}: sha256 {archive.sha256[:12]}"
 
     async def check(self, run: Run) -> str:
         """Server-side dry run, and nothing of an older MiniCluster of that name is left."""

@@ -11,7 +11,13 @@ import hashlib
 from collections.abc import Awaitable, Callable
 
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.flux.files import FileExecutor, RemoteEntry, RemoteFiles, RemoteStat
+from fluxstate_tui.flux.files import (
+    FileExecutor,
+    RemoteAccess,
+    RemoteEntry,
+    RemoteFiles,
+    RemoteStat,
+)
 from fluxstate_tui.operations.world.patience import BROKEN, patiently
 
 _TRIES = 4
@@ -39,6 +45,10 @@ class PatientFiles(RemoteFiles):
         return await patiently(
             self._clock, lambda: RemoteFiles.read_small(self, folder, suffix, limit)
         )
+
+    async def access(self, folder: str, *, writes: bool) -> RemoteAccess:
+        """See RemoteFiles.access."""
+        return await patiently(self._clock, lambda: RemoteFiles.access(self, folder, writes=writes))
 
     async def free_bytes(self, folder: str) -> int:
         """See RemoteFiles.free_bytes."""

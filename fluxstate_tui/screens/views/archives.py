@@ -184,13 +184,19 @@ class ArchivesView(View):
         entry = self.chosen
         if entry is not None:
             from fluxstate_tui.screens.archive import ArchiveScreen
+            from fluxstate_tui.screens.helper_pod import with_helper_pod
 
             actions, ref = self.services.actions, self.ref
             self.app.push_screen(
                 ArchiveScreen(
                     self.services,
                     entry.id,
-                    lambda reading: actions.open_archive(ref, entry, reading),
+                    lambda reading: with_helper_pod(
+                        self.app,
+                        self.services,
+                        ref,
+                        lambda: actions.open_archive(ref, entry, reading),
+                    ),
                     ref=ref,
                 )
             )

@@ -27,6 +27,7 @@ from fluxstate_tui.sim.operator.recorder import Recorder
 from fluxstate_tui.sim.operator.timings import Timings
 from fluxstate_tui.sim.operator.volumes import Volumes
 
+USERS = {0: "root", 1000: "flux", 65534: "nobody"}
 OPERATOR_COMMAND = ["/manager"]
 _PLAIN_LAYOUT = Layout("plain", socket="/run/none/local", statedir="/var/empty", flux_dir="")
 
@@ -168,7 +169,19 @@ class Kubelet:
         }
         if cluster is None:
             hostname = pod["spec"].get("hostname") or pod["metadata"]["name"]
-            machine = Machine(hostname, files, self.clock, env=environment, layout=_PLAIN_LAYOUT)
+            context = {**(pod["spec"].get("securityContext") or {})}
+            context |= spec.get("securityContext") or {}
+            uid = int(context.get("runAsUser") or 0)
+            machine = Machine(
+                hostname,
+                files,
+                self.clock,
+                env=environment,
+                user=USERS.get(uid, str(uid)),
+                uid=uid,
+                layout=_PLAIN_LAYOUT,
+            )
+            files.mounts["/"].read_only = bool(context.get("readOnlyRootFilesystem"))
             argv = [*(spec.get("command") or []), *(spec.get("args") or [])]
             entry = run_command(argv or ["/bin/sh", "-c", "sleep infinity"], self.store.now)
             container = Container(machine, log, entry)

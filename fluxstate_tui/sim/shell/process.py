@@ -70,6 +70,17 @@ class Process:
         """An absolute path from one that may be relative to the working directory."""
         return posixpath.normpath(posixpath.join(self.cwd, name))
 
+    def may(self, path: str, kind: str) -> bool:
+        """Whether its user may read (`r`), write to (`w`) or enter (`x`) what is at `path`.
+
+        Root may, but for entering or running what nobody may. Raises OSError when nothing is there.
+        """
+        info = self.files.stat(path)
+        bit = {"r": 0o4, "w": 0o2, "x": 0o1}[kind]
+        if self.uid == 0:
+            return kind != "x" or bool(info.mode & 0o111)
+        return bool(info.mode & (bit << 6 if info.uid == self.uid else bit))
+
     def child(self, argv: list[str]) -> Process:
         """A process with the same streams and identity, and its own environment."""
         return replace(self, argv=argv, env=dict(self.env), pid=self.machine.next_pid())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import posixpath
+
 from fluxstate_tui.sim.shell.process import Process
 from fluxstate_tui.sim.shell.streams import BytesReader, CallWriter, NullWriter
 from fluxstate_tui.sim.shell.syntax import Redirection
@@ -31,7 +35,13 @@ def _open(process: Process, target: str, *, append: bool) -> CallWriter | NullWr
     if target == NULL:
         return NullWriter()
     path = process.path(target)
-    if not append:
+    place = path if process.files.exists(path) else posixpath.dirname(path)
+    if process.files.exists(place) and not process.may(place, "w"):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    if place != path:
+        process.files.truncate(path)
+        process.files.chown(path, process.uid)
+    elif not append:
         process.files.truncate(path)
     return CallWriter(process.files.open_append(path))
 

@@ -19,6 +19,7 @@ from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.prepare import prepare
 from fluxstate_tui.operations.world.read_cluster import read_minicluster
+from tests.faults.stage import agreed
 
 from .points import PREPARE
 
@@ -45,7 +46,7 @@ class Actor:
         """One operation from the question to its end. What prepare() refuses is raised."""
         if kind != "restore":
             ref = (await read_minicluster(self.context, ref)).ref
-        operation = await prepare(kind, self.context, ref, choices)
+        operation = await prepare(kind, self.context, ref, agreed(choices))
         return await operation.run(self.hear, typed)
 
     async def bulk(self, kind: str, refs: tuple[ClusterRef, ...], choices: Choices) -> Outcome:

@@ -26,6 +26,7 @@ from fluxstate_tui.operations.plan import (
     StepEvent,
     StepState,
 )
+from fluxstate_tui.operations.script import HelperPodNeededError
 from fluxstate_tui.screens.actions import (
     Interrupted,
     JobDetail,
@@ -130,6 +131,7 @@ class RehearsedActions:
         self.writes: asyncio.Queue[tuple[OutputLine, ...]] = asyncio.Queue()
         self.left_behind: tuple[Interrupted, ...] = ()
         self.looked = 0
+        self.needs_helper_pod = ""
         self.other_contexts: dict[str, tuple[str, ...]] = {}
         self.holders: list[Holder | None] = []
         self.there: Store | None = None
@@ -145,6 +147,8 @@ class RehearsedActions:
     async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> RehearsedOperation:
         """Plan."""
         self._ask(kind, choices)
+        if kind == "restore":
+            self._need_helper_pod()
         preview = (f"This is what {kind} would do to {ref.name}.", "12 pending jobs will wait.")
         arrival = None
         if kind == "migrate":
@@ -178,6 +182,7 @@ class RehearsedActions:
     ) -> tuple[str, ...]:
         """Text that names what was asked."""
         self._ask("preview", (archive, size))
+        self._need_helper_pod()
         return (f"{archive} onto {size} nodes:", "58 jobs come back as they are, 0 are lost.")
 
     async def job_detail(self, ref: ClusterRef, job_id: int) -> JobDetail:
@@ -231,9 +236,19 @@ class RehearsedActions:
         self, ref: ClusterRef, entry: CatalogueEntry, reading: Reading
     ) -> Verdict:
         """The archive that the test put there; there is no cluster to fetch another one from."""
+        self._need_helper_pod()
         if entry.id in self.archives:
             return verify(self.archives[entry.id], progress=reading.progress)
         raise FluxstateError(f"{entry.id} cannot be fetched.", advice="Look at the volume.")
+
+    def agree_to_helper_pod(self, ref: ClusterRef) -> None:
+        """Whoever needs one gets it from now on."""
+        self._ask("helper pod", ref.name)
+        self.needs_helper_pod = ""
+
+    def _need_helper_pod(self) -> None:
+        if self.needs_helper_pod:
+            raise HelperPodNeededError(self.needs_helper_pod)
 
     async def interrupted(self) -> tuple[Interrupted, ...]:
         """Those that the test put there. Nobody asked for it: the app looks by itself."""

@@ -55,9 +55,7 @@ async def dump(process: Process) -> int:
 
 def _require_writable(process: Process, folder: str) -> None:
     """Raise PermissionError where the broker's user (v1alpha1: flux) may not make a file."""
-    info = process.files.stat(folder)
-    bit = 0o200 if info.uid == process.uid else 0o002
-    if process.uid != 0 and not info.mode & bit:
+    if not process.may(folder, "w"):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 

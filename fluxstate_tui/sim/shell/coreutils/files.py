@@ -105,7 +105,7 @@ def _stat_format(form: str, name: str, info: FileStat) -> str:
     values = {
         "n": name, "s": str(info.size), "Y": str(int(info.mtime)), "i": str(info.inode),
         "h": str(info.links), "a": oct(stat_bits.S_IMODE(info.mode))[2:], "F": kind,
-        "u": str(info.uid), "U": _owner(info.uid), "%": "%",
+        "u": str(info.uid), "g": str(info.uid), "U": _owner(info.uid), "%": "%",
         "y": datetime.fromtimestamp(info.mtime, UTC).strftime("%Y-%m-%d %H:%M:%S.%f000 +0000"),
     }  # fmt: skip
     return re.sub(r"%(.)", lambda match: values.get(match[1], "?"), form)

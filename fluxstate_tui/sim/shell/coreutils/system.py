@@ -315,7 +315,9 @@ class _Test:
             return kinds[name](info.mode)
         if name == "-s":
             return info.size > 0
-        return not (name == "-x" and not info.mode & 0o111)
+        if name in ("-r", "-w", "-x"):
+            return self._process.may(self._process.path(operand), name[1])
+        return True
 
     def _newer(self, one: str, two: str) -> bool:
         files, path = self._process.files, self._process.path

@@ -1,0 +1,183 @@
+"""Which MiniCluster a restore creates, and on whose word.
+
+What lies beside an archive is written by anybody who may mount the volume. It is a claim: used only
+where nothing better is known or where the user says so, and then with every right in the plan.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from fluxstate_tui.archive.manifest import Manifest
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.model.spec_rights import differences, grave_words, rights_of
+from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.operations.restore import last_seen
+
+MOST_LINES = 200
+MOST_BYTES = 512 * 1024
+MOST_DEEP = 64
+_A_FEW = 3
+
+
+class Origin(Enum):
+    """On whose word."""
+
+    USER = "as you gave it"
+    SEEN = "as it was seen from here last"
+    SEEN_THEN = "as it was when the archive was saved, which was seen from here"
+    CLAIMED = "as the archive's manifest says, which nobody vouches for"
+
+    @property
+    def trusted(self) -> bool:
+        """Whether others could not have written it."""
+        return self is not Origin.CLAIMED
+
+
+@dataclass(frozen=True, slots=True)
+class SpecSource:
+    """`raw` is the object; `asks` are lines for the plan: what it gives, how it differs."""
+
+    raw: dict[str, Any]
+    origin: Origin
+    asks: tuple[str, ...] = ()
+
+
+def known_spec(context: OperationContext, ref: ClusterRef, choices: Choices) -> SpecSource | None:
+    """Without any archive: the user's, or the one that was seen from here last."""
+    if choices.manifest is not None:
+        return SpecSource(choices.manifest, Origin.USER, _summary(Origin.USER, choices.manifest))
+    seen = last_seen.recall(context.state_dir, context.cluster.server, ref.namespace, ref.name)
+    return SpecSource(seen, Origin.SEEN, _summary(Origin.SEEN, seen)) if seen is not None else None
+
+
+def choose_spec(
+    context: OperationContext,
+    ref: ClusterRef,
+    known: SpecSource | None,
+    manifest: Manifest | None,
+    choices: Choices,
+) -> SpecSource:
+    """What to create from an archive with that manifest. Raises FluxstateError.
+
+    A claim that was seen from here is as good as what was seen last, and nearer to the archive.
+    """
+    claimed = saved_object(manifest) if manifest is not None else None
+    if known is not None and (claimed is None or known.origin is Origin.USER):
+        return known
+    if claimed is None:
+        raise unknown(ref)
+    if known is None:
+        asked = [*map(str, rights_of(_of(claimed)))]
+        return SpecSource(claimed, Origin.CLAIMED, _claim("asks for", asked))
+    server, state_dir = context.cluster.server, context.state_dir
+    if last_seen.has_seen(state_dir, server, ref.namespace, ref.name, claimed):
+        same = last_seen.fingerprint(claimed) == last_seen.fingerprint(known.raw)
+        origin = Origin.SEEN if same else Origin.SEEN_THEN
+        return SpecSource(claimed, origin, _summary(origin, claimed))
+    other = [*map(str, differences(_of(known.raw), _of(claimed)))]
+    if not other:
+        return known
+    if choices.accept_spec:
+        return SpecSource(claimed, Origin.CLAIMED, _claim("differs from what is known in", other))
+    return SpecSource(known.raw, known.origin, (*known.asks, *_unused(ref, other)))
+
+
+def unknown(ref: ClusterRef) -> FluxstateError:
+    """Nothing says what to create."""
+    return FluxstateError(
+        f"nothing is known about {ref}: it does not exist and was never seen from here",
+        safe="Nothing was done.",
+        advice="Give its manifest: --file MANIFEST (its volume says where the archives are).",
+        exit_code=ExitCode.NOT_FOUND,
+    )
+
+
+def saved_object(manifest: Manifest) -> dict[str, Any] | None:
+    """The MiniCluster as it was when that archive was saved, if its manifest says so. A claim."""
+    text = manifest.extra.get("minicluster") or "null"
+    if not isinstance(text, str) or len(text) > MOST_BYTES:
+        return None
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(raw, dict) or not isinstance(raw.get("spec"), dict):
+        return None
+    return raw if _depth(raw) <= MOST_DEEP else None
+
+
+def says_of_spec(
+    context: OperationContext | None, ref: ClusterRef, manifest: Manifest | None
+) -> tuple[str, ...]:
+    """For people who look at an archive: what the MiniCluster of its manifest asks for."""
+    claimed = saved_object(manifest) if manifest is not None else None
+    if claimed is None:
+        return ()
+    if context is not None:
+        place = (context.state_dir, context.cluster.server, ref.namespace, ref.name)
+        if last_seen.has_seen(*place, claimed):
+            words = grave_words(_of(claimed)) or "nothing unusual"
+            return (f"its MiniCluster, as it was seen from here, asks for: {words}",)
+        seen = last_seen.recall(*place)
+        if seen is not None:
+            other = [*map(str, differences(_of(seen), _of(claimed)))]
+            return _limited("the MiniCluster of its manifest is not the one known here:", other)
+    asked = [*map(str, rights_of(_of(claimed)))]
+    return _limited("the MiniCluster of its manifest, never seen from here, asks for:", asked)
+
+
+def _of(raw: dict[str, Any]) -> dict[str, Any]:
+    """What is compared: its spec, and what its labels and annotations may ask others for."""
+    metadata = last_seen.metadata_asked(raw)
+    spec = dict(raw["spec"]) if isinstance(raw.get("spec"), dict) else {}
+    return {**spec, **({"metadata": metadata} if metadata else {})}
+
+
+def _summary(origin: Origin, raw: dict[str, Any]) -> tuple[str, ...]:
+    words = grave_words(_of(raw))
+    return (f"It is created {origin.value}" + (f"; it asks for: {words}." if words else "."),)
+
+
+def _claim(how: str, lines: list[str]) -> tuple[str, ...]:
+    """All of it, or nothing can be agreed to."""
+    if len(lines) > MOST_LINES:
+        raise FluxstateError(
+            f"the MiniCluster of the archive's manifest {how} {len(lines)} things, which nobody "
+            "can agree to",
+            safe="Nothing was done.",
+            advice="Give its manifest: --file MANIFEST.",
+            exit_code=ExitCode.REFUSED,
+        )
+    head = f"It is created {Origin.CLAIMED.value}. It {how}:"
+    return (head, *(f"  {line}" for line in lines or ["nothing"]))
+
+
+def _unused(ref: ClusterRef, lines: list[str]) -> tuple[str, ...]:
+    count = f"{len(lines)} field" + ("s" if len(lines) != 1 else "")
+    head = f"The archive's manifest has another MiniCluster ({count} differ), which is not used:"
+    more = [f"… and {len(lines) - _A_FEW} more"] if len(lines) > _A_FEW else []
+    shown = (f"  {line}" for line in [*lines[:_A_FEW], *more])
+    return (head, *shown, f"  (--accept-spec {ref.name} uses it, and shows all of it first)")
+
+
+def _limited(head: str, lines: list[str]) -> tuple[str, ...]:
+    more = [f"… and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+    return (head, *(f"  {line}" for line in [*lines[:MOST_LINES], *more] or ["nothing"]))
+
+
+def _depth(raw: dict[str, Any]) -> int:
+    deepest = 0
+    rest: list[tuple[Any, int]] = [(raw, 1)]
+    while rest:
+        value, depth = rest.pop()
+        deepest = max(deepest, depth)
+        inside = value.values() if isinstance(value, dict) else value
+        rest.extend((item, depth + 1) for item in inside if isinstance(item, (dict, list)))
+    return deepest
