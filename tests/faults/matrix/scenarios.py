@@ -210,6 +210,7 @@ ALL = (
              lambda me, attic: me.archives("prune", NAME, "--keep-last", "1", "--yes"),
              _is_removed, _files),
     Scenario("archives adopt", _with_one_by_hand,
-             lambda me, attic: me.archives("adopt", NAME, f"/state{BY_HAND}"), _is_adopted),
+             lambda me, attic: me.archives("adopt", NAME, f"/state{BY_HAND}", "--yes"),
+             _is_adopted),
 )  # fmt: skip
 BY_NAME = {scenario.name: scenario for scenario in ALL}

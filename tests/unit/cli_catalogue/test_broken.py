@@ -63,7 +63,8 @@ async def test_a_broken_fetch_is_whole_or_not_there(
     for skip in range(0, 80, STRIDE):
         target = tmp_path / f"{kind}-{skip}"
         target.mkdir()
-        well, hit = await broken(stage, kind, skip, "fetch", NAME, newest, "--to", str(target))
+        words = ("fetch", NAME, newest, "--to", str(target), "--yes")
+        well, hit = await broken(stage, kind, skip, *words)
         found = {path.name: path.read_bytes() for path in target.iterdir()}
         assert found.keys() <= {f"{newest}.tar.gz", f"{newest}.json"}, skip
         assert found.get(f"{newest}.tar.gz", whole) == whole

@@ -20,6 +20,7 @@ from fluxstate_tui.operations.choices import Choices
 from fluxstate_tui.operations.journal import audit
 from fluxstate_tui.operations.lock.holder import break_lock, holder_of
 from fluxstate_tui.operations.lock.lease import ClusterLease, LockLostError
+from fluxstate_tui.operations.script import HelperPodNeededError
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage, staged
 
 Archives = Callable[..., Awaitable[int]]
@@ -60,9 +61,12 @@ async def test_from_save_to_prune_with_and_without_a_minicluster(
 
     await stage.well("delete", Choices(save_first=True))
     capsys.readouterr()
-    assert await archives("list", NAME, "--json") == ExitCode.OK
+    with pytest.raises(HelperPodNeededError):
+        await archives("list", NAME, "--json")
+    assert await pods_of_ours(stage) == []
+    assert await archives("list", NAME, "--json", "--yes") == ExitCode.OK
     newest, oldest = (one["id"] for one in json.loads(capsys.readouterr().out)["archives"])
-    assert await archives("fetch", NAME, newest, "--to", str(tmp_path)) == ExitCode.OK
+    assert await archives("fetch", NAME, newest, "--to", str(tmp_path), "--yes") == ExitCode.OK
     fetched = (tmp_path / f"{newest}.tar.gz").read_bytes()
     assert fetched == stage.volume.read(f"/fluxstate/{newest}.tar.gz")
 
@@ -148,11 +152,11 @@ async def test_archives_are_read_through_and_judged_when_no_minicluster_runs(
     await stage.submit("true")
     await stage.well("delete", Choices(save_first=True))
     capsys.readouterr()
-    assert await archives("verify", NAME) == ExitCode.OK
+    assert await archives("verify", NAME, "--yes") == ExitCode.OK
     assert "complete (L2)" in capsys.readouterr().out
     (name,) = [name for name in stage.files() if name.endswith(".tar.gz")]
     whole = stage.volume.read(f"/fluxstate/{name}")
     stage.volume.write(f"/fluxstate/{name}", whole[: len(whole) // 2])
-    assert await archives("verify", NAME) == ExitCode.VERIFICATION
+    assert await archives("verify", NAME, "--yes") == ExitCode.VERIFICATION
     assert "complete" not in capsys.readouterr().out
     assert await pods_of_ours(stage) == []
