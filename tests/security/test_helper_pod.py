@@ -188,7 +188,7 @@ async def test_where_a_policy_refuses_it_the_words_of_the_server_are_told(
     said = (
         'pods "fluxstate-files-1" is forbidden: violates PodSecurity "restricted:latest": hostPath'
     )
-    stage.sim.faults.add("status", method="POST", path="/pods", code=403, message=said)
+    stage.sim.faults.add("status", method="POST", path="/pods", code=403, count=-1, message=said)
     with pytest.raises(NotAdmitted) as caught:
         await prepare("restore", stage.context, ANY, agreed())
     assert "hostPath" in caught.value.message
