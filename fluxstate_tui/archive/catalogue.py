@@ -1,4 +1,4 @@
-"""The catalogue: archives that are never overwritten, each with a manifest, and what may go.
+"""The catalogue: archives that are never overwritten, each with a manifest.
 
 Pure rules over names and bytes: where they come from and where they go to is others' business.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 from fluxstate_tui.archive.manifest import CatalogueEntry, Manifest, ManifestError, from_bytes
@@ -90,54 +89,8 @@ def build(
     return tuple(sorted(found, key=lambda entry: (_time(entry), entry.id), reverse=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """What to keep: the newest `last`, and all younger than `within` seconds (None = no rule)."""
-
-    last: int | None = None
-    within: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.last is None and self.within is None:
-            raise ValueError("an empty retention policy would remove everything")
-        if (self.last is not None and self.last < 1) or (
-            self.within is not None and self.within < 0
-        ):
-            raise ValueError("a retention policy needs positive numbers")
-
-
-def removable(
-    entries: Sequence[CatalogueEntry], policy: Retention, now: float
-) -> tuple[CatalogueEntry, ...]:
-    """Which entries a policy lets go, newest first. Nothing is removed here.
-
-    Per MiniCluster (by namespace and name) the newest verified archive always stays, whatever the
-    policy. Archives of others (no manifest) and entries with a problem are never chosen: somebody
-    has to look at them.
-    """
-    ours: dict[tuple[str, str], list[CatalogueEntry]] = {}
-    for entry in sorted(entries, key=lambda one: (_time(one), one.id), reverse=True):
-        if entry.manifest is not None and not entry.problem:
-            ours.setdefault(owner(entry), []).append(entry)
-    gone: list[CatalogueEntry] = []
-    for versions in ours.values():
-        last_verified = next((one for one in versions if is_verified(one)), None)
-        for position, entry in enumerate(versions):
-            kept = policy.last is not None and position < policy.last
-            kept |= policy.within is not None and now - _time(entry) <= policy.within
-            if not kept and entry is not last_verified and last_verified is not None:
-                gone.append(entry)
-    return tuple(sorted(gone, key=lambda one: (_time(one), one.id), reverse=True))
-
-
-def owner(entry: CatalogueEntry) -> tuple[str, str]:
-    """Namespace and name of the MiniCluster whose archive it is; several may share a volume."""
-    manifest = entry.manifest
-    return (manifest.namespace, manifest.minicluster) if manifest is not None else ("", "")
-
-
-def is_verified(entry: CatalogueEntry) -> bool:
-    """Its manifest says that it was read back when it was saved (L1 or more)."""
+def says_verified(entry: CatalogueEntry) -> bool:
+    """Its manifest says that it was read back when it was saved (L1 or more): a claim."""
     return entry.manifest is not None and entry.manifest.verified in _VERIFIED
 
 

@@ -7,12 +7,12 @@ import json
 import posixpath
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from fluxstate_tui.archive.catalogue import Retention, is_verified, removable
+from fluxstate_tui.archive.contents import FUTURE_SECONDS, Contents, Known, Retention, removable
 from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.archive.verify import Verdict
 from fluxstate_tui.cli.asking import ask, asks
@@ -28,8 +28,15 @@ from fluxstate_tui.operations.catalogue.care import (
     bereaved,
     choose,
     fetch_archive,
+    is_of,
     remove_archive,
     verify_archive,
+)
+from fluxstate_tui.operations.catalogue.known import (
+    NOT_READ,
+    read_known,
+    recorded_facts,
+    remember_verdict,
 )
 from fluxstate_tui.operations.catalogue.local_archive import (
     bring_in,
@@ -47,16 +54,17 @@ async def list_all(args: argparse.Namespace) -> int:
     _names_none(args)
     async with open_place(args) as place:
         entries, armed = await place.entries(), await place.armed()
+        facts = await recorded_facts(place.files, entries, place.state_dir)
     if args.json:
         document = {
             "folder": place.folder,
             "archivePath": place.archive_path,
             "armed": armed,
-            "archives": [entry_json(entry) for entry in entries],
+            "archives": [entry_json(entry, facts.get(entry.path)) for entry in entries],
         }
         print(json.dumps(document, indent=2))
         return ExitCode.OK
-    print(listing(entries, place.now) if entries else f"No archives in {place.folder}.")
+    print(listing(entries, place.now, facts) if entries else f"No archives in {place.folder}.")
     if armed:
         print(f"ARMED: an archive lies at {place.archive_path}")
     return ExitCode.OK
@@ -93,7 +101,10 @@ async def _verdict(place: Place, entry: CatalogueEntry, flux: str | None) -> Ver
     if entry.problem:
         return entry.problem
     try:
-        return await verify_archive(place.files, entry, place.state_dir, _progress(entry), flux)
+        verdict = await verify_archive(place.files, entry, place.state_dir, _progress(entry), flux)
+        if verdict.kind.good:
+            await remember_verdict(place.state_dir, verdict)
+        return verdict
     except RemoteFileMissing as error:
         return error.message
 
@@ -129,15 +140,17 @@ async def remove(args: argparse.Namespace) -> int:
     async with _changing(args, "remove") as (place, alone):
         entries = await place.entries()
         chosen = choose(entries, _required(place.ids))
-        lonely = await bereaved(place.files, entries, chosen)
+        known = await _read(args, place, entries)
+        lonely = bereaved(known, chosen)
         unsaid = [name for name in lonely if name != args.i_know_what_is_lost]
         if unsaid:
             raise RefusedError(
-                f"that would remove the last good archive of {unsaid[0]}",
+                f"that would remove the last good archive of {unsaid[0]},"
+                " or of jobs that no other has",
                 safe="Nothing was removed.",
                 advice=f"Save first; or say --i-know-what-is-lost {unsaid[0]}",
             )
-        return await _remove(args, place, chosen, "remove", alone)
+        return await _remove(args, place, chosen, "remove", alone, known)
 
 
 async def prune(args: argparse.Namespace) -> int:
@@ -156,16 +169,47 @@ async def prune(args: argparse.Namespace) -> int:
         )
     async with _changing(args, "prune") as (place, alone):
         entries = await place.entries()
-        chosen = removable(entries, Retention(last, within), place.now)
-        lonely = await bereaved(place.files, entries, chosen)
-        if lonely:
+        known = await _read(args, place, entries)
+        _require_sound(known, place.now)
+        chosen = removable(known, Retention(last, within), place.now)
+        return await _remove(args, place, chosen, "prune", alone, known)
+
+
+async def _read(
+    args: argparse.Namespace, place: Place, entries: Sequence[CatalogueEntry]
+) -> tuple[Known, ...]:
+    """What all of them hold; on a terminal it says which could not be read."""
+    known = await read_known(place.files, entries, place.state_dir)
+    for one in known:
+        if one.contents is None and one.entry.manifest is not None:
+            print(plain(f"{one.entry.id} stays: {one.why}"), file=sys.stderr)
+    return known
+
+
+def _require_sound(known: Sequence[Known], now: float) -> None:
+    """Raise FluxstateError when the newest of a MiniCluster, as is said, cannot be read back.
+
+    One that says to be of the future blocks nothing: that cannot be.
+    """
+    for one in known:
+        manifest, owner = one.entry.manifest, one.owner
+        unread = one.contents is None and not one.entry.problem and one.why != NOT_READ
+        if manifest is None or owner is None or not unread:
+            continue
+        said = [
+            other.entry.manifest.created
+            for other in known
+            if other.contents and other.entry.manifest and is_of(other, owner)
+        ]
+        latest = now + FUTURE_SECONDS
+        newest = max((when for when in said if when <= latest), default=0.0)
+        if newest <= manifest.created <= latest:
             raise FluxstateError(
-                f"the archive of {lonely[0]} that would stay does not read back as it was saved",
+                f"the archive of {owner.name} that would stay does not read back as it was saved",
                 safe="Nothing was removed.",
                 advice="Look at them: fluxstate-tui archives verify",
                 exit_code=ExitCode.VERIFICATION,
             )
-        return await _remove(args, place, chosen, "prune", alone)
 
 
 async def adopt(args: argparse.Namespace) -> int:
@@ -276,12 +320,14 @@ async def _remove(
     chosen: Sequence[CatalogueEntry],
     what: str,
     alone: Alone,
+    known: Sequence[Known],
 ) -> int:
     """Say what goes, ask, and remove it; what went is read back and logged."""
     out = sys.stderr if args.json else sys.stdout
-    print(listing(chosen, place.now) if chosen else "Nothing would go.", file=out)
+    facts = {one.entry.path: one.contents for one in known if one.contents is not None}
+    print(listing(chosen, place.now, facts) if chosen else "Nothing would go.", file=out)
     wanted = bool(chosen) and not args.dry_run
-    agreed = wanted and _agreed(args, chosen)
+    agreed = wanted and _agreed(args, chosen, facts)
     if agreed:
         await _remove_each(place, chosen, what, alone)
         print(f"removed {len(chosen)}", file=out)
@@ -307,12 +353,14 @@ async def _remove_each(
             raise FluxstateError(f"{names(left)} is still listed")
 
 
-def _agreed(args: argparse.Namespace, chosen: Sequence[CatalogueEntry]) -> bool:
+def _agreed(
+    args: argparse.Namespace, chosen: Sequence[CatalogueEntry], facts: Mapping[str, Contents]
+) -> bool:
     if args.yes:
         return True
     if not asks():
         return False
-    good = sum(map(is_verified, chosen))
+    good = sum(entry.path in facts for entry in chosen)
     question = f"Remove {len(chosen)} archives ({good} of them verified)? [y/N] "
     return ask(question).lower() in ("y", "yes")
 

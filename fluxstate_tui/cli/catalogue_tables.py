@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from fluxstate_tui.archive.contents import Contents
 from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.archive.ownership import owner_of
 from fluxstate_tui.archive.verify import Verdict
 from fluxstate_tui.cli.tables import age, size, table
 
-HEADER = ("ID", "SIZE", "JOBS", "VERIFIED", "AGE", "NOTE")
+HEADER = ("ID", "SIZE", "JOBS", "VERIFIED", "AGE", "OF", "NOTE")
 
 
-def listing(entries: Sequence[CatalogueEntry], now: float) -> str:
-    """A table, in the order that is given."""
-    return table(HEADER, [_row(entry, now) for entry in entries])
+def listing(
+    entries: Sequence[CatalogueEntry], now: float, facts: Mapping[str, Contents] | None = None
+) -> str:
+    """A table, in the order that is given. `facts` is what was verified here, by path.
+
+    Without that it is what a manifest says, and so it is shown.
+    """
+    known = facts or {}
+    return table(HEADER, [_row(entry, now, known.get(entry.path)) for entry in entries])
 
 
-def entry_json(entry: CatalogueEntry) -> dict[str, Any]:
-    """Everything but what the manifest carries along for a restore."""
+def entry_json(entry: CatalogueEntry, fact: Contents | None = None) -> dict[str, Any]:
+    """Everything but what the manifest carries along for a restore.
+
+    `manifest` is what it says; `verifiedHere` what this computer read, null if it did not.
+    """
     manifest = asdict(entry.manifest) if entry.manifest else None
     if manifest:
         manifest.pop("extra")
-    return {**asdict(entry), "manifest": manifest}
+    return {**asdict(entry), "manifest": manifest, "verifiedHere": _fact_json(fact)}
+
+
+def _fact_json(fact: Contents | None) -> dict[str, Any] | None:
+    if fact is None:
+        return None
+    owner = fact.saved_by
+    saved = {"namespace": owner.namespace, "name": owner.name, "uid": owner.uid} if owner else None
+    return {
+        "level": fact.level,
+        "jobs": len(fact.jobs),
+        "active": len(fact.active),
+        "made": fact.made,
+        "sha256": fact.sha256,
+        "savedFrom": saved,
+    }
 
 
 def verdict_json(verdict: Verdict | str) -> dict[str, Any]:
@@ -44,13 +70,16 @@ def names(ids: Iterable[str]) -> str:
     return ", ".join(sorted(ids)) or "nothing"
 
 
-def _row(entry: CatalogueEntry, now: float) -> tuple[object, ...]:
+def _row(entry: CatalogueEntry, now: float, fact: Contents | None) -> tuple[object, ...]:
     manifest = entry.manifest
-    return (
-        entry.id,
-        size(entry.size),
-        sum(manifest.counts.values()) if manifest else "?",
-        manifest.verified if manifest and not entry.problem else "-",
-        age(now - (manifest.created if manifest else entry.modified)),
-        entry.problem or (manifest.origin if manifest else "made by others; not verified"),
-    )
+    if fact is not None:
+        seen: tuple[object, ...] = (len(fact.jobs), fact.level, age(now - fact.made))
+    elif manifest is not None and not entry.problem:
+        jobs, old = sum(manifest.counts.values()), age(now - manifest.created)
+        level = f"says {manifest.verified}" if manifest.verified else "-"
+        seen = (f"says {jobs}", level, f"says {old}" if manifest.created <= now else "says later")
+    else:
+        seen = ("?", "-", age(now - (manifest.created if manifest else entry.modified)))
+    owner = owner_of(entry, fact.saved_by if fact is not None else None)
+    note = manifest.origin if manifest else "made by others; not verified"
+    return (entry.id, size(entry.size), *seen, owner or "?", entry.problem or note)

@@ -214,7 +214,7 @@ async def _archives(context: OperationContext, args: argparse.Namespace) -> str:
     if not view.entries:
         print(f"No archives beside {view.archive_path}.", file=sys.stderr)
         return ""
-    return listing(view.entries, now)
+    return listing(view.entries, now, view.facts)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> str:
@@ -226,5 +226,5 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[object]], nothing: str
 
 
 def _archives_json(view: CatalogueView) -> dict[str, Any]:
-    entries = [entry_json(entry) for entry in view.entries]
+    entries = [entry_json(entry, view.facts.get(entry.path)) for entry in view.entries]
     return {"archivePath": view.archive_path, "armed": view.armed, "archives": entries}

@@ -6,6 +6,7 @@ is there before the first paint.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.dashboard.interruptions import Interruptions
     from fluxstate_tui.operations.choices import Choices
     from fluxstate_tui.operations.lock.holder import Holder
+    from fluxstate_tui.operations.plan import Outcome
     from fluxstate_tui.screens.job_requests import JobAnswer, JobRequest
 
 
@@ -98,9 +100,36 @@ class LiveActions:
         return RelayedOperation(
             operation,
             lambda: self._connection.look_again(ref),
-            lambda outcome: self._interruptions.ended(kind, ref, outcome),
+            lambda outcome: self._ended(kind, ref, outcome),
             there,
         )
+
+    async def _ended(self, kind: Kind, ref: ClusterRef, outcome: Outcome) -> Outcome:
+        if kind == "migrate":
+            self._connection.look_for_moves()
+        return await self._interruptions.ended(kind, ref, outcome)
+
+    async def default_archive(self, ref: ClusterRef) -> str:
+        """The id of the archive that a restore would take, as far as it is known without reading.
+
+        '' when that is not clear.
+        """
+        from fluxstate_tui.archive.contents import NoDefaultError, default
+        from fluxstate_tui.operations.catalogue.known import identity, ours, recalled
+
+        context = self._connection.context
+        picture = self._connection.picture(ref)
+        if picture is None:
+            return ""
+        me = identity(context, ref, picture.minicluster.raw)
+        known = await asyncio.to_thread(recalled, picture.catalogue, context.state_dir)
+        mine = ours(known, me)
+        try:
+            found = default(mine, context.server_now)
+        except NoDefaultError:
+            return ""
+        unread = any(one.contents is None for one in mine)
+        return found.entry.id if found is not None and not unread else ""
 
     async def contexts(self) -> tuple[str, ...]:
         """The contexts that a migration could go to, the one that is shown first."""

@@ -17,6 +17,7 @@ from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.store.events import (
     MiniClusterChanged,
     MiniClusterGone,
+    MiniClusterMoved,
     MiniClustersListed,
     PodChanged,
     PodGone,
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from fluxstate_tui.kube.session import Cluster
     from fluxstate_tui.model.minicluster import MiniCluster
     from fluxstate_tui.operations.context import OperationContext
+    from fluxstate_tui.store.picture import ClusterPicture
+
+# A migration writes that the old one is deleted a moment after its object went.
+_JOURNAL_SECONDS = 2.0
 
 
 class Connection:
@@ -61,6 +66,7 @@ class Connection:
         self._running: asyncio.Task[None] | None = None
         self._watched: dict[str, Watched] = {}
         self._asking: set[asyncio.Task[None]] = set()
+        self._moves: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self.rights = Rights()
 
@@ -201,6 +207,27 @@ class Connection:
         if watched is not None:
             watched.catalogue.wake()
 
+    def picture(self, ref: ClusterRef) -> ClusterPicture | None:
+        """What the store knows of it."""
+        return self._store.clusters.get(ref.uid)
+
+    def look_for_moves(self) -> None:
+        """Tell the store which MiniClusters were migrated from here, and where they went."""
+        if self._moves is None or self._moves.done():
+            self._moves = asyncio.create_task(self._tell_moves(), name="moves")
+            self._asking.add(self._moves)
+            self._moves.add_done_callback(self._asking.discard)
+
+    async def _tell_moves(self) -> None:
+        from fluxstate_tui.operations.journal.moves import moves
+
+        context = self.context
+        await self.clock.sleep(_JOURNAL_SECONDS)
+        for move in await asyncio.to_thread(moves, context.state_dir):
+            if move.from_server == context.cluster.server:
+                event = MiniClusterMoved(move.source.uid, move.words, self.clock.now())
+                self._store.take(event)
+
     def _take(self, event: StoreEvent) -> None:
         """Every event goes to the store first; then the feeds follow what it says."""
         self._store.take(event)
@@ -214,6 +241,7 @@ class Connection:
                 self._follow(item)
             case MiniClusterGone(uid=uid):
                 self._forget(uid)
+                self.look_for_moves()
             case PodChanged() | PodGone():
                 self._pods_moved(event)
 

@@ -121,6 +121,10 @@ class Actions(Protocol):
         """Read the world and plan an operation."""
         ...
 
+    async def default_archive(self, ref: ClusterRef) -> str:
+        """The id of the archive that a restore would take by itself; '' when that is not clear."""
+        ...
+
     async def contexts(self) -> tuple[str, ...]:
         """The contexts that a migration could go to, the one that is shown first."""
         ...

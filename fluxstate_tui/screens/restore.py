@@ -12,7 +12,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
 
+from fluxstate_tui.archive.contents import FUTURE_SECONDS
 from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.archive.ownership import identity_of, ownership
 from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.operations.choices import Choices
@@ -22,7 +24,7 @@ from fluxstate_tui.screens.helper_pod import question, with_helper_pod
 from fluxstate_tui.screens.services import Services
 from fluxstate_tui.screens.views.archives import note, verified_word
 from fluxstate_tui.store import Summary
-from fluxstate_tui.store.summary import made_at
+from fluxstate_tui.store.summary import made_at, says_jobs
 from fluxstate_tui.widgets.background import in_background
 from fluxstate_tui.widgets.choice_list import ChoiceList
 from fluxstate_tui.widgets.line import Line, Part
@@ -52,6 +54,7 @@ class RestoreDialog(Dialog[Choices]):
         self.manifest = picture.minicluster.raw or None
         self._needs: HelperPodNeededError | None = None
         self._agreed = False
+        self.me = identity_of(chosen.ref, picture.minicluster.raw)
 
     def content(self) -> Iterable[Widget]:
         """The archives, the size, and the preview."""
@@ -69,11 +72,35 @@ class RestoreDialog(Dialog[Choices]):
         yield Panel(id="restore-preview", classes="block")
 
     def on_mount(self) -> None:
-        """The newest archive is under the cursor."""
+        """The archive that a restore would take is under the cursor; none if that is not clear."""
         options = self.query_one(ChoiceList)
-        options.highlighted = 0
+        options.highlighted = None
         options.focus()
+        in_background(self, self._choose_default, "default")
+
+    async def _choose_default(self) -> None:
+        wanted = await self.services.actions.default_archive(self.summary.ref)
+        options = self.query_one(ChoiceList)
+        if options.highlighted is None:
+            options.highlighted = self._default(wanted)
         self._preview()
+
+    def _default(self, wanted: str) -> int | None:
+        """That one; else the newest of this MiniCluster, if none says that it holds more jobs."""
+        for at, entry in enumerate(self.entries):
+            if entry.id == wanted:
+                return at
+        mine = [at for at, entry in enumerate(self.entries) if ownership(entry, self.me).is_ours]
+        latest = self.services.server_now() + FUTURE_SECONDS
+        sound = [
+            at
+            for at in mine
+            if not self.entries[at].problem and made_at(self.entries[at]) <= latest
+        ]
+        if not sound:
+            return mine[0] if mine else None
+        most = max(says_jobs(self.entries[at]) or 0 for at in sound)
+        return sound[0] if (says_jobs(self.entries[sound[0]]) or 0) == most else None
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Another archive, another preview."""
@@ -140,7 +167,11 @@ class RestoreDialog(Dialog[Choices]):
     async def _read_preview(self) -> None:
         entry, size = self._entry(), self._wanted_size()
         panel = self.query_one("#restore-preview", Panel)
-        if entry is None or size is None:
+        if entry is None:
+            said = "Choose the archive: it is not clear which one is the newest of it."
+            panel.say([[(said, "$state-warn")]])
+            return
+        if size is None:
             panel.say([[("Write how many nodes it shall have: 1 or more.", "$state-warn")]])
             return
         if not panel.text or self._agreed:
@@ -169,7 +200,12 @@ class RestoreDialog(Dialog[Choices]):
         """One line per archive, in columns."""
         now = self.services.server_now()
         rows = [
-            (entry.id, str(verified_word(entry)), f"{age(now - made_at(entry))} old", note(entry))
+            (
+                entry.id,
+                str(verified_word(entry)),
+                f"{age(now - made_at(entry))} old",
+                note(entry, self.me),
+            )
             for entry in self.entries
         ]
         widths = [min(MOST_CELLS, max(map(cell_len, column))) for column in zip(*rows, strict=True)]

@@ -85,7 +85,11 @@ def _delete_lines(services: Services, chosen: Summary, can_save: bool) -> list[l
     ]
     if chosen.newest_archive is not None:
         old = age(services.clock.now() - chosen.newest_archive)
-        lines.append([(f"The newest archive is {old} old.", "$state-warn")])
+        jobs = "" if chosen.newest_jobs is None else f", with {plural(chosen.newest_jobs, 'job')}"
+        lines.append([(f"Its newest archive says: {old} old{jobs}.", "$state-warn")])
+        if (chosen.most_jobs or 0) > (chosen.newest_jobs or 0):
+            more = f"An older one says that it holds {plural(chosen.most_jobs or 0, 'job')}."
+            lines.append([(more, "$state-bad")])
     elif chosen.archives == 0:
         lines.append([("There is no archive of it.", "$state-bad")])
     if chosen.running:

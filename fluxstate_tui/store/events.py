@@ -58,6 +58,14 @@ class MiniClusterGone(Struct, frozen=True):
     at: float
 
 
+class MiniClusterMoved(Struct, frozen=True):
+    """One MiniCluster was migrated from this computer; `to` is where, in words."""
+
+    uid: str
+    to: str
+    at: float
+
+
 class PodsListed(Struct, frozen=True):
     """The complete set of pods."""
 
@@ -185,6 +193,7 @@ StoreEvent = (
     | MiniClustersListed
     | MiniClusterChanged
     | MiniClusterGone
+    | MiniClusterMoved
     | PodsListed
     | PodChanged
     | PodGone

@@ -78,7 +78,7 @@ class ClusterPicture:
     """One MiniCluster: the object, what its broker says, its jobs, its archives.
 
     `gone_at` is when it left the API server; its last picture stays. `warnings` are loud facts
-    such as a queue that went back in time.
+    such as a queue that went back in time. `moved_to` is where it was migrated to from here.
     """
 
     ref: ClusterRef
@@ -94,6 +94,7 @@ class ClusterPicture:
     catalogue: tuple[CatalogueEntry, ...] = ()
     catalogue_at: float | None = None
     armed: bool = False
+    moved_to: str = ""
     guard: GuardSeen | None = None
     warnings: tuple[str, ...] = ()
     history: deque[Sample] = field(default_factory=lambda: deque(maxlen=HISTORY_LENGTH))

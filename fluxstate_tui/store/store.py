@@ -63,6 +63,7 @@ class Store:
             "MiniClustersListed": self._clusters_listed,
             "MiniClusterChanged": lambda event: self._cluster_seen(event.item),
             "MiniClusterGone": lambda event: self._cluster_gone(event.uid, event.at),
+            "MiniClusterMoved": lambda event: self._cluster_moved(event.uid, event.to),
             "PodsListed": lambda event: self._pods_touched(self._workload.list_pods(event.items)),
             "PodChanged": lambda event: self._pods_touched(self._workload.put_pod(event.item)),
             "PodGone": lambda event: self._pods_touched(self._workload.drop_pod(event.uid)),
@@ -203,6 +204,12 @@ class Store:
         picture = self.clusters.get(uid)
         if picture is not None and picture.gone_at is None:
             picture.gone_at = at
+            self._touch([uid])
+
+    def _cluster_moved(self, uid: str, to: str) -> None:
+        picture = self.clusters.get(uid)
+        if picture is not None:
+            picture.moved_to = to
             self._touch([uid])
 
     def _inherit_archives(self, picture: ClusterPicture) -> None:

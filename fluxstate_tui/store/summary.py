@@ -23,7 +23,9 @@ class Summary(Struct, frozen=True):
 
     `deleted` says that the object and all of its pods are gone: only its last picture is left.
     `queue` is started, stopped or mixed, as it was last read back; `queue_since` is when the
-    connection to the queue was lost, None while it is live.
+    connection to the queue was lost, None while it is live. `archives` counts those that
+    do not say they are another's; the newest, its jobs and the most jobs of any are of its own and
+    its predecessors', as their manifests say.
     """
 
     ref: ClusterRef
@@ -41,6 +43,8 @@ class Summary(Struct, frozen=True):
     failed: int | None
     archives: int | None
     newest_archive: float | None
+    newest_jobs: int | None
+    most_jobs: int | None
     armed: bool
     created: float
 
@@ -58,7 +62,9 @@ def summarize(
     `ahead` is the API server's clock minus ours, in seconds.
     """
     counts = picture.counts if picture.jobs_at is not None else None
-    newest = max(map(made_at, picture.catalogue), default=None)
+    mine, counted = own_archives(picture)
+    latest = max(mine, key=made_at, default=None)
+    newest = None if latest is None else made_at(latest)
     deleted = picture.gone_at is not None and not pods
     return Summary(
         ref=picture.ref,
@@ -74,8 +80,10 @@ def summarize(
         running=counts.running if counts else None,
         done=counts.done if counts else None,
         failed=counts.failed if counts else None,
-        archives=len(picture.catalogue) if picture.catalogue_at is not None else None,
+        archives=counted if picture.catalogue_at is not None else None,
         newest_archive=None if newest is None else newest - round(ahead),
+        newest_jobs=None if latest is None else says_jobs(latest),
+        most_jobs=max(filter(None, map(says_jobs, mine)), default=None),
         armed=picture.is_armed,
         # Whole seconds: the offset is not known better, and a row should not change for less.
         created=picture.minicluster.created - round(ahead),
@@ -88,6 +96,21 @@ def made_at(entry: CatalogueEntry) -> float:
     Seconds since the epoch.
     """
     return entry.modified if entry.manifest is None else entry.manifest.created
+
+
+def own_archives(picture: ClusterPicture) -> tuple[tuple[CatalogueEntry, ...], int]:
+    """Those that say they are its own or its predecessors', and how many are no other's."""
+    if not picture.catalogue:
+        return (), 0
+    from fluxstate_tui.archive.ownership import identity_of, not_of_others, ours
+
+    me = identity_of(picture.ref, picture.minicluster.raw)
+    return ours(picture.catalogue, me), len(not_of_others(picture.catalogue, me))
+
+
+def says_jobs(entry: CatalogueEntry) -> int | None:
+    """How many jobs its manifest counts, None without one."""
+    return sum(entry.manifest.counts.values()) if entry.manifest is not None else None
 
 
 def _nodes_up(picture: ClusterPicture, pods: Sequence[Pod]) -> int:
@@ -136,7 +159,12 @@ def _reason(derived: Derived, queue: Source | None) -> str:
 
 
 def _reason_of_deleted(picture: ClusterPicture) -> str:
-    saved = len(picture.catalogue)
+    _, saved = own_archives(picture)
+    if picture.moved_to:
+        return (
+            f"{picture.ref.name} was migrated to {picture.moved_to} from here: "
+            "its queue lives there."
+        )
     if saved:
         return (
             f"{picture.ref.name} is deleted and its pods are gone; "

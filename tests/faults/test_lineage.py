@@ -6,6 +6,7 @@ import json
 
 from fluxstate_tui.archive.manifest import Manifest, from_bytes
 from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.journal.moves import moves
 from tests.faults.stage import FOLDER, Stage
 
 
@@ -36,3 +37,14 @@ async def test_a_stale_checkpoint_does_not_stop_a_restored_queue(stage: Stage) -
     assert "submission is enabled" in status
     assert "Scheduling is started" in status
     assert job in await stage.jobs()
+
+
+async def test_the_journal_knows_where_a_migrated_minicluster_went(stage: Stage) -> None:
+    old = await stage.ref()
+    await stage.well("migrate", Choices(size=1))  # in place: it went nowhere
+    assert moves(stage.context.state_dir) == ()
+    there = await stage.ref()
+    await stage.well("migrate", Choices(to_name="night-c"))
+    (move,) = moves(stage.context.state_dir)
+    assert (move.source, move.words) == (there, "night-c")
+    assert old != there

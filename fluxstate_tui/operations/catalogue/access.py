@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fluxstate_tui.archive.catalogue import folder_of
+from fluxstate_tui.archive.contents import Contents
 from fluxstate_tui.archive.manifest import CatalogueEntry
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -15,6 +16,7 @@ from fluxstate_tui.flux.files import RemoteFiles
 from fluxstate_tui.kube.manifest import for_create
 from fluxstate_tui.model.minicluster import MiniCluster
 from fluxstate_tui.operations.catalogue.helper_pod import HelperPod, pod_for, pod_words
+from fluxstate_tui.operations.catalogue.known import recorded_facts
 from fluxstate_tui.operations.catalogue.same_volume import running_beside
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.restore import last_seen
@@ -25,11 +27,12 @@ from fluxstate_tui.operations.world.read_cluster import read_lead
 
 @dataclass(frozen=True, slots=True)
 class CatalogueView:
-    """What lies beside one `archive.path`, newest first."""
+    """What lies beside one `archive.path`, newest first; `facts` is what was verified here."""
 
     archive_path: str
     entries: tuple[CatalogueEntry, ...]
     armed: bool
+    facts: Mapping[str, Contents] = field(default_factory=dict)
 
 
 async def view_catalogue(
@@ -44,7 +47,8 @@ async def view_catalogue(
     """
     async with volume_files(context, minicluster, name, reach) as (files, path):
         entries = await read_catalogue(files, folder_of(path))
-        return CatalogueView(path, entries, await is_there(files, path))
+        facts = await recorded_facts(files, entries, context.state_dir)
+        return CatalogueView(path, entries, await is_there(files, path), facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Care for the archives of a catalogue: verify, fetch, remove. The files may lie anywhere.
 
-A good archive only goes when another verified one of its MiniCluster was just read back with the
-right checksum, or when somebody typed that it shall go all the same.
+A good archive only goes when others of its MiniCluster that stay were just read back and have every
+job of it, or when somebody typed that it shall go all the same.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from fluxstate_tui.archive.catalogue import is_verified, manifest_name, owner
+from fluxstate_tui.archive.catalogue import manifest_name
+from fluxstate_tui.archive.contents import Known
 from fluxstate_tui.archive.manifest import CatalogueEntry, Part
+from fluxstate_tui.archive.ownership import Owner
 from fluxstate_tui.archive.verify import Verdict, verify
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
@@ -88,30 +90,34 @@ async def fetch_archive(
     return verdict
 
 
-async def bereaved(
-    files: FolderFiles, entries: Sequence[CatalogueEntry], gone: Sequence[CatalogueEntry]
-) -> tuple[str, ...]:
-    """Names of the MiniClusters that would be left without a good archive, were these `gone`.
+def bereaved(known: Sequence[Known], gone: Sequence[CatalogueEntry]) -> tuple[str, ...]:
+    """Names of the MiniClusters that would lose jobs for good, were these `gone`.
 
-    What stays is not believed: its checksum is read back, the newest first. Only MiniClusters
-    that lose a verified archive count.
+    `known` are all archives of the catalogue as they were just read. A MiniCluster loses them when
+    none that was read stays, or none of those that stay has each of the jobs.
     """
     ids = {entry.id for entry in gone}
-    owners = sorted({owner(entry) for entry in gone if is_verified(entry)})
-    lonely = []
-    for mine in owners:
-        staying = [entry for entry in entries if entry.id not in ids and _stands_for(entry, mine)]
-        for entry in staying:
-            if await _intact(files, entry):
-                break
-        else:
-            lonely.append(mine[1])
+    staying = [one for one in known if one.entry.id not in ids]
+    lonely: list[str] = []
+    for one in known:
+        owner = one.owner
+        if one.entry.id not in ids or owner is None:
+            continue
+        mine = one.contents.jobs if one.contents is not None else frozenset()
+        others = [
+            other.contents.jobs
+            for other in staying
+            if other.contents is not None and is_of(other, owner)
+        ]
+        if not others or not mine <= frozenset().union(*others):
+            lonely.append(owner.name)
     return tuple(dict.fromkeys(lonely))
 
 
-def _stands_for(entry: CatalogueEntry, mine: tuple[str, str]) -> bool:
-    """Whether it is listed as a verified archive of that MiniCluster: a restore would choose it."""
-    return is_verified(entry) and not entry.problem and owner(entry) == mine
+def is_of(known: Known, owner: Owner) -> bool:
+    """Whether it is of the MiniCluster of that name, as far as that is recorded or said."""
+    mine = known.owner
+    return mine is not None and (mine.namespace, mine.name) == (owner.namespace, owner.name)
 
 
 async def remove_archive(files: FolderFiles, entry: CatalogueEntry) -> None:
@@ -128,15 +134,6 @@ def queue_part(entry: CatalogueEntry) -> Part | None:
     """What its manifest says about the file."""
     parts = entry.manifest.parts if entry.manifest is not None else ()
     return next((part for part in parts if part.kind == "queue"), None)
-
-
-async def _intact(files: FolderFiles, entry: CatalogueEntry) -> bool:
-    part = queue_part(entry)
-    try:
-        stat = await files.stat(entry.path)
-    except FileNotFoundError:
-        return False
-    return part is not None and (stat.size, stat.sha256) == (part.size, part.sha256)
 
 
 async def _read_out(files: FolderFiles, path: str, target: IO[bytes], tell: Tell) -> None:

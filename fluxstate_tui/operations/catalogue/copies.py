@@ -67,9 +67,9 @@ async def keep_copy(
 
 
 def newest_copy(state_dir: Path, ref: ClusterRef) -> Path | None:
-    """The copy of the latest archive of that name and namespace, whatever cluster it is from."""
+    """The copy made last of an archive of that name and namespace, whatever cluster it is from."""
     found = [
-        (manifest.created, path)
+        (path.stat().st_mtime, path)
         for path in _archives(state_dir / FOLDER)
         if (manifest := _manifest_of(path)) is not None
         and (manifest.namespace, manifest.minicluster) == (ref.namespace, ref.name)

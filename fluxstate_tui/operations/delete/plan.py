@@ -24,11 +24,15 @@ SOUND_LEVELS = ("L1", "L2", "L3")
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """The archive that a delete relies on, and what it does not have. None: there is no such."""
+    """The archive that a delete relies on, and what it does not have. None: there is no such.
+
+    `beyond` says which archives hold jobs that the live queue does not: it may have gone back.
+    """
 
     entry: CatalogueEntry | None
     loss: Loss
     problem: str = ""
+    beyond: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -92,12 +96,14 @@ def preview(seen: Observation, cover: Cover, choices: Choices) -> tuple[str, ...
         lines.append("It is deleted only if every job was read back out of that archive.")
     elif cover.complete and cover.entry is not None:
         jobs = describe(seen.jobs or ())
-        lines.append(f"Nothing is lost: {cover.entry.id} has every job as it is now ({jobs}).")
+        what = "Nothing of the live queue" if cover.beyond else "Nothing"
+        lines.append(f"{what} is lost: {cover.entry.id} has every job as it is now ({jobs}).")
     else:
         lines += [cover.problem] if cover.problem else []
         if cover.entry is not None:
-            lines.append(f"The newest verified archive is {cover.entry.id}:")
+            lines.append(f"The verified archive that has most of it is {cover.entry.id}:")
         lines += cover.loss.explain()
+    lines += cover.beyond
     lines.append(_volume_line(seen))
     return tuple(lines)
 

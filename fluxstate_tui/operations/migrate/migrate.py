@@ -17,7 +17,7 @@ from fluxstate_tui.operations.migrate.plan import Target
 from fluxstate_tui.operations.migrate.rights import require_rights
 from fluxstate_tui.operations.migrate.steps import Migrating
 from fluxstate_tui.operations.restore.dropped_fields import dropped
-from fluxstate_tui.operations.restore.neighbours import dangers
+from fluxstate_tui.operations.restore.neighbours import Neighbour, dangers
 from fluxstate_tui.operations.restore.plan import require_valid
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.script import RefusedError
@@ -69,7 +69,7 @@ async def _dangers(context: OperationContext, target: Target, old: ClusterRef) -
     except Forbidden:
         return ()
     others = [item for item in living if item["metadata"]["uid"] != old.uid]
-    return dangers(target.manifest, "", 0, others)
+    return dangers(target.manifest, (), [Neighbour(item) for item in others])
 
 
 async def _require_possible(context: OperationContext, target: Target) -> None:

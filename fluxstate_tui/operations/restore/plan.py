@@ -30,9 +30,6 @@ QUEUE = Step("queue", "Put the queue back as it was saved", "flux queue start NA
 # A fact of the journal: the named queues that its last step starts.
 TO_START = "to start"
 
-# An annotation of the MiniCluster: the archive that its queue came from.
-RESTORED_FROM = "fluxstate/restored-from"
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -57,33 +54,6 @@ class Source:
         except ValueError:
             return ()
         return tuple(str(name) for name in names if name)
-
-
-def choose(entries: tuple[CatalogueEntry, ...], wanted: str) -> CatalogueEntry:
-    """The entry by id or path; without a wish the newest one that is verified.
-
-    Raises FluxstateError when there is none.
-    """
-    if wanted:
-        for entry in entries:
-            if wanted in (entry.id, entry.path):
-                return entry
-        known = ", ".join(entry.id for entry in entries[:5]) or "none"
-        raise FluxstateError(
-            f"there is no archive {wanted!r} on the volume",
-            safe="Nothing was done.",
-            advice=f"The newest are: {known}.",
-            exit_code=ExitCode.NOT_FOUND,
-        )
-    verified = [entry for entry in entries if entry.manifest is not None and not entry.problem]
-    if not verified:
-        raise FluxstateError(
-            "the catalogue has no verified archive",
-            safe="Nothing was done.",
-            advice="Name a file with --archive PATH, if there is one.",
-            exit_code=ExitCode.NOT_FOUND,
-        )
-    return max(verified, key=lambda entry: entry.manifest.created if entry.manifest else 0.0)
 
 
 def require_sound(source: Source) -> None:

@@ -10,19 +10,28 @@ from dataclasses import replace
 from typing import Any
 
 from fluxstate_tui.archive.catalogue import folder_of
+from fluxstate_tui.archive.contents import Known, contents_of, missing_from
 from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.archive.ownership import Identity
 from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.feeds.catalogues import read_catalogue
 from fluxstate_tui.flux.files import RemoteFiles
-from fluxstate_tui.kube.errors import CrdMissing, Forbidden, NotFound
+from fluxstate_tui.kube.errors import CrdMissing, NotFound
 from fluxstate_tui.kube.manifest import for_create
-from fluxstate_tui.model.job import JobState
 from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.catalogue import records
 from fluxstate_tui.operations.catalogue.adopt import Adoption
 from fluxstate_tui.operations.catalogue.copies import newest_copy
 from fluxstate_tui.operations.catalogue.helper_pod import HelperPod, pod_for, pod_words
+from fluxstate_tui.operations.catalogue.known import (
+    identity,
+    maybe_ours,
+    missing_lines,
+    ours,
+    read_known,
+)
 from fluxstate_tui.operations.catalogue.local_archive import (
     LocalArchive,
     bring_in,
@@ -37,7 +46,8 @@ from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.plan import Plan
 from fluxstate_tui.operations.restore import last_seen
 from fluxstate_tui.operations.restore import plan as steps
-from fluxstate_tui.operations.restore.neighbours import dangers
+from fluxstate_tui.operations.restore.choice import Chosen, choose
+from fluxstate_tui.operations.restore.neighbours import dangers_beside
 from fluxstate_tui.operations.restore.plan import Source
 from fluxstate_tui.operations.restore.spec_source import (
     Origin,
@@ -81,8 +91,9 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
     helper = await HelperPod.start(context, where)
     try:
         path = where["spec"]["archive"]["path"]
-        async with _source(context, helper.files, path, choices) as source:
-            manifest, planned = await _planned(context, ref, choices, known, source, where)
+        me = _identity(context, ref, known)
+        async with _source(context, helper.files, path, choices, me) as (source, chosen):
+            manifest, planned = await _planned(context, ref, choices, known, source, chosen, where)
     except BaseException as error:
         await helper.remove()
         if isinstance(error, FluxstateError):
@@ -99,6 +110,7 @@ async def _planned(
     choices: Choices,
     known: SpecSource,
     source: Source,
+    chosen: Chosen,
     where: dict[str, Any],
 ) -> tuple[dict[str, Any], Plan]:
     """What is going to be created from an archive that was read out of its volume."""
@@ -107,7 +119,7 @@ async def _planned(
     served = (await context.cluster.minicluster_resource()).version
     manifest = _to_create(ref, spec, known, choices, served)
     _require_same_place(where, manifest)
-    lines = await _lines(context, source, manifest, spec)
+    lines = await _lines(context, source, chosen, manifest, spec)
     return manifest, steps.plan(source, manifest, lines, accept_spec=not spec.origin.trusted)
 
 
@@ -127,10 +139,13 @@ async def _of_file(
     source = Source(entry_for(local, folder, (), ref.name, context.clock.now()), local.archive)
     steps.require_sound(source)
     pod = pod_words(pod_for(manifest, "", fresh=True, image=context.helper_image))
-    lines = await _lines(context, source, manifest, spec)
+    me = _identity(context, ref, known)
+    recorded = records.recall(context.state_dir, local.archive.sha256)
+    chosen = Chosen(Known(source.entry, recorded), (), me)
+    lines = await _lines(context, source, chosen, manifest, spec)
     accept = not spec.origin.trusted
     planned = steps.plan(source, manifest, lines, steps.Bringing(str(local.path), pod), accept)
-    bring = _bringing(context, local, manifest)
+    bring = _bringing(context, local, manifest, me)
     restoring = Restoring(context, None, source, manifest, choices.start_timeout, bring)
     safe = f"{local.path} is untouched."
     return Operation(context, planned, _script(restoring, planned, safe))
@@ -152,8 +167,9 @@ async def _dry_run(
         more = (here,) if copy is not None else ()
         planned = steps.blind_plan(where, choices.archive, pod, (*known.asks, *more))
     else:
-        async with _source(context, beside.files, beside.archive_path, choices) as source:
-            _, planned = await _planned(context, ref, choices, known, source, where)
+        me, path = _identity(context, ref, known), beside.archive_path
+        async with _source(context, beside.files, path, choices, me) as (source, chosen):
+            _, planned = await _planned(context, ref, choices, known, source, chosen, where)
         seen = f"The archives were looked at through {beside.ref}, which has the same volume."
         planned = replace(planned, preview=(*planned.preview, seen))
 
@@ -183,21 +199,34 @@ def _copy_here(context: OperationContext, ref: ClusterRef, error: FluxstateError
 
 @asynccontextmanager
 async def _source(
-    context: OperationContext, files: RemoteFiles, archive_path: str, choices: Choices
-) -> AsyncIterator[Source]:
-    """What is restored, read out of the volume."""
-    entry = await _choose(files, await read_catalogue(files, folder_of(archive_path)), choices)
-    async with fetch(files, entry.path, context.state_dir, _silent) as archive:
-        yield Source(entry, archive)
+    context: OperationContext,
+    files: RemoteFiles,
+    archive_path: str,
+    choices: Choices,
+    me: Identity,
+) -> AsyncIterator[tuple[Source, Chosen]]:
+    """What is restored, read out of the volume, and why it."""
+    entries = await read_catalogue(files, folder_of(archive_path))
+    entries = await _with_named_file(files, entries, choices.archive)
+    chosen = await choose(context, files, entries, me, choices.archive)
+    async with fetch(files, chosen.entry.path, context.state_dir, _silent) as archive:
+        yield Source(chosen.entry, archive), chosen
 
 
-def _bringing(context: OperationContext, local: LocalArchive, manifest: dict[str, Any]) -> Bring:
+def _identity(context: OperationContext, ref: ClusterRef, known: SpecSource | None) -> Identity:
+    """Whose archives are its own; what only a manifest says of the MiniCluster decides nothing."""
+    return identity(context, ref, known.raw if known is not None else {})
+
+
+def _bringing(
+    context: OperationContext, local: LocalArchive, manifest: dict[str, Any], me: Identity
+) -> Bring:
     """The step that uploads it, and makes it known to the catalogue."""
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
     folder = folder_of(manifest["spec"]["archive"]["path"])
     raw = json.dumps(manifest, sort_keys=True)
 
-    async def bring(run: Run, files: RemoteFiles) -> Source:
+    async def bring(run: Run, files: RemoteFiles) -> tuple[Source, tuple[str, ...]]:
         words = [
             "fluxstate-tui",
             "archives",
@@ -208,13 +237,17 @@ def _bringing(context: OperationContext, local: LocalArchive, manifest: dict[str
             namespace,
             "--yes",
         ]
-        run.by_hand(shlex.join([*words, namespace]))
+        run.by_hand(shlex.join(words))
         now = context.clock.now()
         entries = await read_catalogue(files, folder)
         spoilt = await damaged(files, local, entries)
         going = entry_for(local, folder, entries, name, now, spoilt)
         adoption = Adoption(name, namespace, context.who, now, raw)
-        return Source(await bring_in(files, local, going, adoption, run.tell), local.archive)
+        source = Source(await bring_in(files, local, going, adoption, run.tell), local.archive)
+        maybe = maybe_ours(entries, me, context.state_dir)
+        versions = ours(await read_known(files, maybe, context.state_dir, limit=0), me)
+        missing = missing_from(contents_of(local.archive).jobs, versions)
+        return source, missing_lines(missing, source.entry.id)
 
     return bring
 
@@ -235,26 +268,17 @@ async def _require_free_name(context: OperationContext, ref: ClusterRef) -> None
     )
 
 
-async def _dangers(
-    context: OperationContext, source: Source, manifest: dict[str, Any]
-) -> tuple[str, ...]:
-    """What it could do to MiniClusters that live; nothing without the right to list them."""
-    resource = await context.cluster.minicluster_resource()
-    try:
-        living = await context.cluster.list(resource, manifest["metadata"]["namespace"])
-    except Forbidden:
-        return ()
-    saved_from = source.entry.manifest.minicluster if source.entry.manifest else ""
-    waiting = sum(job.state is not JobState.INACTIVE for job in source.jobs)
-    return dangers(manifest, saved_from, waiting, living)
-
-
 async def _lines(
-    context: OperationContext, source: Source, manifest: dict[str, Any], spec: SpecSource
+    context: OperationContext,
+    source: Source,
+    chosen: Chosen,
+    manifest: dict[str, Any],
+    spec: SpecSource,
 ) -> tuple[str, ...]:
     size = int(manifest["spec"].get("size", 1))
     fates = preview(source.archive, size=size).lines(source.queues_to_start)
-    return (*fates, *await _dangers(context, source, manifest), *spec.asks)
+    beside = await dangers_beside(context, source, manifest, chosen.known.owner)
+    return (*chosen.lines(source.archive), *fates, *beside, *spec.asks)
 
 
 def _to_create(
@@ -288,14 +312,14 @@ def _require_same_place(where: dict[str, Any], manifest: dict[str, Any]) -> None
         )
 
 
-async def _choose(
-    files: RemoteFiles, entries: tuple[CatalogueEntry, ...], choices: Choices
-) -> CatalogueEntry:
-    if choices.archive.startswith("/") and all(item.path != choices.archive for item in entries):
-        stat = await files.stat(choices.archive)
-        name = choices.archive.rpartition("/")[2]
-        entries = (CatalogueEntry(name, choices.archive, stat.size, stat.mtime, None), *entries)
-    return steps.choose(entries, choices.archive)
+async def _with_named_file(
+    files: RemoteFiles, entries: tuple[CatalogueEntry, ...], path: str
+) -> tuple[CatalogueEntry, ...]:
+    """A file that lies outside of the catalogue may be restored, too, if it is named."""
+    if not path.startswith("/") or any(item.path == path for item in entries):
+        return entries
+    stat = await files.stat(path)
+    return (CatalogueEntry(path.rpartition("/")[2], path, stat.size, stat.mtime, None), *entries)
 
 
 def _silent(text: str) -> None:

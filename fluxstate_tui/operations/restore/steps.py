@@ -10,11 +10,13 @@ from typing import Any
 
 from fluxstate_tui.archive.account import Account, Accounted, Fortune, account
 from fluxstate_tui.archive.catalogue import folder_of
+from fluxstate_tui.archive.ownership import RESTORED_FROM, owner_of
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.flux.files import RemoteFiles
 from fluxstate_tui.kube.errors import Conflict
 from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.operations.catalogue import records
 from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.journal.by_hand import ByHand
@@ -37,7 +39,8 @@ OLD_PODS_SECONDS = 180.0
 ACCOUNT_SECONDS = 60.0  # without any further job showing up
 
 
-Bring = Callable[[Run, RemoteFiles], Awaitable[Source]]
+Bring = Callable[[Run, RemoteFiles], Awaitable[tuple[Source, tuple[str, ...]]]]
+"""What is on the volume then, and what is to be said of others beside it."""
 
 
 class Restoring:
@@ -70,7 +73,7 @@ class Restoring:
     def _manifest(self) -> dict[str, Any]:
         """What is created: it notes where its queue came from."""
         metadata = self._plain["metadata"]
-        notes = {**(metadata.get("annotations") or {}), steps.RESTORED_FROM: self._source.entry.id}
+        notes = {**(metadata.get("annotations") or {}), RESTORED_FROM: self._source.entry.id}
         return {**self._plain, "metadata": {**metadata, "annotations": notes}}
 
     @property
@@ -126,9 +129,9 @@ class Restoring:
         assert self._bring is not None
         if self._helper is None:
             self._helper = await HelperPod.start(self._context, self._plain, fresh=True)
-        self._source = await self._bring(run, self._helper.files)
+        self._source, beside = await self._bring(run, self._helper.files)
         entry, archive = self._source.entry, self._source.archive
-        return f"{entry.path}: sha256 {archive.sha256[:12]}"
+        return "; ".join([f"{entry.path}: sha256 {archive.sha256[:12]}", *beside])
 
     async def check(self, run: Run) -> str:
         """Server-side dry run, and nothing of an older MiniCluster of that name is left."""
@@ -208,7 +211,17 @@ class Restoring:
             ) from error
         self._ref = replace(self._ref, uid=created["metadata"]["uid"])
         run.remember("uid", self._ref.uid)
+        self._remember_lineage()
         return f"uid {self._ref.uid}, size {created['spec'].get('size')}"
+
+    def _remember_lineage(self) -> None:
+        """Later this computer knows what its queue came from, whatever the volume says then."""
+        state_dir, sha256 = self._context.state_dir, self._source.archive.sha256
+        known = records.recall(state_dir, sha256)
+        owner = owner_of(self._source.entry, known.saved_by if known is not None else None)
+        before = owner.uid if owner is not None else ""
+        now = self._context.server_now
+        records.remember_restored(state_dir, self._ref.uid, sha256, before, now)
 
     async def _request(self, run: Run) -> dict[str, Any]:
         """Harmless to repeat: only one can have the name, and ours can be told from others'."""

@@ -13,16 +13,19 @@ import re
 import secrets
 import shlex
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fluxstate_tui.archive.catalogue import archive_name, folder_of, manifest_name, new_id
+from fluxstate_tui.archive.contents import contents_of
 from fluxstate_tui.archive.manifest import DUMPED, CatalogueEntry, Manifest, Part, to_bytes
+from fluxstate_tui.archive.ownership import RESTORED_FROM, Owner
 from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.feeds.catalogues import read_catalogue
 from fluxstate_tui.flux.files import RemoteFileError
 from fluxstate_tui.model.job import Job
+from fluxstate_tui.operations.catalogue import records
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete.loss import loss
 from fluxstate_tui.operations.queue.checkpoint import (
@@ -31,7 +34,6 @@ from fluxstate_tui.operations.queue.checkpoint import (
     comes_up_stopped,
     paused_checkpoint,
 )
-from fluxstate_tui.operations.restore.plan import RESTORED_FROM
 from fluxstate_tui.operations.save.fetch import LEFTOVER_SECONDS, fetch
 from fluxstate_tui.operations.save.room import free_bytes
 from fluxstate_tui.operations.script import Run, Undo
@@ -292,6 +294,7 @@ class Saver:
             raise NotVerifiedError(
                 f"the catalogue does not read back: {problem or 'another manifest'}"
             )
+        self._record(manifest)
         if self._restore_paused:
             run.by_hand(world.flux_line("kvs", "unlink", CHECKPOINT_KEY))
             # Otherwise a restart of this container would come up paused as well.
@@ -330,6 +333,24 @@ class Saver:
             parts=(Part("queue", name, saved.size, saved.sha256),),
             extra=extra,
         )
+
+    def _record(self, manifest: Manifest) -> None:
+        """What this computer saw and verified itself, for later decisions."""
+        archive, world, context = self._archive, self._world, self._context
+        assert archive is not None
+        path, server = world.minicluster.archive_path, context.cluster.server
+        owner = Owner(
+            world.ref.namespace, world.ref.name, world.ref.uid, path, server, recorded=True
+        )
+        came_from = records.restored(context.state_dir, world.ref.uid)
+        contents = replace(
+            contents_of(archive, manifest.verified),
+            made=manifest.created,
+            saved_by=owner,
+            parent=came_from.sha256 if came_from is not None else "",
+            born=came_from.at if came_from is not None else 0.0,
+        )
+        records.remember(context.state_dir, contents)
 
     async def _remove_checkpoint(self) -> str:
         await self._world.kvs_unlink(CHECKPOINT_KEY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from fluxstate_tui.archive.catalogue import folder_of
+from fluxstate_tui.archive.ownership import identity_of, not_of_others
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.queue import restores_stopped
@@ -121,7 +122,9 @@ def require_saveable(seen: Observation) -> None:
 
 def room_needed(seen: Observation) -> int:
     """Bytes that an archive may take: estimated from the jobs, at least twice the last archive."""
-    newest = max(seen.catalogue, key=lambda entry: entry.modified, default=None)
+    me = identity_of(seen.minicluster.ref, seen.minicluster.raw)
+    mine = not_of_others(seen.catalogue, me)
+    newest = max(mine, key=lambda entry: entry.modified, default=None)
     estimate = FIXED_BYTES + BYTES_PER_JOB * len(seen.jobs or ())
     return max(estimate, 2 * newest.size if newest else 0)
 

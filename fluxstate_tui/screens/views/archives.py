@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from fluxstate_tui.archive.catalogue import is_verified
+from fluxstate_tui.archive.catalogue import says_verified
 from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.archive.ownership import (
+    Identity,
+    Ownership,
+    claimed_owner,
+    identity_of,
+    ownership,
+)
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.model.reference import ClusterRef
 from fluxstate_tui.screens.services import Services
@@ -28,13 +36,13 @@ _RUNNING = ("RUN", "CLEANUP")
 
 
 def verified_word(entry: CatalogueEntry) -> Word:
-    """How far it was verified; what is not verified is never called saved."""
+    """How far its manifest says that it was verified: a claim, until it is opened and read."""
     if entry.problem:
         return Word("✗", "problem", "bad")
     if entry.manifest is None:
         return Word("?", "unverified", "warn")
-    verified = entry.manifest.verified or "L0"
-    return Word("✓", verified, "ok") if is_verified(entry) else Word("?", verified, "warn")
+    said = f"says {entry.manifest.verified or 'L0'}"
+    return Word("·", said, "plain") if says_verified(entry) else Word("?", said, "warn")
 
 
 def counted(entry: CatalogueEntry, names: tuple[str, ...]) -> str:
@@ -48,20 +56,29 @@ def _jobs(entry: CatalogueEntry) -> str:
     return "–" if entry.manifest is None else str(sum(entry.manifest.counts.values()))
 
 
-def note(entry: CatalogueEntry) -> str:
-    """What one must know before restoring it."""
+def whose(entry: CatalogueEntry, me: Identity | None) -> str:
+    """`of default/other: ` for one that says it is another MiniCluster's, else ''."""
+    if me is None or entry.manifest is None or ownership(entry, me) is Ownership.OWN:
+        return ""
+    return f"of {claimed_owner(entry.manifest) or 'nobody knows whom'}: "
+
+
+def note(entry: CatalogueEntry, me: Identity | None = None) -> str:
+    """What one must know before restoring it; whose it is, if it is not that of `me`."""
     if entry.problem:
         return entry.problem
     if entry.manifest is None:
         return "made by flux dump, without a manifest"
     if not entry.manifest.idle:
-        return "the queue was not idle: running jobs come back FAILED"
+        return f"{whose(entry, me)}the queue was not idle: running jobs come back FAILED"
     manifest = entry.manifest
-    nodes = f"from {plural(manifest.size, 'node')}, flux-core {manifest.core_version}"
+    nodes = (
+        f"{whose(entry, me)}from {plural(manifest.size, 'node')}, flux-core {manifest.core_version}"
+    )
     return f"{nodes}; {manifest.origin}" if manifest.origin else nodes
 
 
-ARCHIVE_COLUMNS: tuple[Column[CatalogueEntry], ...] = (
+_COLUMNS: tuple[Column[CatalogueEntry], ...] = (
     Column(
         "id",
         "ARCHIVE",
@@ -93,18 +110,30 @@ ARCHIVE_COLUMNS: tuple[Column[CatalogueEntry], ...] = (
         made_at,
         ticks=lambda _: True,
     ),
-    Column("note", "NOTE", 20, lambda e, _: note(e), tone=lambda _: "off", flex=3, rank=5),
 )
 
-ARCHIVE_FIELDS: dict[str, FilterField[CatalogueEntry]] = {
-    field.name: field
-    for field in (
+
+def archive_columns(
+    say: Callable[[CatalogueEntry], str],
+) -> tuple[Column[CatalogueEntry], ...]:
+    """All columns; `say` is the note on an archive."""
+    last = Column[CatalogueEntry](
+        "note", "NOTE", 20, lambda e, _: say(e), tone=lambda _: "off", flex=3, rank=5
+    )
+    return (*_COLUMNS, last)
+
+
+def archive_fields(
+    say: Callable[[CatalogueEntry], str],
+) -> dict[str, FilterField[CatalogueEntry]]:
+    """What can be filtered by."""
+    fields = (
         FilterField[CatalogueEntry]("id", text=lambda e: e.id),
         FilterField[CatalogueEntry]("verified", text=lambda e: verified_word(e).word),
-        FilterField[CatalogueEntry]("note", text=note),
+        FilterField[CatalogueEntry]("note", text=say),
         FilterField[CatalogueEntry]("size", number=lambda e: e.size),
     )
-}
+    return {field.name: field for field in fields}
 
 
 class ArchivesView(View):
@@ -119,13 +148,18 @@ class ArchivesView(View):
     def __init__(self, services: Services, ref: ClusterRef) -> None:
         super().__init__(services, ref)
         self.table: Table[str, CatalogueEntry] = Table(
-            ARCHIVE_COLUMNS,
-            ARCHIVE_FIELDS,
+            archive_columns(self._note),
+            archive_fields(self._note),
             now=services.server_now,
             order="age",
             reverse=True,
             remembered=services.memory.table("archives"),
         )
+
+    def _note(self, entry: CatalogueEntry) -> str:
+        picture = self.services.store.clusters.get(self.ref.uid)
+        raw = picture.minicluster.raw if picture is not None else {}
+        return note(entry, identity_of(self.ref, raw))
 
     def compose(self) -> ComposeResult:
         """Where the catalogue lies, and what is in it."""

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fluxstate_tui.archive.catalogue import (
-    Retention,
     archive_name,
     build,
     folder_of,
     id_of,
     manifest_name,
     new_id,
-    removable,
 )
+from fluxstate_tui.archive.contents import Known, Retention, removable
 from fluxstate_tui.archive.manifest import (
-    CatalogueEntry,
     Manifest,
     ManifestError,
     Part,
@@ -91,7 +86,7 @@ def test_a_manifest_that_this_version_would_misunderstand_is_refused_with_the_re
     file = (manifest.parts[0].file, manifest.parts[0].size, _NOW)
     (entry,) = build("/f", [file], {f"{manifest.id}.json": newer})
     assert "newer" in entry.problem  # listed, never removed by a policy, usable by its path
-    assert removable([entry], Retention(last=1), _NOW) == ()
+    assert removable([Known(entry, None, entry.problem)], Retention(last=1), _NOW) == ()
 
 
 def test_what_a_queue_came_from_is_told_but_not_that_it_was_dumped() -> None:
@@ -179,91 +174,6 @@ def test_what_does_not_fit_together_is_a_problem() -> None:
     assert "is that of other" in problem(7, to_bytes(_manifest("other")))
     orphan = build("/f", [], {name: to_bytes(good)})[0]
     assert "is not there" in orphan.problem
-
-
-def test_an_empty_retention_policy_is_refused() -> None:
-    with pytest.raises(ValueError, match="empty"):
-        Retention()
-    with pytest.raises(ValueError, match="positive"):
-        Retention(last=0)
-
-
-_ENTRY = st.builds(
-    lambda day, cluster, level, problem: CatalogueEntry(
-        f"{day}-{cluster}-{level}",
-        "/f",
-        7,
-        _NOW,
-        None
-        if level is None
-        else _manifest(minicluster=cluster, verified=level, created=_NOW - day * 86400.0),
-        problem,
-    ),
-    st.integers(0, 60),
-    st.sampled_from(["a", "b"]),
-    st.sampled_from([None, "", "L0", "L1", "L2", "L3"]),
-    st.sampled_from(["", "", "", "it has 8 bytes"]),
-)
-
-
-@given(
-    st.lists(_ENTRY, max_size=20, unique_by=lambda entry: entry.id),
-    st.one_of(st.none(), st.integers(1, 5)),
-    st.floats(0, 90 * 86400),
-)
-def test_no_policy_ever_removes_the_last_verified_archive(
-    entries: list[CatalogueEntry], last: int | None, within: float
-) -> None:
-    gone = removable(entries, Retention(last=last, within=within), _NOW)
-    for cluster in ("a", "b"):
-        mine = [
-            entry
-            for entry in entries
-            if entry.manifest is not None
-            and entry.manifest.minicluster == cluster
-            and not entry.problem
-            and entry.manifest.verified in ("L1", "L2", "L3")
-        ]
-        if mine:
-            left = [entry for entry in mine if entry not in gone]
-            newest = max(entry.manifest.created for entry in mine if entry.manifest)
-            assert newest in [entry.manifest.created for entry in left if entry.manifest]
-    assert all(entry.manifest is not None and not entry.problem for entry in gone)
-
-
-def test_a_policy_keeps_the_newest() -> None:
-    entries = [
-        CatalogueEntry(str(day), "/f", 7, _NOW, _manifest(created=_NOW - day * 86400.0), "")
-        for day in range(5)
-    ]
-    assert [entry.id for entry in removable(entries, Retention(last=2), _NOW)] == ["2", "3", "4"]
-    week = removable(entries, Retention(within=2.5 * 86400), _NOW)
-    assert [entry.id for entry in week] == ["3", "4"]
-
-
-def _entry(identity: str, **fields: Any) -> CatalogueEntry:
-    return CatalogueEntry(identity, "/f", 7, _NOW, _manifest(**fields), "")
-
-
-def test_without_any_verified_one_nothing_goes() -> None:
-    entries = [_entry(str(day), verified="", created=_NOW - day * 86400.0) for day in range(4)]
-    assert removable(entries, Retention(last=1), _NOW) == ()
-
-
-def test_of_those_of_the_same_second_exactly_as_many_stay_as_are_asked_for() -> None:
-    entries = [_entry(name) for name in ("a", "a-2", "a-3")]
-    assert [entry.id for entry in removable(entries, Retention(last=1), _NOW)] == ["a-2", "a"]
-
-
-def test_an_adopted_archive_counts_as_one_of_its_minicluster() -> None:
-    adopted = _entry("adopted", uid="", created=_NOW - 5 * 86400.0)
-    ours = _entry("ours", verified="L0")
-    assert removable([ours, adopted], Retention(last=1), _NOW) == ()  # the only verified one
-
-
-def test_miniclusters_of_one_name_in_two_namespaces_are_two() -> None:
-    entries = [_entry("old", namespace="a", created=_NOW - 86400.0), _entry("new", namespace="b")]
-    assert removable(entries, Retention(last=1), _NOW) == ()
 
 
 def _signed(data: bytes) -> bytes:

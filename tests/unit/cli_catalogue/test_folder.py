@@ -15,6 +15,7 @@ from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.feeds.catalogues import read_catalogue
 from fluxstate_tui.operations.catalogue.care import bereaved, choose
 from fluxstate_tui.operations.catalogue.folder_files import LocalFolder
+from fluxstate_tui.operations.catalogue.known import read_known
 from fluxstate_tui.operations.journal import audit
 from tests.unit.archive import given as archive
 from tests.unit.cli_catalogue.conftest import DAY, Archives, content, put
@@ -196,12 +197,14 @@ def test_a_name_that_is_nearly_too_long_is_verified_too(archives: Archives, fold
     assert archives("verify").code == ExitCode.OK
 
 
-def test_prune_never_takes_the_last_verified_one(archives: Archives, folder: Path) -> None:
+def test_a_level_that_a_manifest_says_keeps_nothing_as_each_archive_is_read(
+    archives: Archives, folder: Path
+) -> None:
     put(folder, "new", verified="L0")
     put(folder, "old", age=100 * DAY)
     put(folder, "older", age=200 * DAY)
     assert archives("prune", "--keep-last", "1", "--yes").code == ExitCode.OK
-    assert {path.stem for path in folder.glob("*.json")} == {"new", "old"}
+    assert {path.stem for path in folder.glob("*.json")} == {"new"}
 
 
 def test_prune_stops_when_what_stays_is_not_what_was_saved(
@@ -342,6 +345,7 @@ async def test_whatever_goes_a_good_one_stays_or_it_is_said(
     files = LocalFolder()
     entries: tuple[CatalogueEntry, ...] = await read_catalogue(files, str(folder))
     ids = data.draw(st.sets(st.sampled_from([entry.id for entry in entries]), min_size=1))
-    lonely = await bereaved(files, entries, choose(entries, sorted(ids)))
+    known = await read_known(files, entries, tmp_path_factory.mktemp("state"))
+    lonely = bereaved(known, choose(entries, sorted(ids)))
     stays = any(kind == "good" and f"v{number}" not in ids for number, kind in enumerate(kinds))
     assert lonely == (() if stays else ("flux-sample",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fluxstate_tui.operations.restore.neighbours import dangers
+from fluxstate_tui.operations.restore.neighbours import Neighbour, dangers
 
 
 def minicluster(name: str, path: str = "/state/archive.tar.gz", **volume: str) -> dict[str, Any]:
@@ -18,19 +18,34 @@ def minicluster(name: str, path: str = "/state/archive.tar.gz", **volume: str) -
 NEW = minicluster("new")
 
 
-def test_jobs_that_wait_in_the_archive_may_run_twice_while_their_minicluster_lives() -> None:
-    apart = minicluster("old", hostPath="/elsewhere")
-    assert dangers(NEW, "old", 3, [apart]) == (
-        "DANGER: old, whose queue was saved in it, lives: 3 jobs may run in both.",
+JOBS = {(1, 5.0), (2, 6.0), (3, 7.0)}
+
+
+def test_jobs_that_run_elsewhere_now_may_run_twice_whatever_that_one_is_called() -> None:
+    apart = minicluster("night-c", hostPath="/elsewhere")
+    assert dangers(NEW, JOBS, [Neighbour(apart, frozenset({(1, 5.0), (2, 6.0), (9, 9.0)}))]) == (
+        "DANGER: 2 jobs of it are in the live queue of night-c now: they may run in both.",
     )
-    assert dangers(NEW, "old", 0, [apart]) == ()
-    assert dangers(NEW, "gone", 3, [apart]) == ()
+    assert dangers(NEW, (), [Neighbour(apart, frozenset({(1, 5.0)}))]) == ()
+
+
+def test_a_minicluster_of_the_same_name_with_other_jobs_of_the_same_ids_is_no_danger() -> None:
+    unrelated = minicluster("flux-sample", hostPath="/elsewhere")
+    assert dangers(NEW, JOBS, [Neighbour(unrelated, frozenset({(1, 99.0)}))]) == ()
+    assert dangers(NEW, JOBS, [Neighbour(unrelated, None, why="no lead")]) == ()
+
+
+def test_one_that_came_from_the_archive_and_cannot_be_asked_is_a_danger() -> None:
+    heir = minicluster("heir", hostPath="/elsewhere")
+    (line,) = dangers(NEW, JOBS, [Neighbour(heir, None, related=True, why="no lead pod.")])
+    assert line.startswith("DANGER: heir, whose queue came from it, lives")
+    assert "(no lead pod): 3 jobs may run in both" in line
 
 
 def test_another_reader_of_the_same_file_could_load_it() -> None:
     mounted_elsewhere = minicluster("old", path="/mnt/archive.tar.gz")
     mounted_elsewhere["spec"]["containers"][0]["volumes"]["data"]["path"] = "/mnt"
-    (line,) = dangers(NEW, "", 0, [mounted_elsewhere])
+    (line,) = dangers(NEW, (), [Neighbour(mounted_elsewhere)])
     assert "old reads the same archive.path" in line
 
 
@@ -41,4 +56,10 @@ def test_other_files_claims_and_directories_are_no_danger() -> None:
         minicluster("c", claimName="/data"),
         {"metadata": {"name": "d"}, "spec": {"size": 1}},
     ]
-    assert dangers(NEW, "", 0, others) == ()
+    assert dangers(NEW, (), map(Neighbour, others)) == ()
+
+
+def test_claims_of_one_name_in_two_namespaces_are_two_volumes() -> None:
+    here, there = minicluster("a", claimName="data"), minicluster("b", claimName="data")
+    there["metadata"]["namespace"] = "other"
+    assert dangers(here, (), [Neighbour(there)]) == ()

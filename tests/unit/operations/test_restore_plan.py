@@ -13,7 +13,8 @@ from fluxstate_tui.archive.writer import write_archive
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.operations.restore import plan as restore_plan
-from fluxstate_tui.operations.restore.plan import Source, choose, require_sound, require_valid
+from fluxstate_tui.operations.restore.choice import named
+from fluxstate_tui.operations.restore.plan import Source, require_sound, require_valid
 from tests.unit.operations.builders import NOW
 from tests.unit.operations.builders import manifest as minicluster
 from tests.unit.operations.test_catalogue import manifest
@@ -35,22 +36,15 @@ def source(data: bytes, **extra: str) -> Source:
     return Source(replace(found, manifest=replace(found.manifest, parts=parts)), archive)
 
 
-def test_without_a_wish_the_newest_verified_archive_is_taken() -> None:
-    old, new = entry("old", created=NOW - 9), entry("new", created=NOW)
-    foreign = CatalogueEntry("foreign", "/x.tar", 1, NOW + 9, None)
-    damaged = replace(entry("cut", created=NOW + 5), problem="it has 2 bytes")
-    assert choose((old, foreign, damaged, new), "") is new
-
-
 def test_an_archive_is_named_by_id_or_by_path() -> None:
     found = entry("a")
-    assert choose((found,), "a") is found
-    assert choose((found,), found.path) is found
+    assert named((found,), "a") is found
+    assert named((found,), found.path) is found
 
 
 def test_a_name_that_is_not_there_is_answered_with_those_that_are() -> None:
     with pytest.raises(FluxstateError) as caught:
-        choose((entry("a"),), "b")
+        named((entry("a"),), "b")
     assert caught.value.exit_code is ExitCode.NOT_FOUND
     assert "a" in caught.value.advice
 

@@ -160,6 +160,10 @@ class RehearsedActions:
         operation.there = self.there
         return operation
 
+    async def default_archive(self, ref: ClusterRef) -> str:
+        """Not known."""
+        return ""
+
     async def contexts(self) -> tuple[str, ...]:
         """The current one, and those that the test put there."""
         return ("kind-dev", *self.other_contexts)

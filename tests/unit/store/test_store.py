@@ -271,3 +271,27 @@ def test_whether_a_deleted_one_is_armed_nobody_knows() -> None:
     store.take(e.MiniClusterGone("uid-armed", NOW + 1))
     store.take_changes()
     assert not store.summaries["uid-armed"].armed
+
+
+def test_the_row_of_a_migrated_minicluster_says_where_it_went() -> None:
+    store = store_of(feed.world())
+    store.take(e.MiniClusterMoved("uid-flux-sample", "other/night-c", NOW))
+    store.take(e.MiniClusterGone("uid-flux-sample", NOW))
+    store.take(e.PodsListed((), NOW))
+    store.take_changes()
+    said = store.summaries["uid-flux-sample"].reason
+    assert said.startswith("flux-sample was migrated to other/night-c from here")
+
+
+def test_archives_that_say_they_are_anothers_are_not_counted() -> None:
+    store = store_of(feed.world())
+    theirs = feed.entry("theirs", 1.0, {"COMPLETED": 1})
+    assert theirs.manifest is not None
+    theirs = replace(theirs, manifest=replace(theirs.manifest, minicluster="team-b", uid="u-b"))
+    before = store.summaries["uid-flux-sample"]
+    both = (theirs, *feed.catalogue())
+    store.take(e.CatalogueSeen(feed.ref("flux-sample"), both, False, NOW))
+    store.take_changes()
+    after = store.summaries["uid-flux-sample"]
+    assert (after.archives, after.newest_archive) == (before.archives, before.newest_archive)
+    assert (after.newest_jobs, after.most_jobs) == (56, 56)
