@@ -62,7 +62,7 @@ class Watched:
         at = self.queue.endpoint
         if at is None:
             return None
-        return RemoteFiles(self._cluster, at.namespace, at.pod, at.container)
+        return RemoteFiles(self._cluster, at.namespace, at.pod, at.container, at.mounts)
 
     def session(self) -> FluxSession:
         """The open conversation with the broker. Raises FluxstateError while there is none."""

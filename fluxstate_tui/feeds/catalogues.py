@@ -44,17 +44,18 @@ class Listing(Protocol):
 async def read_catalogue(files: Listing, folder: str) -> tuple[CatalogueEntry, ...]:
     """The catalogue as it is now, newest first; () when there is no such folder yet.
 
-    Two commands, however many archives there are. Raises FluxstateError.
+    Two commands, however many archives there are. A link is no archive, wherever it leads.
+    Raises FluxstateError.
     """
     try:
         listed = await files.list(folder)
         manifests = await files.read_small(folder, MANIFEST_SUFFIX)
     except FileNotFoundError:
         return ()
-    names = [item.name for item in listed if _is_manifest(item.name)]
+    names = [item.name for item in listed if _is_manifest(item.name) and not item.is_link]
     return build(
         folder,
-        [(item.name, item.size, item.mtime) for item in listed],
+        [(item.name, item.size, item.mtime) for item in listed if not item.is_link],
         # One that is too large to be read is no manifest, and said to be none by `build`.
         {name: manifests.get(name, b"") for name in names},
     )
@@ -115,7 +116,9 @@ class CatalogueFeed:
     async def _look(self) -> None:
         path = self._minicluster.archive_path
         endpoint = await locate(self._cluster, self._minicluster)
-        files = RemoteFiles(self._cluster, endpoint.namespace, endpoint.pod, endpoint.container)
+        files = RemoteFiles(
+            self._cluster, endpoint.namespace, endpoint.pod, endpoint.container, endpoint.mounts
+        )
         entries = await read_catalogue(files, folder_of(path))
         armed = await is_there(files, path)
         now = self._clock.now()

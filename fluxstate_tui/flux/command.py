@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from errno import ENOSYS
 from typing import TYPE_CHECKING, Protocol
 
@@ -58,13 +58,17 @@ async def run_flux(
     *,
     timeout: float = 60.0,
     only_reads: bool = False,
+    wrapped: Callable[[list[str]], list[str]] = list,
 ) -> str:
-    """Run `flux ARGS` with the lead's own flux; its output. Raises FluxFailed, or a KubeError."""
+    """Run `flux ARGS` with the lead's own flux; its output. Raises FluxFailed, or a KubeError.
+
+    `wrapped` makes the command that is run of the one that runs flux.
+    """
     result = await executor.exec(
         endpoint.namespace,
         endpoint.pod,
         endpoint.container,
-        endpoint.flux_argv(args),
+        wrapped(endpoint.flux_argv(args)),
         timeout=timeout,
         only_reads=only_reads,
     )

@@ -14,6 +14,7 @@ from typing import Any
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.model.minicluster import MiniCluster
+from fluxstate_tui.model.mount import Mount, mounts_of
 
 MOUNT_PATH = "/mnt/flux"
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -59,6 +60,7 @@ class Endpoint:
     """One container that runs the lead broker, and the way to its flux.
 
     `flavour` is v1alpha2 or v1alpha1; `place` is the mount path, or the user for v1alpha1.
+    `mounts` are the volumes of the container.
     """
 
     namespace: str
@@ -67,6 +69,7 @@ class Endpoint:
     container: str
     flavour: str = "v1alpha2"
     place: str = MOUNT_PATH
+    mounts: tuple[Mount, ...] = ()
 
     def flux_argv(self, args: Sequence[str]) -> list[str]:
         """The argv of `flux ARGS` in that container: `["queue", "stop", "--all"]`."""
@@ -99,7 +102,8 @@ def find_endpoint(
         )
     flavour, place = _flavour(minicluster)
     uid = str(pod["metadata"].get("uid", ""))
-    return Endpoint(ref.namespace, name, uid, container, flavour, place)
+    mounts = mounts_of(pod, container)
+    return Endpoint(ref.namespace, name, uid, container, flavour, place, mounts)
 
 
 def _owned(pod: dict[str, Any], name: str, job_uid: str) -> bool:

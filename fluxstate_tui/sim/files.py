@@ -8,12 +8,19 @@ from __future__ import annotations
 import errno
 import os
 import posixpath
+import re
 import stat as stat_bits
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 BLOCK = 4096
 """A file takes whole blocks of a volume's capacity, as on ext4."""
+
+
+_devices = count(0x801)
+LINKS = 20
+"""As many links may lead from one to the next."""
 
 
 def _error(number: int, path: str) -> OSError:
@@ -66,6 +73,7 @@ class Volume:
         self.capacity = capacity
         self.read_only = False
         self.now = now or (lambda: 0.0)
+        self.device = next(_devices)
         self._inodes = 1
         # Anybody may write to a volume, as the tutorials have it.
         self.root = Node(stat_bits.S_IFDIR | 0o777, self.now(), inode=1, links=2)
@@ -73,7 +81,7 @@ class Volume:
     @property
     def used(self) -> int:
         """Bytes taken by files."""
-        return sum({id(node): node.blocks for node in self._walk(self.root)}.values())
+        return sum({id(node): node.blocks for node in self._nodes(self.root)}.values())
 
     @property
     def free(self) -> int | None:
@@ -98,10 +106,10 @@ class Volume:
         if len(fits) < len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def _walk(self, node: Node) -> Iterator[Node]:
+    def _nodes(self, node: Node) -> Iterator[Node]:
         yield node
         for child in node.children.values():
-            yield from self._walk(child)
+            yield from self._nodes(child)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +123,29 @@ class FileStat:
     links: int
     uid: int
     target: str = ""
+    device: int = 0
 
     @property
     def is_dir(self) -> bool:
         """Whether it is a directory."""
         return stat_bits.S_ISDIR(self.mode)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenFile:
+    """A file or directory that a process has open: itself, whatever its name leads to by then."""
+
+    node: Node
+    device: int
+    mount_id: int
+
+    def stat(self) -> FileStat:
+        """What `fstat` says."""
+        node = self.node
+        return FileStat(
+            node.mode, node.size, node.mtime, node.inode, node.links, node.uid, node.target,
+            self.device,
+        )  # fmt: skip
 
 
 class Files:
@@ -129,6 +155,7 @@ class Files:
         if "/" not in mounts:
             raise ValueError("a container needs a volume at /")
         self.mounts = {posixpath.normpath(path): volume for path, volume in mounts.items()}
+        self._covered: list[tuple[str, Volume]] = []
         for path in sorted(self.mounts, key=len)[1:]:
             self.makedirs(path)
 
@@ -142,11 +169,15 @@ class Files:
 
     def free(self, path: str) -> int | None:
         """Bytes left on the volume of `path`."""
-        return self.mount_of(path)[1].free
+        return self._volume(path).free
 
-    def _find(self, path: str, *, follow: bool = True, depth: int = 0) -> Node:
-        """The node at `path`; a trailing symlink is followed only when asked for."""
-        if depth > 20:
+    def real(self, path: str, *, follow: bool = True) -> str:
+        """Where `path` leads to: no part of it is a link, but the last when it is not followed."""
+        return self._walk(path, follow=follow)[1]
+
+    def _walk(self, path: str, *, follow: bool = True, depth: int = 0) -> tuple[Node, str]:
+        """What is at `path`, and its own path; a link at its end is followed only if asked for."""
+        if depth > LINKS:
             raise _error(errno.ELOOP, path)
         point, volume = self.mount_of(path)
         relative = posixpath.relpath(posixpath.normpath(path), point)
@@ -162,18 +193,26 @@ class Files:
             if child.is_link and (follow or index < len(parts) - 1):
                 target = posixpath.join(walked, child.target)
                 rest = posixpath.join(target, *parts[index + 1 :])
-                return self._find(rest, follow=follow, depth=depth + 1)
+                return self._walk(rest, follow=follow, depth=depth + 1)
             walked = posixpath.join(walked, part)
             node = child
-        return node
+        return node, walked
+
+    def _find(self, path: str, *, follow: bool = True) -> Node:
+        return self._walk(path, follow=follow)[0]
+
+    def _volume(self, path: str) -> Volume:
+        """The volume that what is at `path` lies on."""
+        return self.mount_of(self.real(path))[1]
 
     def _parent(self, path: str) -> tuple[Node, str, Volume]:
         """The directory that holds `path`, the last name of it, and its volume."""
         path = posixpath.normpath(path)
-        parent = self._find(posixpath.dirname(path))
+        parent, folder = self._walk(posixpath.dirname(path))
         if not parent.is_dir:
             raise _error(errno.ENOTDIR, path)
-        return parent, posixpath.basename(path), self.mount_of(path)[1]
+        name = posixpath.basename(path)
+        return parent, name, self.mount_of(posixpath.join(folder, name))[1]
 
     def _put(self, path: str, mode: int) -> Node:
         parent, name, volume = self._parent(path)
@@ -195,10 +234,35 @@ class Files:
 
     def stat(self, path: str, *, follow: bool = True) -> FileStat:
         """ENOENT, ENOTDIR when there is nothing."""
-        node = self._find(path, follow=follow)
-        return FileStat(
-            node.mode, node.size, node.mtime, node.inode, node.links, node.uid, node.target
-        )
+        return self.open(path, follow=follow).stat()
+
+    def open(self, path: str, *, follow: bool = True) -> OpenFile:
+        """Take hold of what is there."""
+        node, where = self._walk(path, follow=follow)
+        point, volume = self.mount_of(where)
+        return OpenFile(node, volume.device, self._mount_id(point))
+
+    def _mount_id(self, point: str) -> int:
+        return 100 + list(self.mounts).index(point)
+
+    def mount(self, point: str, volume: Volume) -> None:
+        """`mount`: what was there before, a mount too, is covered."""
+        if point in self.mounts:
+            self._covered.append((point, self.mounts.pop(point)))
+        else:
+            self.makedirs(point)
+        self.mounts[point] = volume
+
+    def mountinfo(self) -> bytes:
+        """As /proc/self/mountinfo shows it."""
+        lines = []
+        for point, volume in [*self._covered, *self.mounts.items()]:
+            above = self._mount_id(self.mount_of(posixpath.dirname(point))[0])
+            shown = re.sub(r"[\s\\]", lambda match: f"\\{ord(match[0]):03o}", point)
+            device = f"{volume.device >> 8}:{volume.device & 0xFF}"
+            kind = f"rw,relatime - ext4 {volume.name or 'none'} rw"
+            lines.append(f"{self._mount_id(point)} {above} {device} / {shown} {kind}\n")
+        return "".join(lines).encode()
 
     def read(self, path: str) -> bytes:
         """The whole file. EISDIR for a directory."""
@@ -209,10 +273,9 @@ class Files:
 
     def listdir(self, path: str) -> list[str]:
         """Sorted names, without `.` and `..`, mount points included. ENOTDIR for a file."""
-        node = self._find(path)
+        node, folder = self._walk(path)
         if not node.is_dir:
             raise _error(errno.ENOTDIR, path)
-        folder = posixpath.normpath(path)
         mounted = (point for point in self.mounts if posixpath.dirname(point) == folder != point)
         return sorted({*node.children, *map(posixpath.basename, mounted)})
 
@@ -225,10 +288,11 @@ class Files:
             return
         if node.is_dir:
             raise _error(errno.EISDIR, path)
-        if self.mount_of(path)[1].read_only:
+        volume = self._volume(path)
+        if volume.read_only:
             raise _error(errno.EROFS, path)
         node.data = bytearray()
-        node.mtime = self.mount_of(path)[1].now()
+        node.mtime = volume.now()
 
     def append(self, path: str, data: bytes) -> None:
         """Write at the end, creating the file when needed. ENOSPC leaves what fitted."""
@@ -241,7 +305,7 @@ class Files:
         node = self._find(path)
         if node.is_dir:
             raise _error(errno.EISDIR, path)
-        volume = self.mount_of(path)[1]
+        volume = self._volume(path)
         if volume.read_only:
             raise _error(errno.EROFS, path)
         return lambda data: volume.append(node, data)
@@ -258,16 +322,16 @@ class Files:
         node = self._find(path)
         node.mode = stat_bits.S_IFMT(node.mode) | mode
 
-    def chown(self, path: str, uid: int) -> None:
-        """Set the owner."""
-        self._find(path).uid = uid
+    def chown(self, path: str, uid: int, *, follow: bool = True) -> None:
+        """Give it to another user."""
+        self._find(path, follow=follow).uid = uid
 
     def touch(self, path: str, when: float | None = None) -> None:
         """Create it, or set its modification time."""
         if not self.exists(path):
             self.truncate(path)
         node = self._find(path)
-        node.mtime = self.mount_of(path)[1].now() if when is None else when
+        node.mtime = self._volume(path).now() if when is None else when
 
     def mkdir(self, path: str) -> None:
         """EEXIST when there is something, ENOENT when the parent is missing."""
@@ -295,7 +359,7 @@ class Files:
 
     def link(self, source: str, path: str) -> None:
         """A hard link: EEXIST when there is something, EXDEV across volumes."""
-        if self.mount_of(source)[1] is not self.mount_of(path)[1]:
+        if self._parent(source)[2] is not self._parent(path)[2]:
             raise _error(errno.EXDEV, path)
         node = self._find(source, follow=False)
         if node.is_dir:
@@ -310,7 +374,7 @@ class Files:
 
     def rename(self, source: str, path: str) -> None:
         """Atomic replacement on one volume; EXDEV across volumes."""
-        if self.mount_of(source)[1] is not self.mount_of(path)[1]:
+        if self._parent(source)[2] is not self._parent(path)[2]:
             raise _error(errno.EXDEV, path)
         node = self._find(source, follow=False)
         parent, name, volume = self._parent(path)
@@ -319,7 +383,7 @@ class Files:
         there = parent.children.get(name)
         if there is node:
             return
-        if there is not None and there.is_dir:
+        if there is not None and there.is_dir and not (node.is_dir and not there.children):
             raise _error(errno.ENOTEMPTY if there.children else errno.EISDIR, path)
         parent.children[name] = node
         old_parent, old_name, _ = self._parent(source)

@@ -48,7 +48,7 @@ def node_root(raw: dict[str, Any]) -> None:
     """Become root on the node."""
     container = raw["spec"]["containers"][0]
     container["securityContext"] = {"privileged": True}
-    container["commands"] = {"pre": "touch /host/pwned"}
+    container["commands"] = {"pre": "true"}
     container["volumes"]["host"] = {"path": "/host", "hostPath": "/"}
 
 

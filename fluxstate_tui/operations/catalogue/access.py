@@ -78,10 +78,8 @@ async def volume_files(
     if minicluster is not None:
         lead = await read_lead(context, minicluster)
         if lead.running:
-            namespace = minicluster.ref.namespace
-            files = PatientFiles(
-                context.cluster, context.clock, namespace, lead.pod, lead.container
-            )
+            place = (minicluster.ref.namespace, lead.pod, lead.container)
+            files = PatientFiles(context.cluster, context.clock, place, lead.mounts)
             yield files, _path(minicluster.archive_path, str(minicluster.ref))
             return
     if raw is None:

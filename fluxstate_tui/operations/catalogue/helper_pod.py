@@ -23,6 +23,7 @@ from fluxstate_tui.archive.catalogue import folder_of
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.errors import Conflict, Gone, NotFound
 from fluxstate_tui.kube.resources import PODS
+from fluxstate_tui.model.mount import mounts_of
 from fluxstate_tui.operations.catalogue.place import archive_volume, container_of
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.journal.by_hand import ByHand
@@ -56,7 +57,13 @@ class HelperPod:
         self.name = name
         self.body: dict[str, Any] = {}
         self.identity = NOBODY
-        self.files = PatientFiles(context.cluster, context.clock, namespace, name, _CONTAINER)
+        self._place = (namespace, name, _CONTAINER)
+
+    @property
+    def files(self) -> PatientFiles:
+        """The files that its container sees."""
+        mounts = mounts_of(self.body, _CONTAINER)
+        return PatientFiles(self._context.cluster, self._context.clock, self._place, mounts)
 
     @classmethod
     async def start(

@@ -44,7 +44,7 @@ async def running_beside(context: OperationContext, manifest: dict[str, Any]) ->
             lead = await read_lead(context, found)
             if lead.running:
                 place = (found.ref.namespace, lead.pod, lead.container)
-                files = PatientFiles(context.cluster, context.clock, *place)
+                files = PatientFiles(context.cluster, context.clock, place, lead.mounts)
                 return Beside(found.ref, files, posixpath.join(mounted, inside))
     return None
 

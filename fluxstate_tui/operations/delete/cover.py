@@ -42,6 +42,8 @@ async def find_cover(
     me = identity(context, ref, raw)
     if world is None:
         return await _what_is_saved(context, seen, me, reach), ()
+    if why := not_lasting(world, seen.minicluster.archive_path):
+        return Cover(None, nothing, f"{why[0].upper()}{why[1:]}."), ()
     state_dir = context.state_dir
     maybe = maybe_ours(seen.catalogue, me, state_dir)
     versions = ours(await read_known(world.files, maybe, state_dir, MOST_READ_FOR_A_DELETE), me)
@@ -82,6 +84,15 @@ def _most_of(
         return (True, len(live & contents.jobs), contents.made)
 
     return sorted(fitting, key=rank, reverse=True)
+
+
+def not_lasting(world: World, path: str) -> str:
+    """Why what lies at `path` goes when the pods go, '' when it stays."""
+    mount = world.files.mount_of(path) if path else None
+    if not path or (mount is not None and mount.lasting):
+        return ""
+    where = str(mount) if mount is not None else "no volume, but the container's own file system"
+    return f"spec.archive.path {path} lies on {where}: the archives there die with the pod"
 
 
 async def _what_is_saved(

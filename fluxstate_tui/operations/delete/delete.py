@@ -16,7 +16,7 @@ from fluxstate_tui.operations.catalogue.copies import keep_copy
 from fluxstate_tui.operations.choices import Choices, Running
 from fluxstate_tui.operations.context import OperationContext
 from fluxstate_tui.operations.delete import plan as steps
-from fluxstate_tui.operations.delete.cover import find_cover
+from fluxstate_tui.operations.delete.cover import find_cover, not_lasting
 from fluxstate_tui.operations.delete.loss import loss
 from fluxstate_tui.operations.delete.owned import Owned
 from fluxstate_tui.operations.delete.plan import Cover
@@ -65,6 +65,8 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
     reach = Reach(choices.start_helper_pod, dry_run=choices.dry_run)
     try:
         seen = replace(seen, going_claim=await going_claim(context, seen.minicluster))
+        if world is not None and choices.save_first:
+            _require_lasting(world, seen.minicluster.archive_path)
         cover, saved = await find_cover(context, world, seen, reach)
         planned = steps.plan(seen, cover, choices)
     except BaseException:
@@ -313,6 +315,17 @@ class Deleting:
             f"; may not list {', '.join(sorted(self._owned.blind))}" if self._owned.blind else ""
         )
         return "no pod, Job, ConfigMap or Service of it is left" + blind
+
+
+def _require_lasting(world: World, path: str) -> None:
+    if why := not_lasting(world, path):
+        raise FluxstateError(
+            why,
+            safe="Nothing was done.",
+            advice="Migrate it to a MiniCluster whose spec.archive.path is on a volume, or save"
+            " and `archives fetch`, then delete it without a save.",
+            exit_code=ExitCode.REFUSED,
+        )
 
 
 def _changed(path: str) -> RefusedError:

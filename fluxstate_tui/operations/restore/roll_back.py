@@ -33,7 +33,8 @@ async def roll_back(
         return f"the MiniCluster that never started is deleted; {said}"
     if lead.running:
         place = (ref.namespace, lead.pod, lead.container)
-        said = await disarm(PatientFiles(context.cluster, context.clock, *place), path, sha256)
+        files = PatientFiles(context.cluster, context.clock, place, lead.mounts)
+        said = await disarm(files, path, sha256)
     else:
         said = await _by_helper_pod(context, manifest, path, sha256)
     return f"{said}; {ref} stays: look at its queue, or delete it and restore again"

@@ -54,7 +54,10 @@ class NotVerifiedError(FluxstateError):
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """An archive that is in the catalogue. `jobs` are those that were read back out of it."""
+    """An archive that is in the catalogue. `jobs` are those that were read back out of it.
+
+    `mount` is the volume that it was read back from.
+    """
 
     id: str
     path: str
@@ -62,6 +65,7 @@ class Saved:
     sha256: str
     level: str
     jobs: tuple[Job, ...]
+    mount: str = ""
 
     @property
     def words(self) -> str:
@@ -264,9 +268,11 @@ class Saver:
         await files.remove(self._temporary)
         if self._undo_temporary is not None:
             run.settled(self._undo_temporary)
+        mount = files.mount_of(path)
         self._saved = Saved(
-            identity, path, archive.size, archive.sha256, "L2", tuple(_jobs(archive))
-        )
+            identity, path, archive.size, archive.sha256, "L2", tuple(_jobs(archive)),
+            str(mount or "the container's own file system, which dies with it"),
+        )  # fmt: skip
         return path
 
     async def manifest(self, run: Run, started: list[str]) -> str:

@@ -109,7 +109,8 @@ class Saving:
     def success(self) -> str:
         """The sentence of the completed outcome."""
         saved = self.saved
-        return f"saved {saved.words} as {saved.id} ({saved.size:,} bytes, verified {saved.level})"
+        size = f"{saved.size:,} bytes, verified {saved.level}"
+        return f"saved {saved.words} as {saved.id} ({size}, read back from {saved.mount})"
 
     async def pause(self, run: Run) -> str:
         """Stop the queues, and promise to start them again if this does not end well."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from fluxstate_tui.clock import Clock
 from fluxstate_tui.flux.files import (
@@ -18,6 +18,7 @@ from fluxstate_tui.flux.files import (
     RemoteFiles,
     RemoteStat,
 )
+from fluxstate_tui.model.mount import Mount
 from fluxstate_tui.operations.world.patience import BROKEN, patiently
 
 _TRIES = 4
@@ -27,9 +28,14 @@ class PatientFiles(RemoteFiles):
     """RemoteFiles that outlives short trouble; the errors are the same."""
 
     def __init__(
-        self, executor: FileExecutor, clock: Clock, namespace: str, pod: str, container: str
+        self,
+        executor: FileExecutor,
+        clock: Clock,
+        place: tuple[str, str, str],
+        mounts: Sequence[Mount],
     ) -> None:
-        super().__init__(executor, namespace, pod, container)
+        """`place` is namespace, pod, container."""
+        super().__init__(executor, *place, mounts)
         self._clock = clock
 
     async def list(self, folder: str) -> builtins.list[RemoteEntry]:

@@ -12,6 +12,7 @@ from fluxstate_tui.kube.objects import parse_event, parse_job, parse_minicluster
 from fluxstate_tui.kube.resources import CONFIGMAPS, EVENTS, JOBS, PODS, SERVICES
 from fluxstate_tui.model.kubernetes import KubeEvent, KubeJob
 from fluxstate_tui.model.minicluster import Derived, MiniCluster
+from fluxstate_tui.model.mount import Mount, mounts_of
 from fluxstate_tui.model.phase import derive
 from fluxstate_tui.model.pod import Pod
 from fluxstate_tui.model.reference import ClusterRef
@@ -28,6 +29,7 @@ class Lead:
     container: str
     started: bool
     running: bool = False
+    mounts: tuple[Mount, ...] = ()
 
 
 class ReplacedError(NotFound):
@@ -60,15 +62,20 @@ async def read_objects(
     context: OperationContext, minicluster: MiniCluster
 ) -> tuple[KubeJob | None, tuple[Pod, ...]]:
     """Its Job and its pods, by owner uid. Raises KubeError."""
+    mine, raw_pods = await _read_objects(context, minicluster)
+    return mine, tuple(parse_pod(item, minicluster.ref.uid) for item in raw_pods)
+
+
+async def _read_objects(
+    context: OperationContext, minicluster: MiniCluster
+) -> tuple[KubeJob | None, list[Object]]:
     ref = minicluster.ref
     jobs = [parse_job(item) for item in await context.cluster.list(JOBS, ref.namespace)]
     mine = next((job for job in jobs if job.owner_uid == ref.uid), None)
     if mine is None:
-        return None, ()
-    pods = [parse_pod(item) for item in await context.cluster.list(PODS, ref.namespace)]
-    return mine, tuple(
-        replace(pod, cluster_uid=ref.uid) for pod in pods if pod.owner_uid == mine.uid
-    )
+        return None, []
+    pods = await context.cluster.list(PODS, ref.namespace)
+    return mine, [item for item in pods if parse_pod(item).owner_uid == mine.uid]
 
 
 async def read_phase(
@@ -96,18 +103,19 @@ async def _events(
 
 async def read_lead(context: OperationContext, minicluster: MiniCluster) -> Lead:
     """The newest lead pod's main container."""
-    _, pods = await read_objects(context, minicluster)
-    leads = sorted((pod for pod in pods if pod.index == 0), key=lambda pod: pod.created)
+    _, raw_pods = await _read_objects(context, minicluster)
+    pods = [(parse_pod(item), item) for item in raw_pods]
+    leads = sorted((one for one in pods if one[0].index == 0), key=lambda one: one[0].created)
     if not leads:
         return Lead("", "", started=False)
-    pod = leads[-1]
+    pod, raw = leads[-1]
     name = minicluster.ref.name
     state = next((item for item in pod.containers if item.name == name), None)
     if state is None:
         return Lead(pod.name, name, started=False)
     started = state.state in ("running", "terminated") or state.restarts > 0
     running = state.state == "running" and pod.deleting_since is None
-    return Lead(pod.name, state.name, started, running)
+    return Lead(pod.name, state.name, started, running, mounts_of(raw, state.name))
 
 
 async def lead_log(context: OperationContext, ref: ClusterRef, lines: int) -> list[str]:

@@ -7,6 +7,7 @@ the same name.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
@@ -143,7 +144,7 @@ class World:
 
     def _files(self) -> PatientFiles:
         place = (self._endpoint.namespace, self._endpoint.pod, self._endpoint.container)
-        return PatientFiles(self._context.cluster, self.clock, *place)
+        return PatientFiles(self._context.cluster, self.clock, place, self._endpoint.mounts)
 
     def flux_line(self, *words: str) -> str:
         """The line for a shell that runs `flux WORDS` here."""
@@ -280,7 +281,7 @@ class World:
         await self._ask(lambda broker: broker.kvs_unlink(key))
 
     async def dump(self, path: str) -> None:
-        """`flux dump` to a name that does not exist yet.
+        """`flux dump` to a name that does not exist yet, in that very folder of the volume.
 
         Raises DumpFailedError with flux-dump's own words, or one with exit code UNKNOWN when the
         connection was lost meanwhile (the command may still be writing).
@@ -289,10 +290,13 @@ class World:
             await run_flux(
                 self._context.cluster,
                 self._endpoint,
-                ["dump", "-q", *self._speed(), path],
+                ["dump", "-q", *self._speed(), f"./{posixpath.basename(path)}"],
                 timeout=DUMP_SECONDS,
+                wrapped=lambda argv: self.files.inside(posixpath.dirname(path), argv),
             )
         except FluxFailed as error:
+            if problem := self.files.refused(path, error.code, error.said):
+                raise problem from error
             words = error.said.splitlines() or [error.message]
             raise DumpFailedError(
                 f"flux dump failed: {words[-1]}",

@@ -27,8 +27,8 @@ class Volumes:
         return self._host[key]
 
     def has_host_path(self, path: str) -> bool:
-        """Whether the node has that directory."""
-        return "/" + path.strip("/") in self._host
+        """Whether the node has that directory; each has its root."""
+        return not path.strip("/") or "/" + path.strip("/") in self._host
 
     def empty_dir(self, pod_uid: str, name: str) -> Volume:
         """A pod's own volume."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from fluxstate_tui.sim.shell.options import Options, parse_options
 from fluxstate_tui.sim.shell.process import EXIT_NOT_FOUND, Exit, Process, UsageError
 from fluxstate_tui.sim.shell.streams import LineReader
 
@@ -58,7 +59,9 @@ async def _colon(shell: Shell, process: Process) -> int:
 
 
 async def _cd(shell: Shell, process: Process) -> int:
-    target = process.args[0] if process.args else shell.scope.variables.get("HOME", "/")
+    options = parse_options(process.args, "P L") if process.args != ["-"] else Options()
+    operands = options.operands if process.args != ["-"] else process.args
+    target = operands[0] if operands else shell.scope.variables.get("HOME", "/")
     if target == "-":
         target = shell.scope.variables.get("OLDPWD", shell.scope.cwd)
     path = process.path(target)
@@ -67,6 +70,7 @@ async def _cd(shell: Shell, process: Process) -> int:
             return await _cd_failed(shell, process, target, "Not a directory")
     except OSError as error:
         return await _cd_failed(shell, process, target, error.strerror or "")
+    path = process.files.real(path) if options.has("P") else path
     shell.scope.variables["OLDPWD"] = shell.scope.cwd
     shell.scope.variables["PWD"] = shell.scope.cwd = path
     return 0
@@ -78,7 +82,9 @@ async def _cd_failed(shell: Shell, process: Process, target: str, reason: str) -
 
 
 async def _pwd(shell: Shell, process: Process) -> int:
-    await process.out(shell.scope.cwd + "\n")
+    options = parse_options(process.args, "P L")
+    cwd = process.files.real(shell.scope.cwd) if options.has("P") else shell.scope.cwd
+    await process.out(cwd + "\n")
     return 0
 
 

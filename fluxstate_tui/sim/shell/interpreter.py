@@ -243,6 +243,7 @@ class Shell:
             child = self.subshell()
             if source is not None:
                 child.process.stdin = source
+                child.process.opened.pop(0, None)
             target = Pipe() if index < len(commands) - 1 else None
             if target is not None:
                 child.process.stdout = target
@@ -340,7 +341,8 @@ class Shell:
         for redirection in redirections:
             target = await expand_one(redirection.target, self.scope)
             try:
-                redirect(process, redirection, target, self.scope.cwd)
+                only_new = "C" in self.scope.options
+                redirect(process, redirection, target, self.scope.cwd, only_new=only_new)
             except OSError as error:
                 text = f"{self.scope.name}: line 1: {target}: {error.strerror}\n"
                 await self.process.err(text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fluxstate_tui.sim.shell.streams import BytesReader, NullWriter, Reader, Writer
 
 if TYPE_CHECKING:
-    from fluxstate_tui.sim.files import Files
+    from fluxstate_tui.sim.files import Files, OpenFile
     from fluxstate_tui.sim.machine import Machine
 
 EXIT_SIGPIPE = 141
@@ -38,7 +38,10 @@ class UsageError(Exception):
 
 @dataclass(slots=True)
 class Process:
-    """Arguments, environment, streams and identity of one running program."""
+    """Arguments, environment, streams and identity of one running program.
+
+    `opened` are the files behind its descriptors, `writers` the streams of those above 2.
+    """
 
     machine: Machine
     argv: list[str]
@@ -50,6 +53,8 @@ class Process:
     user: str = "root"
     uid: int = 0
     pid: int = 1
+    opened: dict[int, OpenFile] = field(default_factory=dict)
+    writers: dict[int, Writer] = field(default_factory=dict)
 
     @property
     def files(self) -> Files:
@@ -83,7 +88,10 @@ class Process:
 
     def child(self, argv: list[str]) -> Process:
         """A process with the same streams and identity, and its own environment."""
-        return replace(self, argv=argv, env=dict(self.env), pid=self.machine.next_pid())
+        return replace(
+            self, argv=argv, env=dict(self.env), pid=self.machine.next_pid(),
+            opened=dict(self.opened), writers=dict(self.writers),
+        )  # fmt: skip
 
     async def out(self, text: str) -> None:
         """Write to standard output."""

@@ -23,7 +23,7 @@ _READS = frozenset(
 _SCRIPTS = {
     text: name.lower()
     for name, text in vars(file_scripts).items()
-    if name.isupper() and isinstance(text, str) and not name.startswith("_")
+    if name.isupper() and isinstance(text, str) and not name.startswith("_") and name != "INSIDE"
 }
 
 

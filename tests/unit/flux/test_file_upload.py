@@ -81,7 +81,7 @@ async def test_it_arrives_as_it_was_and_leaves_nothing_else(tmp_path: Path, size
 
 
 async def test_a_lost_answer_puts_no_piece_in_twice(tmp_path: Path) -> None:
-    files = PatientFiles(Faulty(cut=(0, 2, 3)), ScaledClock(100), "ns", "pod", "c")
+    files = PatientFiles(Faulty(cut=(0, 2, 3)), ScaledClock(100), ("ns", "pod", "c"), ())
     await upload(files, str(tmp_path / "a"), stat_of(CONTENT), chunks(CONTENT), piece=100_000)
     assert (tmp_path / "a").read_bytes() == CONTENT
     assert names(tmp_path) == ["a"]

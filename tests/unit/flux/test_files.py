@@ -15,6 +15,7 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.exits import ExitCode
 from fluxstate_tui.flux.files import (
     RemoteFileDamaged,
+    RemoteFileElsewhere,
     RemoteFileError,
     RemoteFileMissing,
     RemoteFiles,
@@ -92,18 +93,16 @@ async def test_folders_and_links_to_nowhere_are_not_listed(
     assert await files.list(str(tmp_path / "one" / "two")) == []
 
 
-async def test_a_link_is_the_file_that_it_leads_to(files: RemoteFiles, tmp_path: Path) -> None:
+async def test_a_link_is_told_and_never_followed(files: RemoteFiles, tmp_path: Path) -> None:
     (tmp_path / "one.json").write_bytes(b"{}" * 500)
     (tmp_path / "latest.json").symlink_to("one.json")
     (tmp_path / "two.json").write_bytes(b"[]")
     small = await files.read_small(str(tmp_path), ".json")
-    assert {name: len(data) for name, data in small.items()} == {
-        "latest.json": 1000,
-        "one.json": 1000,
-        "two.json": 2,
-    }
-    assert [entry.size for entry in await files.list(str(tmp_path))] == [1000, 1000, 2]
-    assert len(b"".join([data async for data in files.read(f"{tmp_path}/latest.json")])) == 1000
+    assert {name: len(data) for name, data in small.items()} == {"one.json": 1000, "two.json": 2}
+    listed = [(entry.name, entry.is_link) for entry in await files.list(str(tmp_path))]
+    assert listed == [("latest.json", True), ("one.json", False), ("two.json", False)]
+    with pytest.raises(RemoteFileElsewhere, match=r"latest\.json is a link"):
+        _ = [data async for data in files.read(f"{tmp_path}/latest.json")]
 
 
 async def test_what_is_missing_is_called_missing(files: RemoteFiles, tmp_path: Path) -> None:
@@ -204,7 +203,7 @@ async def test_a_name_is_given_between_the_flush_of_the_file_and_that_of_the_fol
         folder.mkdir()
     for tool in ("sync", "ln"):
         real = shutil.which(tool)
-        (tools / tool).write_text(f'#!/bin/sh\necho {tool} "$1" >> {log}\nexec {real} "$@"\n')
+        (tools / tool).write_text(f'#!/bin/sh\necho {tool} "$1" $2 >> {log}\nexec {real} "$@"\n')
         (tools / tool).chmod(0o755)
     executor = LocalExecutor({"PATH": f"{tools}:{os.environ['PATH']}"}, shell)
     files = RemoteFiles(executor, "ns", "pod", "c")
@@ -216,9 +215,9 @@ async def test_a_name_is_given_between_the_flush_of_the_file_and_that_of_the_fol
     ):
         await change
         (flushed, named, folder_flushed) = log.read_text().splitlines()
-        assert flushed.startswith(f"sync {volume}/")
-        assert named == flushed.replace("sync", "ln")
-        assert folder_flushed == f"sync {volume}"
+        assert flushed.startswith("sync ./")  # in the folder that is held, whatever has its name
+        assert named == flushed.replace("sync", "ln --")
+        assert folder_flushed == "sync ."
         log.unlink()
 
 

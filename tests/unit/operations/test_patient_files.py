@@ -50,7 +50,7 @@ class Breaking(LocalExecutor):
 @pytest.fixture(params=["before", "after"])
 def files(request: pytest.FixtureRequest) -> PatientFiles:
     executor = Breaking(1, after=request.param == "after")
-    return PatientFiles(executor, ScaledClock(100), "default", "pod", "container")
+    return PatientFiles(executor, ScaledClock(100), ("default", "pod", "container"), ())
 
 
 async def test_a_new_file_is_written_once(files: PatientFiles, tmp_path: Path) -> None:
@@ -109,13 +109,13 @@ class Late(LocalExecutor):
 
 
 async def test_a_change_that_arrives_late_is_not_taken_for_somebody_elses(tmp_path: Path) -> None:
-    files = PatientFiles(Late(), ScaledClock(100), "default", "pod", "container")
+    files = PatientFiles(Late(), ScaledClock(100), ("default", "pod", "container"), ())
     write(tmp_path / "part", b"abc")
     await files.link_new(str(tmp_path / "part"), str(tmp_path / "final"))
     assert content(tmp_path / "final") == b"abc"
 
 
 async def test_trouble_that_lasts_is_an_error(tmp_path: Path) -> None:
-    files = PatientFiles(Breaking(10_000, after=False), ScaledClock(500), "d", "p", "c")
+    files = PatientFiles(Breaking(10_000, after=False), ScaledClock(500), ("d", "p", "c"), ())
     with pytest.raises(ExecUnknown):
         await files.list(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Programs that work on files: ls stat cp mv ln rm mkdir rmdir touch chmod df sync readlink."""
+"""Programs that work on files: ls stat cp mv ln rm mkdir rmdir touch chmod chown df sync ..."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from fluxstate_tui.sim.files import FileStat
 from fluxstate_tui.sim.shell.options import parse_options
+from fluxstate_tui.sim.shell.proc import descriptor
 from fluxstate_tui.sim.shell.process import Process, UsageError
 
 _OWNERS = {0: "root", 65534: "nobody", 1000: "flux"}
@@ -79,14 +80,14 @@ def _folder(process: Process, path: str, *, long: bool, hidden: bool) -> str:
 
 
 async def stat(process: Process) -> int:
-    """-c FORMAT with %n %s %Y %i %h %a %F %U %u; -L."""
+    """-c FORMAT with %n %s %Y %i %d %h %a %F %U %u %g; -L."""
     options = parse_options(process.args, "c,format= printf= L,dereference f,file-system t")
     if not options.operands:
         raise UsageError("missing operand")
     status = 0
     for name in options.operands:
         try:
-            info = process.files.stat(process.path(name), follow=options.has("dereference"))
+            info = _stat(process, name, follow=options.has("dereference"))
         except OSError as error:
             await process.err(f"stat: cannot statx '{name}': {error.strerror}\n")
             status = 1
@@ -94,6 +95,12 @@ async def stat(process: Process) -> int:
         form = options.get("format") or "  File: %n\n  Size: %s\tLinks: %h\nModify: %y"
         await process.out(_stat_format(form, name, info) + "\n")
     return status
+
+
+def _stat(process: Process, name: str, *, follow: bool) -> FileStat:
+    path = process.path(name)
+    opened = descriptor(process, path) if follow else None
+    return opened.stat() if opened is not None else process.files.stat(path, follow=follow)
 
 
 def _stat_format(form: str, name: str, info: FileStat) -> str:
@@ -105,7 +112,8 @@ def _stat_format(form: str, name: str, info: FileStat) -> str:
     values = {
         "n": name, "s": str(info.size), "Y": str(int(info.mtime)), "i": str(info.inode),
         "h": str(info.links), "a": oct(stat_bits.S_IMODE(info.mode))[2:], "F": kind,
-        "u": str(info.uid), "g": str(info.uid), "U": _owner(info.uid), "%": "%",
+        "u": str(info.uid), "g": str(info.uid), "d": str(info.device),
+        "U": _owner(info.uid), "%": "%",
         "y": datetime.fromtimestamp(info.mtime, UTC).strftime("%Y-%m-%d %H:%M:%S.%f000 +0000"),
     }  # fmt: skip
     return re.sub(r"%(.)", lambda match: values.get(match[1], "?"), form)
@@ -170,7 +178,9 @@ async def mv(process: Process) -> int:
     *sources, target = options.operands
     status = 0
     for source in sources:
-        place = _into(process, target, source)
+        place = process.path(target)
+        if not options.has("no-target-directory"):
+            place = _into(process, target, source)
         if options.has("no-clobber") and process.files.exists(place):
             continue
         try:
@@ -197,12 +207,14 @@ def _move(process: Process, source: str, target: str) -> None:
 
 
 async def ln(process: Process) -> int:
-    """-s -f."""
+    """-s -f -n -T."""
     options = parse_options(process.args, "s,symbolic f,force n T")
     if len(options.operands) != 2:
         raise UsageError("missing file operand")
     source, target = options.operands
-    place = _into(process, target, source)
+    place = process.path(target)
+    if not (options.has("n") or options.has("T")):
+        place = _into(process, target, source)
     kind = "symbolic" if options.has("symbolic") else "hard"
     try:
         if options.has("force") and process.files.exists(place):
@@ -262,6 +274,8 @@ async def mkdir(process: Process) -> int:
                 process.files.makedirs(process.path(name))
             else:
                 process.files.mkdir(process.path(name))
+            if options.has("mode"):
+                process.files.chmod(process.path(name), int(options.get("mode"), 8))
         except OSError as error:
             await process.err(f"mkdir: cannot create directory '{name}': {error.strerror}\n")
             status = 1
@@ -270,7 +284,7 @@ async def mkdir(process: Process) -> int:
 
 async def rmdir(process: Process) -> int:
     """Empty folders only."""
-    for name in process.args:
+    for name in parse_options(process.args, "p").operands:
         try:
             process.files.rmdir(process.path(name))
         except OSError as error:
@@ -293,15 +307,33 @@ async def touch(process: Process) -> int:
 
 async def chmod(process: Process) -> int:
     """Octal modes, +x and a-w."""
-    if len(process.args) < 2:
+    words = [word for word in process.args if word != "--"]
+    if len(words) < 2:
         raise UsageError("missing operand")
-    mode, *names = process.args
+    mode, *names = words
     for name in names:
         path = process.path(name)
+        opened = descriptor(process, path)
+        if opened is not None and mode == "a-w":
+            opened.node.mode &= ~0o222
+            continue
         try:
             bits = stat_bits.S_IMODE(process.files.stat(path).mode)
             changed = bits & ~0o222 if mode == "a-w" else bits | 0o111
             process.files.chmod(path, int(mode, 8) if mode.isdigit() else changed)
+        except OSError as error:
+            return await process.fail(f"cannot access '{name}': {error.strerror}")
+    return 0
+
+
+async def chown(process: Process) -> int:
+    """UID:GID by number; -h. There are no groups here."""
+    options = parse_options(process.args, "h,no-dereference R")
+    owner, *names = options.operands
+    uid = int(owner.partition(":")[0])
+    for name in names:
+        try:
+            process.files.chown(process.path(name), uid, follow=not options.has("h"))
         except OSError as error:
             return await process.fail(f"cannot access '{name}': {error.strerror}")
     return 0
@@ -367,7 +399,7 @@ async def mktemp(process: Process) -> int:
 
 
 PROGRAMS = {
-    "chmod": chmod, "cp": cp, "df": df, "ln": ln, "ls": ls, "mkdir": mkdir, "mktemp": mktemp,
-    "mv": mv, "readlink": readlink, "rm": rm, "rmdir": rmdir, "stat": stat, "sync": sync,
-    "touch": touch,
+    "chmod": chmod, "chown": chown, "cp": cp, "df": df, "ln": ln, "ls": ls, "mkdir": mkdir,
+    "mktemp": mktemp, "mv": mv, "readlink": readlink, "rm": rm, "rmdir": rmdir, "stat": stat,
+    "sync": sync, "touch": touch,
 }  # fmt: skip

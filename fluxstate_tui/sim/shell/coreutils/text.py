@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 
 from fluxstate_tui.sim.shell.options import parse_options
+from fluxstate_tui.sim.shell.proc import read_file
 from fluxstate_tui.sim.shell.process import Process, UsageError
 from fluxstate_tui.sim.shell.streams import read_all
 
@@ -20,7 +21,7 @@ async def chunks(process: Process, name: str) -> AsyncIterator[bytes]:
         while data := await process.stdin.read(CHUNK):
             yield data
         return
-    data = process.files.read(process.path(name))
+    data = read_file(process, process.path(name))
     for start in range(0, len(data), CHUNK):
         yield data[start : start + CHUNK]
 
