@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.exits import ExitCode
+from enum import IntEnum
+
+# Exit codes, the same for every command (facts: restic's precedent; documented in the README).
+
+
+class ExitCode(IntEnum):
+    """What the process tells the shell."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    NO_CONNECTION = 3
+    NOT_FOUND = 4
+    REFUSED = 5
+    VERIFICATION = 6
+    LOCKED = 7
+    UNKNOWN = 8
+    INTERRUPTED = 130
 
 
 class FluxstateError(Exception):

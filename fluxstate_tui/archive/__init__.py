@@ -1,1 +1,1 @@
-"""Reading and judging `flux dump` archives without Flux; the catalogue of archives."""
+"""`flux dump` files without Flux, pure: read, verify, compare, preview."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxstate_tui.archive import names
+from fluxstate_tui.archive.container import Members
 from fluxstate_tui.archive.findings import BrokenArchiveError
-from fluxstate_tui.archive.members import Members
-from fluxstate_tui.model import eventlog as eventlogs
-from fluxstate_tui.model.event import Event
+from fluxstate_tui.flux import eventlog as eventlogs
+from fluxstate_tui.flux.eventlog import Event
 
 _CACHED_JOBS = 8
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from fluxstate_tui.archive import names
 from fluxstate_tui.archive.findings import Findings, Kind
-from fluxstate_tui.model import eventlog as eventlogs
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.queue import Queue
-from fluxstate_tui.model.resources import ResourceSet
+from fluxstate_tui.flux import eventlog as eventlogs
+from fluxstate_tui.flux.eventlog import Event
+from fluxstate_tui.flux.queue import Queue
+from fluxstate_tui.flux.resources import ResourceSet
 
 
 class Instance:

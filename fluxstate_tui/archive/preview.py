@@ -15,14 +15,14 @@ import msgspec
 
 from fluxstate_tui.archive.findings import Finding, Kind
 from fluxstate_tui.archive.reader import Archive
-from fluxstate_tui.model.flux_json import dependency_text
-from fluxstate_tui.model.job import Job, JobState
-from fluxstate_tui.model.jobid import f58, parse_job_id
-from fluxstate_tui.model.queue import Queue, restores_stopped
-from fluxstate_tui.model.steps import stretches
+from fluxstate_tui.chunked import batched
+from fluxstate_tui.flux.job import Job, JobState
+from fluxstate_tui.flux.job_json import dependency_text
+from fluxstate_tui.flux.jobid import f58, parse_job_id
+from fluxstate_tui.flux.queue import Queue, restores_stopped
 
 
-class Fate(Enum):
+class PredictedOutcome(Enum):
     """What becomes of jobs. The values are words for people, in the plural."""
 
     HISTORY = "stay as history"
@@ -36,25 +36,25 @@ class Fate(Enum):
 
 
 _ONE_JOB = {
-    Fate.HISTORY: "stays as history",
-    Fate.STARTS: "starts at once",
-    Fate.HELD: "is held",
-    Fate.WAITS: "waits",
-    Fate.FAILED: "comes back FAILED",
-    Fate.NEVER_FITS: "can never fit",
-    Fate.NO_QUEUE: "has no queue",
-    Fate.OTHER_USER: "belongs to another user",
+    PredictedOutcome.HISTORY: "stays as history",
+    PredictedOutcome.STARTS: "starts at once",
+    PredictedOutcome.HELD: "is held",
+    PredictedOutcome.WAITS: "waits",
+    PredictedOutcome.FAILED: "comes back FAILED",
+    PredictedOutcome.NEVER_FITS: "can never fit",
+    PredictedOutcome.NO_QUEUE: "has no queue",
+    PredictedOutcome.OTHER_USER: "belongs to another user",
 }
 # A job that no number of nodes can satisfy, because one node is too small.
 _IMPOSSIBLE = 1 << 31
 _SHOWN = 20
 
 
-class JobFate(msgspec.Struct, frozen=True, gc=False):
+class JobPrediction(msgspec.Struct, frozen=True, gc=False):
     """One job with its fate and the reason, '' for history."""
 
     job: Job
-    fate: Fate
+    fate: PredictedOutcome
     reason: str = ""
 
 
@@ -74,22 +74,22 @@ class RestorePreview:
     """
 
     room: Room
-    jobs: list[JobFate]
+    jobs: list[JobPrediction]
     queues: tuple[Queue, ...]
     size_needed: int
     warnings: tuple[str, ...] = ()
 
-    def of(self, fate: Fate) -> tuple[JobFate, ...]:
+    def of(self, fate: PredictedOutcome) -> tuple[JobPrediction, ...]:
         """All jobs of one fate."""
         return tuple(one for one in self.jobs if one.fate is fate)
 
     @property
-    def counts(self) -> dict[Fate, int]:
+    def counts(self) -> dict[PredictedOutcome, int]:
         """How many jobs of each fate, in a fixed order, only those that occur."""
         found: Counter[str] = Counter()
-        for some in stretches(self.jobs):
+        for some in batched(self.jobs):
             found.update(one.fate.value for one in some)  # an enum's own hash is slow
-        return {fate: found[fate.value] for fate in Fate if found[fate.value]}
+        return {fate: found[fate.value] for fate in PredictedOutcome if found[fate.value]}
 
     def lines(self, started_again: Collection[str] = ()) -> tuple[str, ...]:
         """The preview for people, one fact per line, without markup.
@@ -124,15 +124,15 @@ def preview(
     room = Room(size, cores if cores is not None else cores_per_node(archive))
     coming = _queues(archive, queues)
     judge = _Judge(room, uid, {queue.name: queue for queue in coming}, archive)
-    fates: list[JobFate] = []
+    predictions: list[JobPrediction] = []
     possible = 1
-    for some in stretches(archive.jobs):
+    for some in batched(archive.jobs):
         go_on()
-        fates += [judge.fate(one.job) for one in some]
+        predictions += [judge.fate(one.job) for one in some]
         needed = [_nodes_needed(one.job, room.cores) for one in some if one.job.state.pending]
         possible = max([possible, *(nodes for nodes in needed if nodes != _IMPOSSIBLE)])
     warnings = [*dict.fromkeys(map(_warning, archive.findings)), *_unheeded(archive, coming)]
-    return RestorePreview(room, fates, coming, possible, tuple(warnings))
+    return RestorePreview(room, predictions, coming, possible, tuple(warnings))
 
 
 class _Judge:
@@ -147,51 +147,57 @@ class _Judge:
         self._archive = archive
         self._heeds_stop = restores_stopped(archive.core_version, queues.values())
 
-    def fate(self, job: Job) -> JobFate:
+    def fate(self, job: Job) -> JobPrediction:
         """One job's fate."""
         if job.state is JobState.INACTIVE:
-            return JobFate(job, Fate.HISTORY)
+            return JobPrediction(job, PredictedOutcome.HISTORY)
         if job.state.running:
-            return JobFate(job, Fate.FAILED, "it ran when the queue was dumped")
+            return JobPrediction(job, PredictedOutcome.FAILED, "it ran when the queue was dumped")
         for rule in (self._user, self._fits, self._queue, self._dependencies, self._held):
             found = rule(job)
             if found is not None:
                 return found
         queue = self._queues[job.queue]
         if not queue.started and self._heeds_stop:
-            return JobFate(job, Fate.WAITS, f"until {_name(queue)} is started")
-        return JobFate(job, Fate.STARTS, "as soon as there is room")
+            return JobPrediction(job, PredictedOutcome.WAITS, f"until {_name(queue)} is started")
+        return JobPrediction(job, PredictedOutcome.STARTS, "as soon as there is room")
 
-    def _user(self, job: Job) -> JobFate | None:
+    def _user(self, job: Job) -> JobPrediction | None:
         if self._uid is None or job.userid == self._uid:
             return None
         reason = f"of uid {job.userid}, which an instance of uid {self._uid} cannot run"
-        return JobFate(job, Fate.OTHER_USER, reason)
+        return JobPrediction(job, PredictedOutcome.OTHER_USER, reason)
 
-    def _fits(self, job: Job) -> JobFate | None:
+    def _fits(self, job: Job) -> JobPrediction | None:
         needed = _nodes_needed(job, self._room.cores)
         if needed <= self._room.size:
             return None
         if needed == _IMPOSSIBLE:
-            return JobFate(job, Fate.NEVER_FITS, "it needs more cores than one node has")
-        return JobFate(job, Fate.NEVER_FITS, f"it needs {needed} nodes; Flux fails it for good")
+            return JobPrediction(
+                job, PredictedOutcome.NEVER_FITS, "it needs more cores than one node has"
+            )
+        return JobPrediction(
+            job, PredictedOutcome.NEVER_FITS, f"it needs {needed} nodes; Flux fails it for good"
+        )
 
-    def _queue(self, job: Job) -> JobFate | None:
+    def _queue(self, job: Job) -> JobPrediction | None:
         if job.queue in self._queues:
             return None
         name = f"queue {job.queue}" if job.queue else "the anonymous queue"
-        return JobFate(job, Fate.NO_QUEUE, f"{name} will not exist: it stays pending for ever")
+        return JobPrediction(
+            job, PredictedOutcome.NO_QUEUE, f"{name} will not exist: it stays pending for ever"
+        )
 
-    def _dependencies(self, job: Job) -> JobFate | None:
+    def _dependencies(self, job: Job) -> JobPrediction | None:
         if not job.dependencies:
             return None
         for text in job.dependencies:
             other = self._never_succeeds(text)
             if other is not None:
                 reason = f"{text} can never be satisfied: {f58(other.id)} comes back FAILED"
-                return JobFate(job, Fate.FAILED, reason)
+                return JobPrediction(job, PredictedOutcome.FAILED, reason)
         reason = "for " + ", ".join(map(dependency_text, job.dependencies))
-        return JobFate(job, Fate.WAITS, reason)
+        return JobPrediction(job, PredictedOutcome.WAITS, reason)
 
     def _never_succeeds(self, text: str) -> Job | None:
         """The job of an after-success dependency when it ran at the dump or cannot fit."""
@@ -207,8 +213,12 @@ class _Judge:
         other = found.job
         return other if other.state.running or self._fits(other) is not None else None
 
-    def _held(self, job: Job) -> JobFate | None:
-        return JobFate(job, Fate.HELD, "its urgency is 0") if job.urgency == 0 else None
+    def _held(self, job: Job) -> JobPrediction | None:
+        return (
+            JobPrediction(job, PredictedOutcome.HELD, "its urgency is 0")
+            if job.urgency == 0
+            else None
+        )
 
 
 def _nodes_needed(job: Job, cores: int | None) -> int:
@@ -278,12 +288,12 @@ def _queue_line(queue: Queue, started_again: bool) -> str:
     return f"{_name(queue)} comes up {started}{enabled}{why}"
 
 
-def _reasons(jobs: Iterable[JobFate]) -> list[str]:
+def _reasons(jobs: Iterable[JobPrediction]) -> list[str]:
     """One line per job that does not simply run or stay, at most twenty of each fate."""
-    shown: dict[Fate, int] = {}
+    shown: dict[PredictedOutcome, int] = {}
     lines = []
     for one in jobs:
-        if one.fate in (Fate.HISTORY, Fate.STARTS):
+        if one.fate in (PredictedOutcome.HISTORY, PredictedOutcome.STARTS):
             continue
         shown[one.fate] = shown.get(one.fate, 0) + 1
         if shown[one.fate] <= _SHOWN:
@@ -294,5 +304,5 @@ def _reasons(jobs: Iterable[JobFate]) -> list[str]:
     return lines
 
 
-def _count_line(number: int, fate: Fate) -> str:
+def _count_line(number: int, fate: PredictedOutcome) -> str:
     return f"1 job {_ONE_JOB[fate]}" if number == 1 else f"{number} jobs {fate.value}"

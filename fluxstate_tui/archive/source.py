@@ -6,8 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.errors import ExitCode, FluxstateError
 
 # What one window of plain data needs, a few times over: zlib hands back what it did not use yet.
 BLOCK = 1 << 16

@@ -10,7 +10,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable
 
-from fluxstate_tui.archive.entries import Entry
+from fluxstate_tui.archive.container import Entry
 
 _BLOCK = 512
 _ZERO_TIME = (1980, 1, 1, 0, 0, 0)

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING
 
 from fluxstate_tui import termination
 from fluxstate_tui.archive.findings import Kind
-from fluxstate_tui.archive.jobs_json import jobs_json
 from fluxstate_tui.archive.reader import Archive, ArchivedJob, read_archive
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.job import Job
-from fluxstate_tui.model.jobid import parse_job_id
+from fluxstate_tui.archive.render import jobs_json
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.flux.job import Job
+from fluxstate_tui.flux.jobid import parse_job_id
 
 if TYPE_CHECKING:
-    from fluxstate_tui.archive.manifest import Part
+    from fluxstate_tui.archive.verify import Part
 
 
 def show(args: argparse.Namespace) -> int:
@@ -76,7 +75,7 @@ def preview(args: argparse.Namespace) -> int:
 def diff(args: argparse.Namespace) -> int:
     """Print the differences of two archives, or of an archive and a live queue."""
     from fluxstate_tui.archive import render
-    from fluxstate_tui.archive.diff import diff as compare
+    from fluxstate_tui.archive.compare import diff as compare
 
     if (args.other is None) == (args.live is None):
         raise FluxstateError(
@@ -142,8 +141,7 @@ def _find(archive: Archive, text: str) -> ArchivedJob:
 
 
 def _expected(path: Path) -> Part | None:
-    from fluxstate_tui.archive.beside import expected_part
-    from fluxstate_tui.archive.manifest import ManifestError
+    from fluxstate_tui.archive.manifest import ManifestError, expected_part
 
     try:
         return expected_part(path)
@@ -153,17 +151,17 @@ def _expected(path: Path) -> Part | None:
 
 
 def _live_jobs(args: argparse.Namespace) -> list[Job]:
+    from fluxstate_tui.broker.client import MiniClusterClient
     from fluxstate_tui.cli.options import kube_options
     from fluxstate_tui.cli.target import find_minicluster, open_context
-    from fluxstate_tui.operations.world.world import World
 
     async def read() -> list[Job]:
         async with open_context(kube_options(args)) as context:
             found = await find_minicluster(context.cluster, args.live)
-            world = await World.open(context, found.ref)
+            client = await MiniClusterClient.open(context, found.ref)
             try:
-                return list(await world.jobs())
+                return list(await client.jobs())
             finally:
-                await world.close()
+                await client.close()
 
     return termination.run(read())

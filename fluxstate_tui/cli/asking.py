@@ -8,7 +8,7 @@ import signal
 import sys
 
 from fluxstate_tui import termination
-from fluxstate_tui.model.text import plain
+from fluxstate_tui.formatting import plain
 
 
 def asks() -> bool:

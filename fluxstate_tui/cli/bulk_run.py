@@ -14,18 +14,15 @@ from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.operate_run import MARKS, outcome_json, plan_json, steps_json
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_minicluster, open_context
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.formatting import plain
+from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.objects import parse_minicluster
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.model.text import plain
-from fluxstate_tui.operations import bulk
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations import audit, bulk
+from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.bulk import Bulk, Part
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import refusals
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent, StepState
 
 
 async def operate_all(args: argparse.Namespace, choices: Choices) -> int:
@@ -72,7 +69,7 @@ async def _with_consent(
         question = f"{many.kind.capitalize()} these {len(many.ready)} MiniClusters? [y/N] "
         if not asks() or ask(question).lower() not in ("y", "yes"):
             for part in many.ready:
-                refusals.log(context, many.kind, part.ref, "consent was not given")
+                audit.log(context, many.kind, part.ref, "consent was not given")
             print("refused: consent is needed (nothing was done)", file=sys.stderr)
             print("   do: --yes", file=sys.stderr)
             _print_plans(args, many)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from fluxstate_tui.cli.demo import demo_cluster
 from fluxstate_tui.cli.options import add_cluster_options, configuration, kube_options
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.errors import ExitCode, FluxstateError
 
 TUTORIAL_SPEED = 20.0
 
@@ -58,7 +57,7 @@ def _open(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace, archive: Path | None) -> int:
     from msgspec.structs import replace
 
-    from fluxstate_tui.dashboard.run import run
+    from fluxstate_tui.tui.run import run
 
     options, config = kube_options(args), configuration()
     if args.write or args.demo:

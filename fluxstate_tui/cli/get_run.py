@@ -10,26 +10,25 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fluxstate_tui.cli.catalogue_tables import entry_json, listing
+from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.objects import read_objects
+from fluxstate_tui.catalog.access import CatalogView, Reach, view_catalog
+from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
+from fluxstate_tui.cli.catalog_tables import entry_json, listing
 from fluxstate_tui.cli.helper_pod import helper_pod_agreed, require_helper_pod
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.tables import age, table
 from fluxstate_tui.cli.target import find_minicluster, open_context
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.flux.job import Job, JobState
+from fluxstate_tui.flux.job_json import job_to_json
+from fluxstate_tui.flux.jobid import f58_ascii
+from fluxstate_tui.flux.running_jobs import duration
 from fluxstate_tui.kube.objects import parse_minicluster
-from fluxstate_tui.model.flux_json import job_to_json
-from fluxstate_tui.model.job import Job, JobState
-from fluxstate_tui.model.jobid import f58_ascii
-from fluxstate_tui.model.minicluster import MiniCluster
-from fluxstate_tui.model.pod import Pod
-from fluxstate_tui.operations.catalogue.access import CatalogueView, Reach, view_catalogue
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.queue.running_jobs import duration
-from fluxstate_tui.operations.script import HelperPodNeededError
-from fluxstate_tui.operations.world.read_cluster import read_objects
-from fluxstate_tui.operations.world.survey import Survey, survey
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.minicluster.minicluster import MiniCluster
+from fluxstate_tui.minicluster.objects import Pod
+from fluxstate_tui.operations.snapshot import MiniClusterStatus, read_status
 
 _AT_ONCE = 4
 _COUNTS = ("running", "pending", "inactive")
@@ -60,9 +59,9 @@ async def _miniclusters(context: OperationContext, args: argparse.Namespace) -> 
         found = [parse_minicluster(item) for item in items]
     limit = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(minicluster: MiniCluster) -> Survey:
+    async def one(minicluster: MiniCluster) -> MiniClusterStatus:
         async with limit:
-            return await survey(context, minicluster)
+            return await read_status(context, minicluster)
 
     surveys = await asyncio.gather(*(one(minicluster) for minicluster in found))
     if args.output == "json":
@@ -86,7 +85,7 @@ async def _miniclusters(context: OperationContext, args: argparse.Namespace) -> 
     return _table(header, rows, f"No MiniClusters in {where}.")
 
 
-def _survey_row(found: Survey, now: float) -> tuple[object, ...]:
+def _survey_row(found: MiniClusterStatus, now: float) -> tuple[object, ...]:
     ref = found.minicluster.ref
     return (
         ref.namespace,
@@ -103,7 +102,7 @@ def _survey_row(found: Survey, now: float) -> tuple[object, ...]:
     )
 
 
-def _survey_json(found: Survey) -> dict[str, Any]:
+def _survey_json(found: MiniClusterStatus) -> dict[str, Any]:
     minicluster = found.minicluster
     return {
         "namespace": minicluster.ref.namespace,
@@ -163,12 +162,12 @@ def pod_word(pod: Pod) -> str:
 async def _jobs(
     context: OperationContext, minicluster: MiniCluster, args: argparse.Namespace
 ) -> str:
-    world = await World.open(context, minicluster.ref)
+    client = await MiniClusterClient.open(context, minicluster.ref)
     try:
-        now = await world.cluster_now()
-        jobs = await world.jobs()
+        now = await client.cluster_now()
+        jobs = await client.jobs()
     finally:
-        await world.close()
+        await client.close()
     wanted = [
         job for job in jobs if args.all or args.output == "json" or job.state != JobState.INACTIVE
     ]
@@ -202,10 +201,10 @@ async def _archives(context: OperationContext, args: argparse.Namespace) -> str:
         minicluster = None
     try:
         reach = Reach(helper_pod_agreed(args))
-        view = await view_catalogue(context, minicluster, args.name, reach)
+        view = await view_catalog(context, minicluster, args.name, reach)
     except HelperPodNeededError as needed:
         require_helper_pod(needed)
-        view = await view_catalogue(context, minicluster, args.name, Reach(start_helper_pod=True))
+        view = await view_catalog(context, minicluster, args.name, Reach(start_helper_pod=True))
     if args.output == "json":
         return json.dumps(_archives_json(view), indent=2)
     now = context.server_now
@@ -225,6 +224,6 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[object]], nothing: str
     return ""
 
 
-def _archives_json(view: CatalogueView) -> dict[str, Any]:
+def _archives_json(view: CatalogView) -> dict[str, Any]:
     entries = [entry_json(entry, view.facts.get(entry.path)) for entry in view.entries]
     return {"archivePath": view.archive_path, "armed": view.armed, "archives": entries}

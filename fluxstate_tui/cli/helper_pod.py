@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
+from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
 from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.options import configuration
-from fluxstate_tui.model.text import plain
-from fluxstate_tui.operations.script import HelperPodNeededError
+from fluxstate_tui.formatting import plain
 
 
 def helper_pod_agreed(args: argparse.Namespace) -> bool:

@@ -14,17 +14,17 @@ from fluxstate_tui.cli.short_script import short_script
 from fluxstate_tui.cli.tables import table
 from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.clock import SystemClock
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.model.text import plain
-from fluxstate_tui.operations.catalogue.journaled import is_of_catalogue
-from fluxstate_tui.operations.context import OperationContext, default_state_dir
-from fluxstate_tui.operations.journal import audit, journal, recover
-from fluxstate_tui.operations.journal.journal import Record
-from fluxstate_tui.operations.journal.recover import Finding
-from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.script import RefusedError
+from fluxstate_tui.context import OperationContext, default_state_dir
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.formatting import plain
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations import audit, journal
+from fluxstate_tui.operations import recovery as recover
+from fluxstate_tui.operations.archives import is_of_catalog
+from fluxstate_tui.operations.journal import Record
+from fluxstate_tui.operations.recovery import Finding
+from fluxstate_tui.operations.registry import prepare
+from fluxstate_tui.operations.steps import RefusedError
 
 
 def log(args: argparse.Namespace) -> int:
@@ -60,8 +60,8 @@ async def unfinished(args: argparse.Namespace) -> int:
     wanted = args.finish or args.close
     if wanted:
         record = _chosen(records, wanted)
-        if is_of_catalogue(record):  # there is nothing to ask a cluster
-            return _close_catalogue(args, record)
+        if is_of_catalog(record):  # there is nothing to ask a cluster
+            return _close_catalog(args, record)
         async with open_context(kube_options(args)) as context:
             finding = await recover.look(context, record)
             print("\n".join(map(plain, finding.says)), file=sys.stderr)
@@ -100,9 +100,7 @@ async def _look(args: argparse.Namespace, records: list[Record]) -> list[Finding
             raise
         why = f"The cluster cannot be asked now: {error.message}"
         return [
-            recover.of_catalogue(record)
-            if is_of_catalogue(record)
-            else recover.not_asked(record, why)
+            recover.of_catalog(record) if is_of_catalog(record) else recover.not_asked(record, why)
             for record in records
         ]
 
@@ -146,9 +144,9 @@ async def _close(args: argparse.Namespace, context: OperationContext, finding: F
     return _closed(args, finding.record)
 
 
-def _close_catalogue(args: argparse.Namespace, record: Record) -> int:
+def _close_catalog(args: argparse.Namespace, record: Record) -> int:
     """Say once more what may be left to do by hand, and close it."""
-    finding = recover.of_catalogue(record)
+    finding = recover.of_catalog(record)
     print("\n".join(map(plain, finding.says)), file=sys.stderr)
     if not args.dry_run:
         recover.close_in(default_state_dir(), finding, SystemClock().now())

@@ -7,11 +7,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.cli.numbers import seconds
-from fluxstate_tui.model.text import plain
+from fluxstate_tui.formatting import plain
 
 if TYPE_CHECKING:
-    from fluxstate_tui.model.reference import ClusterRef
-    from fluxstate_tui.operations.context import OperationContext
+    from fluxstate_tui.context import OperationContext
+    from fluxstate_tui.minicluster.minicluster import ClusterRef
+
 
 LOOK_AGAIN = 1.0
 
@@ -39,7 +40,7 @@ async def until_free(args: argparse.Namespace, context: OperationContext, ref: C
     Only the lock of the operator who was named is broken. Raises FluxstateError when it changed
     hands meanwhile.
     """
-    from fluxstate_tui.operations.lock.holder import break_lock, holder_of
+    from fluxstate_tui.operations.lease import break_lock, holder_of
 
     if not (args.wait_for_lock or args.break_lock):
         return

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from logging.handlers import RotatingFileHandler
 
+
 FILE = "fluxstate-tui.log"
 # Bytes of one file; one older file is kept beside it.
 LARGEST = 1_000_000
@@ -41,7 +42,7 @@ class LogFile(logging.Handler):
     @property
     def path(self) -> Path:
         """Where it writes."""
-        from fluxstate_tui.operations.context import default_state_dir
+        from fluxstate_tui.context import default_state_dir
 
         return (Path(self._folder) if self._folder else default_state_dir()) / FILE
 

@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from fluxstate_tui import __version__, termination
 from fluxstate_tui.cli import lasting
 from fluxstate_tui.cli.options import DEFAULTS, add_cluster_options
-from fluxstate_tui.errors import FluxstateError, said
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.errors import ExitCode, FluxstateError, said
 
 COMMAND_MODULES = (
     "get",
@@ -23,7 +22,7 @@ COMMAND_MODULES = (
     "operate",
     "migrate",
     "archive",
-    "catalogue",
+    "catalog",
     "history",
     "dashboard",
     "sim",
@@ -130,7 +129,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def report(error: FluxstateError) -> None:
     """Say on stderr what happened, what is safe, and what to do."""
-    from fluxstate_tui.model.text import plain_lines
+    from fluxstate_tui.formatting import plain_lines
 
     for mark, text in (("error", error.message), (" safe", error.safe), ("   do", error.advice)):
         if text:

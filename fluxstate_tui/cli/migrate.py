@@ -12,7 +12,8 @@ from fluxstate_tui.cli.operate import add_loss
 from fluxstate_tui.cli.options import add_cluster_options
 
 if TYPE_CHECKING:
-    from fluxstate_tui.operations.choices import Choices
+    from fluxstate_tui.operations.base import Choices
+
 
 _WORDS = "move a living MiniCluster to another size, image, name, namespace or context"
 
@@ -67,9 +68,8 @@ def run(args: argparse.Namespace) -> int:
 
 def choices_of(args: argparse.Namespace) -> Choices:
     """The flags as choices. Raises FluxstateError when nothing would change."""
-    from fluxstate_tui.errors import FluxstateError
-    from fluxstate_tui.exits import ExitCode
-    from fluxstate_tui.operations.choices import Choices, Running
+    from fluxstate_tui.errors import ExitCode, FluxstateError
+    from fluxstate_tui.operations.base import Choices, Running
 
     wishes = (args.to_name, args.to_namespace, args.to_context, args.size, args.image)
     if not any(wish not in ("", None) for wish in wishes):

@@ -11,12 +11,12 @@ from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.operate_run import with_consent
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_ref, open_context
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import refusals
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.operations import audit
+from fluxstate_tui.operations.base import Choices
 from fluxstate_tui.operations.migrate import migrate as migration
-from fluxstate_tui.operations.script import RefusedError
+from fluxstate_tui.operations.steps import RefusedError
 
 
 async def migrate(args: argparse.Namespace, choices: Choices) -> int:
@@ -36,7 +36,7 @@ async def migrate(args: argparse.Namespace, choices: Choices) -> int:
         if args.to_context and args.to_context != context.cluster.context:
             there = open_context(_there(args))
             destination = await stack.enter_async_context(there)
-        with refusals.logged(context, "migrate", ref):
+        with audit.logged(context, "migrate", ref):
             operation = await migration.prepare(context, ref, choices, destination)
         try:
             return await with_consent(args, operation, out)

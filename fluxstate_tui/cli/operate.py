@@ -16,15 +16,16 @@ from fluxstate_tui.cli.numbers import count, seconds
 from fluxstate_tui.cli.options import add_cluster_options
 
 if TYPE_CHECKING:
-    from fluxstate_tui.operations.choices import Choices
+    from fluxstate_tui.operations.base import Choices
+
 
 _HELP = {
     "pause": "stop the queue; running jobs go on",
     "resume": "start the queue again",
-    "save": "pause, wait for running jobs, dump, verify, enter into the catalogue",
+    "save": "pause, wait for running jobs, dump, verify, enter into the catalog",
     "delete": "delete a MiniCluster whose queue is saved",
     "restore": "create a MiniCluster from an archive and account for every job",
-    "disarm": "take the archive away from spec.archive.path into the catalogue",
+    "disarm": "take the archive away from spec.archive.path into the catalog",
 }
 
 BULK = ("save", "delete")
@@ -115,7 +116,7 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
         dest="from_file",
         type=Path,
         metavar="FILE",
-        help="an archive of this computer, entered into the catalogue first",
+        help="an archive of this computer, entered into the catalog first",
     )
     parser.add_argument(
         "--size", type=count, metavar="N", help="number of pods (default: as saved)"
@@ -150,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
 def choices_of(args: argparse.Namespace) -> Choices:
     """The flags as choices. Raises FluxstateError for a manifest that cannot be read."""
     from fluxstate_tui.kube.manifest import load_manifest
-    from fluxstate_tui.operations.choices import Choices, Running
+    from fluxstate_tui.operations.base import Choices, Running
 
     given = vars(args)
     running = Running.WAIT

@@ -9,19 +9,20 @@ from dataclasses import asdict, replace
 from typing import Any, TextIO
 
 from fluxstate_tui import termination
+from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
 from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.helper_pod import helper_pod_agreed, require_helper_pod
 from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_ref, open_context
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.model.text import plain
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import journal, recover, refusals
-from fluxstate_tui.operations.plan import (
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode
+from fluxstate_tui.formatting import plain
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations import audit, journal, recovery
+from fluxstate_tui.operations.base import (
     Agrees,
+    Choices,
     ConsentKind,
     Outcome,
     OutcomeKind,
@@ -29,9 +30,9 @@ from fluxstate_tui.operations.plan import (
     StepEvent,
     StepState,
 )
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.script import HelperPodNeededError, RefusedError
+from fluxstate_tui.operations.steps import RefusedError
 
 MARKS = {
     StepState.DONE: "ok  ",
@@ -59,7 +60,7 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
             await operation.close()
         for finding in interrupted:
             if finding.next in ("", args.operation) and code == ExitCode.OK and not args.dry_run:
-                left = await recover.settle(context, finding)
+                left = await recovery.settle(context, finding)
                 if left is not None:
                     print(f"note: {plain(' '.join(left.says))}", file=sys.stderr)
         return code
@@ -70,7 +71,7 @@ async def _prepared(
 ) -> Operation:
     """The plan; a helper pod that is needed for it is asked for first, and never in a dry run."""
     accept = vars(args).get("accept_spec") or ""
-    with refusals.logged(context, args.operation, ref):
+    with audit.logged(context, args.operation, ref):
         if accept and accept != ref.name:
             raise RefusedError(
                 f"--accept-spec {accept} is not about {ref.name}", safe="Nothing was done."
@@ -83,19 +84,19 @@ async def _prepared(
     try:
         return await prepare(args.operation, context, ref, choices)
     except HelperPodNeededError as needed:
-        with refusals.said(context, args.operation, ref):
+        with audit.said(context, args.operation, ref):
             require_helper_pod(needed)
     return await prepare(args.operation, context, ref, replace(choices, start_helper_pod=True))
 
 
-async def _interrupted(context: OperationContext, ref: ClusterRef) -> list[recover.Finding]:
+async def _interrupted(context: OperationContext, ref: ClusterRef) -> list[recovery.Finding]:
     """Say what killed operations on this MiniCluster left behind, as the world is now."""
     found = []
     for record in journal.unfinished(context.state_dir):
         same = (record.target.namespace, record.target.name) == (ref.namespace, ref.name)
         if not same or record.server != context.cluster.server:
             continue
-        finding = await recover.look(context, record)
+        finding = await recovery.look(context, record)
         found.append(finding)
         print(f"note: {plain(' '.join(finding.says))}", file=sys.stderr)
         if finding.next:
@@ -112,7 +113,7 @@ async def with_consent(args: argparse.Namespace, operation: Operation, out: Text
         return ExitCode.OK
     typed = _consent(args, plan)
     if typed is None:
-        refusals.log(operation.context, plan.operation, plan.target, "consent was not given")
+        audit.log(operation.context, plan.operation, plan.target, "consent was not given")
         print("refused: consent is needed (nothing was done)", file=sys.stderr)
         if plan.consent.kind is ConsentKind.TYPE_NAME:
             first = "--save, or " if vars(args).get("save") is False else ""

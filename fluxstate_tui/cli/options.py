@@ -12,7 +12,7 @@ from fluxstate_tui.cli.numbers import factor, seconds
 
 if TYPE_CHECKING:
     from fluxstate_tui.config import Config
-    from fluxstate_tui.kube.options import KubeOptions
+    from fluxstate_tui.kube.kubeconfig import KubeOptions
 
 
 DEFAULTS: dict[str, Any] = {
@@ -60,7 +60,7 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
 
 def kube_options(args: argparse.Namespace) -> KubeOptions:
     """The parsed flags as the client layer takes them."""
-    from fluxstate_tui.kube.options import KubeOptions
+    from fluxstate_tui.kube.kubeconfig import KubeOptions
 
     options = KubeOptions(
         kubeconfig=args.kubeconfig,

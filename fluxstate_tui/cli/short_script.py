@@ -12,8 +12,8 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fluxstate_tui.flux.endpoint import SUDO_SCRIPT, VIEW_SCRIPT
-from fluxstate_tui.operations.journal.by_hand import one_line
+from fluxstate_tui.broker.locate import SUDO_SCRIPT, VIEW_SCRIPT
+from fluxstate_tui.broker.shell_commands import one_line
 
 _SHELL = ["/bin/bash", "-c"]
 _COMMENT = "  # "

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from fluxstate_tui import termination
 from fluxstate_tui.cli.numbers import factor
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.errors import ExitCode, FluxstateError
 
 if TYPE_CHECKING:
     import asyncio
 
     from fluxstate_tui.sim.server import SimulatedCluster
+
 
 DEFAULT_KUBECONFIG = "fluxstate-sim.kubeconfig"
 WORLD_NAMES = ("empty", "tutorial", "demo")

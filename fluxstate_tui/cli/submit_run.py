@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 
+from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.submit import SubmitOptions
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_minicluster, open_context
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.flux.submit import SubmitOptions
-from fluxstate_tui.model.jobid import f58_ascii
-from fluxstate_tui.operations.script import RefusedError
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.flux.jobid import f58_ascii
+from fluxstate_tui.operations.steps import RefusedError
 
 
 async def submit(args: argparse.Namespace) -> int:
@@ -22,11 +21,11 @@ async def submit(args: argparse.Namespace) -> int:
         if context.cluster.read_only:
             raise RefusedError("submitting changes the queue, and this is --read-only")
         minicluster = await find_minicluster(context.cluster, args.name)
-        world = await World.open(context, minicluster.ref)
+        client = await MiniClusterClient.open(context, minicluster.ref)
         try:
-            ids = await world.submit(options)
+            ids = await client.submit(options)
         finally:
-            await world.close()
+            await client.close()
     if args.json:
         print(json.dumps({"jobs": [{"id": job, "jobid": f58_ascii(job)} for job in ids]}))
     else:

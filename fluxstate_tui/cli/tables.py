@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fluxstate_tui.model.age import human_duration
-from fluxstate_tui.model.text import plain
+from fluxstate_tui.formatting import human_duration, plain
 
 _WIDEST = 64
 

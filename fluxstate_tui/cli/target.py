@@ -7,19 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fluxstate_tui.cli.options import configuration
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.context import OperationContext, default_state_dir, default_who
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.errors import CrdMissing, NotFound
+from fluxstate_tui.kube.kubeconfig import KubeOptions
 from fluxstate_tui.kube.objects import parse_minicluster
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.model.minicluster import MiniCluster
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.context import (
-    OperationContext,
-    default_state_dir,
-    default_who,
-)
+from fluxstate_tui.minicluster.minicluster import ClusterRef, MiniCluster
 
 _NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")
 

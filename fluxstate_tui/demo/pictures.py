@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fluxstate_tui.dashboard.run import build
 from fluxstate_tui.demo.cluster import simulated_cluster
-from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.tui.run import build
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
+
 
 SIZE = (110, 30)
 SPEED = 4.0
@@ -76,7 +77,7 @@ async def _save_and_look(camera: Camera) -> None:
     await pilot.press("escape", "enter")
     await camera.see("1 Queue")
     await pilot.press("4")
-    await camera.see("catalogue beside")
+    await camera.see("catalog beside")
     await pilot.press("enter")
     await camera.see("complete")
     await pilot.press("g")

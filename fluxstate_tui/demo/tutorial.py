@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 from fluxstate_tui import termination
 from fluxstate_tui.clock import SystemClock
 from fluxstate_tui.demo.cluster import simulated_cluster
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.jobid import f58
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.plan import OutcomeKind, Plan, StepEvent, StepState
+from fluxstate_tui.errors import ExitCode
+from fluxstate_tui.flux.jobid import f58
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations.base import OutcomeKind, Plan, StepEvent, StepState
 
 if TYPE_CHECKING:
-    from fluxstate_tui.operations.choices import Choices
-    from fluxstate_tui.operations.context import OperationContext
+    from fluxstate_tui.context import OperationContext
+    from fluxstate_tui.operations.base import Choices
+
 
 START_SECONDS = 120.0
 ROUNDS = 5
@@ -56,10 +57,10 @@ def play(speed: float) -> int:
 
 
 async def _play(kubeconfig: Path, speed: float) -> int:
-    from fluxstate_tui.kube.options import KubeOptions
-    from fluxstate_tui.kube.session import Cluster
-    from fluxstate_tui.operations.choices import Choices
-    from fluxstate_tui.operations.context import OperationContext
+    from fluxstate_tui.context import OperationContext
+    from fluxstate_tui.kube.client import Cluster
+    from fluxstate_tui.kube.kubeconfig import KubeOptions
+    from fluxstate_tui.operations.base import Choices
 
     with tempfile.TemporaryDirectory(prefix="fluxstate-tutorial-") as state_dir:
         clock = SystemClock()
@@ -81,7 +82,7 @@ async def _play(kubeconfig: Path, speed: float) -> int:
 
 
 async def _create(context: OperationContext) -> ClusterRef:
-    from fluxstate_tui.operations.restore.bring_up import bring_up
+    from fluxstate_tui.operations.restore.steps import bring_up
 
     resource = await context.cluster.minicluster_resource()
     made = await context.cluster.create(resource, MINICLUSTER, "default")
@@ -94,10 +95,10 @@ async def _create(context: OperationContext) -> ClusterRef:
 
 async def _submit(context: OperationContext, ref: ClusterRef) -> None:
     """Submit the tutorial's jobs and let some of them end."""
-    from fluxstate_tui.flux.submit import tutorial_loop
-    from fluxstate_tui.operations.world.world import World
+    from fluxstate_tui.broker.client import MiniClusterClient
+    from fluxstate_tui.broker.submit import tutorial_loop
 
-    world = await World.open(context, ref)
+    world = await MiniClusterClient.open(context, ref)
     try:
         for options in tutorial_loop(ROUNDS):
             ids = await world.submit(options)
@@ -116,7 +117,7 @@ async def _submit(context: OperationContext, ref: ClusterRef) -> None:
 async def _operate(context: OperationContext, kind: str, ref: ClusterRef, choices: Choices) -> int:
     from dataclasses import replace
 
-    from fluxstate_tui.operations.prepare import prepare
+    from fluxstate_tui.operations.registry import prepare
 
     operation = await prepare(kind, context, ref, replace(choices, start_helper_pod=True))
     titles = _titles(operation.plan)

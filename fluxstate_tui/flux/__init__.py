@@ -1,1 +1,1 @@
-"""How one talks to Flux in a pod: the remote program, its protocol, the journal, files."""
+"""Flux's data, pure: job, jobspec, resources, ids, eventlog -> job."""

@@ -1,1 +1,1 @@
-"""The async Kubernetes client layer: session, list+watch, exec, access review, typed errors."""
+"""How one talks to Kubernetes: client, auth, watch, exec, logs, objects, errors."""

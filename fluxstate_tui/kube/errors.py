@@ -5,9 +5,67 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.kube.request_info import RequestInfo
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.kube.objects import FLUX_GROUP
+
+# What a request asks for, in RBAC's words: verb, resource and namespace of a path.
+
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestInfo:
+    """A request as the API server's authorizer sees it. `resource` has its subresource."""
+
+    verb: str
+    group: str
+    resource: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, method: str, path: str, params: Mapping[str, str] | None = None) -> RequestInfo:
+        """Take a path apart. A path that is no resource keeps its whole text as `resource`."""
+        parts = [unquote(part) for part in path.strip("/").split("/")]
+        group = ""
+        if parts[0] == "apis" and len(parts) >= 4:
+            group, rest = parts[1], parts[3:]
+        elif parts[0] == "api" and len(parts) >= 3:
+            rest = parts[2:]
+        else:
+            return cls(method.lower(), "", path, "", "")
+        namespace = ""
+        if rest[0] == "namespaces" and len(rest) >= 3:
+            namespace, rest = rest[1], rest[2:]
+        name = rest[1] if len(rest) > 1 else ""
+        resource = "/".join([rest[0], *rest[2:3]])
+        return cls(_verb(method, name, params or {}), group, resource, namespace, name)
+
+    def rbac_rule(self) -> str:
+        """The rule that a Role needs for it, as one line of YAML."""
+        # A WebSocket is asked for by GET; from Kubernetes 1.35 exec needs create all the same.
+        verbs = '"get", "create"' if self.resource == "pods/exec" else f'"{self.verb}"'
+        return (
+            f'- {{apiGroups: ["{self.group}"], resources: ["{self.resource}"], verbs: [{verbs}]}}'
+        )
+
+
+def _verb(method: str, name: str, params: Mapping[str, str]) -> str:
+    if method in ("GET", "HEAD"):
+        if params.get("watch") in ("true", "1"):
+            return "watch"
+        return "get" if name else "list"
+    if method == "DELETE" and not name:
+        return "deletecollection"
+    return _VERBS.get(method, method.lower())
+
 
 NOTHING_CHANGED = "Nothing was changed in the cluster."
 NOTHING_SENT = "Nothing was sent to the cluster."
@@ -204,3 +262,266 @@ class BadAnswer(KubeError):
     """An answer that is not what the Kubernetes API sends (a login page, a cut body)."""
 
     exit_code = ExitCode.NO_CONNECTION
+
+
+# An HTTP answer that is no success -> one of our typed errors.
+#
+# The bodies are `Status` objects (apimachinery meta/v1), but a missing API group answers with the
+# text `404 page not found`, and proxies answer with HTML (facts/kubernetes-live.md, "API").
+
+_SHOWN = 200
+_READING = ("GET", "HEAD")
+_USER = re.compile(r'User "([^"]*)" cannot (\S+) resource "([^"]*)"')
+# Admission names the object, or its webhook; authorization names the user and the kind.
+_OBJECT = re.compile(r'"[^"]*" is forbidden: |^admission webhook "')
+_RELOAD = "Somebody changed it at the same time: look at it again and repeat."
+_UNEXPECTED = "The object is not as it was expected to be: look at it again."
+_OPERATOR = (
+    "Install the Flux Operator in this cluster "
+    "(https://github.com/flux-framework/flux-operator), or choose another context."
+)
+
+
+def error_from_response(
+    method: str,
+    path: str,
+    status: int,
+    body: bytes,
+    *,
+    headers: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+) -> KubeError:
+    """The typed error for this answer. It is returned, not raised."""
+    document = parse_status(body)
+    said = _said(document, body, status)
+    info = RequestInfo.of(method, path, params)
+    if status == 403:
+        return _forbidden(info, said)
+    if status == 404:
+        return _not_found(info, document, said)
+    # A change that failed with 5xx may have been carried out, so it is never sent again by itself.
+    asks_to_wait = status >= 500 and method in _READING and "Retry-After" in (headers or {})
+    if status == 429 or asks_to_wait:
+        return TooManyRequests(_sentence(said), retry_after=retry_after(headers))
+    return _by_code(status, document, said, method)
+
+
+def parse_status(body: bytes) -> dict[str, Any]:
+    """The Status object in a body, or {} if it holds none."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def retry_after(headers: Mapping[str, str] | None) -> float | None:
+    """`Retry-After` in seconds (RFC 9110, 10.2.3; the API server sends the delay form)."""
+    try:
+        return max(0.0, float((headers or {})["Retry-After"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def shorten(body: bytes) -> str:
+    """A body for people: one line, cut."""
+    text = " ".join(body[: 4 * _SHOWN].decode("utf-8", "replace").split())
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _said(document: dict[str, Any], body: bytes, status: int) -> str:
+    message = document.get("message")
+    if isinstance(message, str) and message.strip():
+        return " ".join(message.split())
+    return shorten(body) or f"the answer was HTTP {status} without a text"
+
+
+def _sentence(text: str) -> str:
+    return f"The API server says: {text.rstrip('.')}."
+
+
+def _details(document: dict[str, Any]) -> dict[str, Any]:
+    details = document.get("details")
+    return details if isinstance(details, dict) else {}
+
+
+def _causes(document: dict[str, Any]) -> tuple[str, ...]:
+    lines = []
+    for cause in _details(document).get("causes") or ():
+        field, message = cause.get("field", ""), cause.get("message", "")
+        lines.append(f"{field}: {message}" if field else str(message))
+    return tuple(lines)
+
+
+def _forbidden(info: RequestInfo, said: str) -> KubeError:
+    match = _USER.search(said)
+    if match is None and _OBJECT.search(said):
+        return NotAdmitted(info, said)
+    user = match.group(1) if match else ""
+    return Forbidden(info, said, user)
+
+
+def _not_found(info: RequestInfo, document: dict[str, Any], said: str) -> KubeError:
+    if document.get("reason") == "NotFound" and _details(document).get("name"):
+        return NotFound(_sentence(said), safe=NOTHING_CHANGED, status=404)
+    if document.get("kind") == "Status" and info.name:
+        return NotFound(_sentence(said), safe=NOTHING_CHANGED, status=404)
+    if info.group == FLUX_GROUP or FLUX_GROUP in info.resource:
+        return CrdMissing(
+            "This cluster does not know MiniClusters: the Flux Operator is not installed here.",
+            safe=NOTHING_CHANGED,
+            advice=_OPERATOR,
+            status=404,
+        )
+    return CrdMissing(
+        f"This cluster does not serve {info.resource or 'this path'}.",
+        safe=NOTHING_CHANGED,
+        advice="Is this address really a Kubernetes API server? Check the server in the context.",
+        status=404,
+    )
+
+
+def _by_code(status: int, document: dict[str, Any], said: str, method: str) -> KubeError:
+    sentence, reason = _sentence(said), str(document.get("reason", ""))
+    if status == 401:
+        return Unauthorized(
+            "The API server does not accept these credentials (401).",
+            safe=NOTHING_CHANGED,
+            advice="Log in again (the token or certificate may have expired), then retry.",
+            status=401,
+        )
+    if status == 409:
+        return Conflict(
+            sentence, reason=reason, safe=NOTHING_CHANGED, advice=_conflict_advice(reason)
+        )
+    if status == 410:
+        token = (document.get("metadata") or {}).get("continue", "")
+        return Gone(sentence, token=str(token))
+    if status == 422:
+        causes = _causes(document)
+        advice = "Correct these fields." if causes else _UNEXPECTED
+        return Invalid(sentence, causes=causes, advice=advice)
+    if status >= 500:
+        unsure = "It may have been carried out or not: look before you repeat it."
+        safe = NOTHING_CHANGED if method in _READING else unsure
+        return ServerError(
+            f"The API server failed (HTTP {status}): {said.rstrip('.')}.",
+            safe=safe,
+            advice="This is usually temporary: try again, and look at the API server's log.",
+            status=status,
+        )
+    return BadRequest(sentence, safe=NOTHING_CHANGED, status=status)
+
+
+def _conflict_advice(reason: str) -> str:
+    if reason == "AlreadyExists":
+        return "Choose another name, or delete the existing object first."
+    return _RELOAD
+
+
+# Why a command in a container could not be run, or what is not known about it.
+
+_MISSING_PROGRAM = re.compile(
+    r"(?:exec: \\?\"(?P<program>[^\"\\]+)\\?\": )?(?:stat \S+: )?"
+    r"(?:no such file or directory|executable file not found|permission denied)"
+)
+# The last one: runc, of a container that dies just now (containerd 1.6).
+_GONE = ("container not found", "not running", "executing setns process")
+_NOT_RUNNING = "Nothing was run."
+
+
+class ExecError(KubeError):
+    """The command was not run."""
+
+
+class CommandNotFound(ExecError):
+    """The program does not exist in the container, or may not be executed."""
+
+
+class ContainerNotFound(ExecError):
+    """The pod has no container of this name."""
+
+    exit_code = ExitCode.NOT_FOUND
+
+
+class ContainerNotRunning(ExecError):
+    """The container exists but does not run: it is still waiting, or has finished."""
+
+
+class ExecUnknown(KubeError):
+    """The stream ended without a status: the command may have run to its end or not at all."""
+
+    exit_code = ExitCode.UNKNOWN
+
+    def __init__(self, command: str, why: str) -> None:
+        super().__init__(
+            f"The outcome of '{command}' is not known: {why}.",
+            safe="It may have been carried out or not.",
+            advice="Look at its effect before you repeat it.",
+        )
+
+
+def refused_handshake(path: str, status: int, body: bytes, pod: str, container: str) -> KubeError:
+    """The typed error for an exec that was refused before anything ran."""
+    said = str(parse_status(body).get("message") or body.decode("utf-8", "replace").strip())
+    if "container not found" in said or "does not have a host assigned" in said:
+        return ContainerNotRunning(
+            f"Container '{container}' of pod '{pod}' is not running.",
+            safe=_NOT_RUNNING,
+            advice="Look at the pod: it may still be starting, or have finished.",
+            status=status,
+        )
+    if "is not valid for pod" in said or "a container name must be specified" in said:
+        return ContainerNotFound(
+            f"Pod '{pod}' has no container '{container}'.",
+            safe=_NOT_RUNNING,
+            advice=f"The API server says: {said}.",
+            status=status,
+        )
+    return error_from_response("GET", path, status, body)
+
+
+def exit_code_of(frame: bytes, command: str) -> int:
+    """The exit code in the status frame of channel 3 (0-255).
+
+    Raises ExecError if the command was not started, ExecUnknown if the frame is none.
+    """
+    status = _status(frame, command)
+    if status.get("status") == "Success":
+        return 0
+    message = str(status.get("message") or "no reason given")
+    if status.get("reason") == "NonZeroExitCode":
+        for cause in (status.get("details") or {}).get("causes") or ():
+            if cause.get("reason") == "ExitCode" and str(cause.get("message")).isdigit():
+                return int(cause["message"])
+        raise ExecUnknown(command, f"the status has no exit code ({message})")
+    raise _not_started(message, command)
+
+
+def _status(frame: bytes, command: str) -> dict[str, Any]:
+    try:
+        status = json.loads(frame)
+    except ValueError:
+        status = None
+    if not isinstance(status, dict):
+        raise ExecUnknown(command, "the server sent a status that cannot be read")
+    return status
+
+
+def _not_started(message: str, command: str) -> KubeError:
+    found = _MISSING_PROGRAM.search(message)
+    if found and "exec" in message:
+        program = found.group("program") or command
+        return CommandNotFound(
+            f"There is no program '{program}' that can be run in this container.",
+            safe=_NOT_RUNNING,
+            advice="The image may lack it, or it may be for another architecture.",
+            status=500,
+        )
+    if any(word in message for word in _GONE):
+        return ContainerNotRunning(
+            f"The container is not running: {message}.", safe=_NOT_RUNNING, status=500
+        )
+    return ExecError(
+        f"'{command}' was not run: {message.rstrip('.')}.", safe=_NOT_RUNNING, status=500
+    )

@@ -16,15 +16,9 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from fluxstate_tui.kube.exec_errors import (
-    ExecError,
-    ExecUnknown,
-    exit_code_of,
-    refused_handshake,
-)
-from fluxstate_tui.kube.http_session import HandshakeRefused
-from fluxstate_tui.kube.resources import PODS
-from fluxstate_tui.kube.transport import Transport
+from fluxstate_tui.kube.errors import ExecError, ExecUnknown, exit_code_of, refused_handshake
+from fluxstate_tui.kube.objects import PODS
+from fluxstate_tui.kube.transport import HandshakeRefused, Transport
 
 if TYPE_CHECKING:
     _WebSocket = aiohttp.ClientWebSocketResponse[bool]

@@ -7,15 +7,13 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fluxstate_tui.kube.backoff import Backoff
 from fluxstate_tui.kube.errors import BadRequest, CannotConnect, KubeError, ServerError
-from fluxstate_tui.kube.objects import epoch, parse_pod
-from fluxstate_tui.kube.resources import PODS
-from fluxstate_tui.kube.watch_lines import Lines
+from fluxstate_tui.kube.objects import PODS, epoch, parse_pod
+from fluxstate_tui.kube.watch import Backoff, Lines
 
 if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock
-    from fluxstate_tui.kube.session import Cluster
+    from fluxstate_tui.kube.client import Cluster
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.kube.errors import NOTHING_SENT, KubeError
-from fluxstate_tui.kube.resources import FLUX_GROUP
-from fluxstate_tui.model.spec_check import Effect, SpecProblem, check_spec
+from fluxstate_tui.kube.objects import FLUX_GROUP
+from fluxstate_tui.minicluster.spec_check import Effect, SpecProblem, check_spec
 
 Object = dict[str, Any]
 
@@ -104,7 +104,7 @@ def for_create(raw: Object, *, name: str | None = None, size: int | None = None)
     """A copy that can be created again: nothing of the server's, perhaps another name or size.
 
     A `maxSize` that would be too small for the new size is raised with it. Raises ManifestError
-    for what is no MiniCluster by its shape: people write them, and anybody into a catalogue.
+    for what is no MiniCluster by its shape: people write them, and anybody into a catalog.
     """
     _require_shape(raw)
     manifest = copy.deepcopy({key: value for key, value in raw.items() if key != "status"})

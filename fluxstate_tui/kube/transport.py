@@ -6,39 +6,172 @@ Only imported once a cluster is opened: aiohttp costs a quarter of a second.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from ssl import SSLContext
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from fluxstate_tui import __version__
 from fluxstate_tui.clock import Clock
+from fluxstate_tui.kube.auth import (
+    Credential,
+    Credentials,
+    ExecPluginSource,
+    choose_source,
+    impersonation_headers,
+)
 from fluxstate_tui.kube.connection_errors import (
     CONNECTION_ERRORS,
     BrokenAfterSending,
     ClosedHereError,
     explain,
 )
-from fluxstate_tui.kube.credentials import Credential, Credentials
 from fluxstate_tui.kube.errors import (
     NOTHING_CHANGED,
     NOTHING_SENT,
     BadAnswer,
     CredentialError,
+    ReadOnly,
     TooManyRequests,
+    error_from_response,
 )
-from fluxstate_tui.kube.http_session import HandshakeRefused, open_session
-from fluxstate_tui.kube.kubeconfig import Target
-from fluxstate_tui.kube.read_only import changes_something, refuse_changes
-from fluxstate_tui.kube.server_clock import ServerClock
-from fluxstate_tui.kube.status_errors import error_from_response
-from fluxstate_tui.kube.tls import build_ssl
+from fluxstate_tui.kube.kubeconfig import KubeOptions, Target, resolve_target
+from fluxstate_tui.kube.tls import build_ssl, choose_proxy
+
+# aiohttp's session, set up so that it neither repeats a change nor hides why it was refused.
+
+CONNECT_SECONDS = 10.0
+
+
+class HandshakeRefused(Exception):
+    """A websocket was refused by an ordinary HTTP answer."""
+
+    def __init__(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+
+def open_session(*, force_close: bool) -> aiohttp.ClientSession:
+    """A session; with `force_close` one for changes: a fresh connection each, sent only once."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, force_close=force_close),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": f"fluxstate-tui/{__version__}"},
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+        middlewares=(_never_twice,) if force_close else (),
+        raise_for_status=_refuse_handshake if force_close else False,
+    )
+
+
+async def _never_twice(
+    request: aiohttp.ClientRequest,
+    handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
+) -> aiohttp.ClientResponse:
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise BrokenAfterSending from error
+
+
+async def _refuse_handshake(response: aiohttp.ClientResponse) -> None:
+    """aiohttp drops the body of a refused handshake, and the reason stands in it."""
+    asked: Any = response.request_info.headers.get("Upgrade", "")
+    if asked.lower() == "websocket" and response.status != 101:
+        async with response:
+            raise HandshakeRefused(response.status, await response.read(), response.headers)
+
+
+# --read-only, enforced where requests leave (promise P16): nothing that changes anything goes out.
+#
+# An exec over websocket is a GET but may do anything, so it counts as a change unless the caller
+# vouches that its program only reads.
+
+TO_ALLOW = (
+    "Start again without --read-only to allow changes (with --write, if your configuration"
+    " protects this context)."
+)
+
+# Reviews are POSTs that change nothing (Kubernetes API: authorization, authentication).
+_REVIEWS = frozenset(
+    {
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+        "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+    }
+)
+_READING = frozenset({"GET", "HEAD"})
+# Subresources that reach into a pod, whatever the method.
+_REACHING = frozenset({"exec", "attach", "portforward", "proxy"})
+
+
+def changes_something(method: str, path: str) -> bool:
+    """True unless this request is sure to change nothing."""
+    if method == "POST" and path in _REVIEWS:
+        return False
+    if method not in _READING:
+        return True
+    return not _REACHING.isdisjoint(path.split("?")[0].split("/"))
+
+
+def refuse_changes(method: str, path: str) -> None:
+    """Raise ReadOnly if this request could change something."""
+    if changes_something(method, path):
+        raise ReadOnly(
+            f"Refused, because of --read-only: {method} {path.split('?')[0]}.",
+            safe=NOTHING_SENT,
+            advice=TO_ALLOW,
+        )
+
+
+# The API server's clock, estimated from the `Date` header of its answers (RFC 9110, 6.6.1).
+
+
+class ServerClock:
+    """Its clock minus ours. Each answer narrows the range that the offset must lie in.
+
+    The header has whole seconds: an answer sent at server time T says floor(T), and T lies between
+    our sending and our receiving. So offset is in [date - received, date + 1 - sent].
+    """
+
+    def __init__(self) -> None:
+        self._low = 0.0
+        self._high = 0.0
+        self._known = False
+
+    @property
+    def offset(self) -> float:
+        """Seconds to add to our clock to get the server's; 0.0 as long as nothing is known."""
+        return (self._low + self._high) / 2
+
+    @property
+    def uncertainty(self) -> float | None:
+        """The offset is right within this many seconds; None as long as nothing is known."""
+        return (self._high - self._low) / 2 if self._known else None
+
+    def take_snapshot(self, date: str | None, sent: float, received: float) -> None:
+        """Take in one answer. A header that is missing or no date is ignored."""
+        try:
+            seconds = parsedate_to_datetime(date or "").timestamp()
+        except ValueError:
+            return
+        low, high = seconds - received, seconds + 1 - sent
+        if self._known and max(low, self._low) <= min(high, self._high):
+            low, high = max(low, self._low), min(high, self._high)
+        # Otherwise a clock was set, or one of them runs faster: the newest answer counts.
+        self._low, self._high, self._known = low, high, True
+
 
 _BUSY_TRIES = 4
 _BUSY_SECONDS = 1.0
@@ -252,7 +385,7 @@ class Transport:
             ssl=self._ssl_for(credential) or True,
             server_hostname=self.route.server_name,
         )
-        self.server_clock.observe(response.headers.get("Date"), sent, self._clock.now())
+        self.server_clock.take_snapshot(response.headers.get("Date"), sent, self._clock.now())
         return response
 
     def _require_open(self, session: aiohttp.ClientSession) -> None:
@@ -306,3 +439,20 @@ def _header_value(text: str, what: str) -> str:
             advice="Check the kubeconfig for line breaks in it.",
         )
     return text
+
+
+# From options to an open transport. Imports aiohttp and `kubernetes`, so it is imported late.
+
+
+async def open_transport(options: KubeOptions, clock: Clock) -> Transport:
+    """Resolve the kubeconfig in a thread (it imports `kubernetes`) and make a transport."""
+    target = await asyncio.to_thread(resolve_target, options)
+    route = Route(
+        target=target,
+        proxy=choose_proxy(target),
+        impersonation=tuple(impersonation_headers(target, options)),
+        read_only=options.read_only,
+        request_timeout=options.request_timeout or None,
+    )
+    source = choose_source(target, clock, ExecPluginSource)
+    return Transport(route, Credentials(source, clock), clock)

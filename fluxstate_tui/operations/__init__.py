@@ -1,1 +1,1 @@
-"""What changes a cluster: a pure plan, and a runner that reads every step back. A room for each."""
+"""What changes a cluster: a pure plan, and a runner that reads every step back."""

@@ -12,12 +12,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from fluxstate_tui.errors import FluxstateError, said
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.plan import (
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError, said
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations.base import (
+    Choices,
     Consent,
     ConsentKind,
     Outcome,
@@ -210,7 +209,7 @@ async def prepare(
 
     One that cannot be planned, or loses something, is a part that failed.
     """
-    from fluxstate_tui.operations.prepare import prepare as prepare_one
+    from fluxstate_tui.operations.registry import prepare as prepare_one
 
     async def one(ref: ClusterRef) -> Operates:
         if first is not None:

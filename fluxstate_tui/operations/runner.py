@@ -12,15 +12,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import KubeError
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import refusals
-from fluxstate_tui.operations.journal.audited import audited
-from fluxstate_tui.operations.journal.journal import Journal
-from fluxstate_tui.operations.lock.lease import ClusterLease
-from fluxstate_tui.operations.plan import (
+from fluxstate_tui.operations import audit as refusals
+from fluxstate_tui.operations.audit import audited
+from fluxstate_tui.operations.base import (
     ConsentKind,
     Outcome,
     OutcomeKind,
@@ -29,7 +26,9 @@ from fluxstate_tui.operations.plan import (
     StepEvent,
     StepState,
 )
-from fluxstate_tui.operations.script import Run, Script, Task, Undo
+from fluxstate_tui.operations.journal import Journal
+from fluxstate_tui.operations.lease import ClusterLease
+from fluxstate_tui.operations.steps import Run, Script, Task, Undo
 
 _log = logging.getLogger(__name__)
 
@@ -347,7 +346,7 @@ def _not_put_back(outcome: Outcome, left: list[Undo]) -> Outcome:
     return replace(
         outcome,
         reason=f"{outcome.reason}. NOT put back: " + "; ".join(undo.what for undo in left),
-        advice=" ".join([outcome.advice, *(undo.by_hand for undo in left)]).strip(),
+        advice=" ".join([outcome.advice, *(undo.shell_commands for undo in left)]).strip(),
     )
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.sim.files import Files
     from fluxstate_tui.sim.flux.instance import FluxInstance
 
+
 VIEW_SCRIPT = """#!/bin/bash
 export PATH=$PATH:{mount}/view/bin
 export PYTHONPATH={mount}/view/lib/python3.11/site-packages

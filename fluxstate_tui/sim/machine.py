@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.sim.files import Files
     from fluxstate_tui.sim.flux.instance import FluxInstance
 
+
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

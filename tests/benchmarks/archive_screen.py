@@ -21,14 +21,14 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from fluxstate_tui.model.job import Job
-from fluxstate_tui.screens.archive import ArchiveScreen
-from fluxstate_tui.screens.archives.gantt import GanttScreen
-from fluxstate_tui.screens.archives.preview import PreviewScreen
-from fluxstate_tui.widgets.grid import MANY
-from fluxstate_tui.widgets.table import Table
+from fluxstate_tui.flux.job import Job
+from fluxstate_tui.tui.screens.archive.gantt import GanttScreen
+from fluxstate_tui.tui.screens.archive.preview import PreviewScreen
+from fluxstate_tui.tui.screens.archive.screen import ArchiveScreen
+from fluxstate_tui.tui.widgets.grid import MANY
+from fluxstate_tui.tui.widgets.table import Table
 from tests.benchmarks.archive import generate
-from tests.unit.screens.stage import make_app
+from tests.unit.tui_screens.stage import make_app
 
 _TICK = 0.005
 _SIZE = (140, 40)

@@ -18,15 +18,15 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
-from fluxstate_tui.app import FluxstateApp
-from fluxstate_tui.dashboard.connection import calm_the_collector
-from fluxstate_tui.model.job import Job
-from fluxstate_tui.screens.job_columns import JOB_COLUMNS
-from fluxstate_tui.screens.minicluster import MiniClusterScreen
-from fluxstate_tui.screens.views.queue import QueueView
-from fluxstate_tui.store import events as e
-from tests.unit.screens import feed
-from tests.unit.screens.stage import make_app
+from fluxstate_tui.flux.job import Job
+from fluxstate_tui.live import events
+from fluxstate_tui.live.connection import calm_the_collector
+from fluxstate_tui.tui.app import FluxstateApp
+from fluxstate_tui.tui.screens.jobs.columns import JOB_COLUMNS
+from fluxstate_tui.tui.screens.minicluster.queue import QueueView
+from fluxstate_tui.tui.screens.minicluster.screen import MiniClusterScreen
+from tests.unit.tui_screens import feed
+from tests.unit.tui_screens.stage import make_app
 
 SIZE = (140, 40)
 SAMPLE = feed.ref("flux-sample")
@@ -147,10 +147,10 @@ async def ours(count: int, seconds: float) -> list[str]:
         grid = view.table.grid
 
         def change(changed: tuple[Job, ...]) -> None:
-            store.take(e.JobsChanged(SAMPLE, changed, feed.NOW))
+            store.take(events.JobsChanged(SAMPLE, changed, feed.NOW))
 
-        listed = e.JobsListed(SAMPLE, feed.by_id(jobs), feed.NOW)
-        few = e.JobsListed(SAMPLE, feed.by_id(jobs[:3]), feed.NOW)
+        listed = events.JobsListed(SAMPLE, feed.by_id(jobs), feed.NOW)
+        few = events.JobsListed(SAMPLE, feed.by_id(jobs[:3]), feed.NOW)
         shows, patches = (
             [lambda: store.take(listed)] * TIMES,
             [feed.churn(jobs, 1000, n) for n in range(TIMES)],
@@ -190,7 +190,7 @@ async def longest_step(work: Callable[[], Any]) -> float:
 
 async def idle_and_latency(app: FluxstateApp, seconds: float) -> list[str]:
     """What an idle dashboard costs, and the way from an event to the terminal."""
-    app.services.store.take(e.JobsListed(SAMPLE, feed.by_id(feed.jobs(100, 0, 900)), feed.NOW))
+    app.services.store.take(events.JobsListed(SAMPLE, feed.by_id(feed.jobs(100, 0, 900)), feed.NOW))
     await asyncio.sleep(1.5)
     octets, used, began = CountingDriver.octets, time.process_time(), time.perf_counter()
     await asyncio.sleep(seconds)
@@ -207,7 +207,7 @@ async def idle_and_latency(app: FluxstateApp, seconds: float) -> list[str]:
 async def latency(app: FluxstateApp, number: int) -> float:
     """Milliseconds from a new job's event to the bytes that show it."""
     began = time.perf_counter()
-    app.services.store.take(e.JobsChanged(SAMPLE, (feed.job(number),), feed.NOW))
+    app.services.store.take(events.JobsChanged(SAMPLE, (feed.job(number),), feed.NOW))
     while CountingDriver.last < began:  # noqa: ASYNC110 (a driver has no event to wait for)
         await asyncio.sleep(0.001)
     taken = (CountingDriver.last - began) * 1000

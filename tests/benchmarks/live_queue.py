@@ -18,19 +18,19 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from fluxstate_tui.broker.commands import look
+from fluxstate_tui.broker.live_jobs import LiveJobs
+from fluxstate_tui.broker.locate import locate
+from fluxstate_tui.broker.protocol import JobsPiece
+from fluxstate_tui.broker.submit import SubmitOptions, submit
 from fluxstate_tui.clock import SystemClock
-from fluxstate_tui.feeds.queues import QueueFeed
-from fluxstate_tui.flux.fallback import look
-from fluxstate_tui.flux.live import LiveJobs
-from fluxstate_tui.flux.locate import locate
-from fluxstate_tui.flux.protocol import JobsPiece
-from fluxstate_tui.flux.submit import SubmitOptions, submit
+from fluxstate_tui.flux.job import Job
+from fluxstate_tui.kube.client import Cluster
+from fluxstate_tui.kube.kubeconfig import KubeOptions
 from fluxstate_tui.kube.objects import parse_minicluster
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.model.job import Job
-from fluxstate_tui.store.events import JobsChanged, SourceChanged, StoreEvent
-from fluxstate_tui.store.freshness import Freshness
+from fluxstate_tui.live.events import JobsChanged, SourceChanged, StoreEvent
+from fluxstate_tui.live.freshness import Freshness
+from fluxstate_tui.live.queue_feed import QueueFeed
 
 ROUNDS = 40
 PIECE = 128 * 1024

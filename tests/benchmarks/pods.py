@@ -14,11 +14,9 @@ from typing import Any
 
 import yaml
 
-from fluxstate_tui.kube.listing import ListQuery, list_all
-from fluxstate_tui.kube.objects import parse_pod
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.resources import PODS
-from fluxstate_tui.kube.session import Cluster
+from fluxstate_tui.kube.client import Cluster, ListQuery, list_all
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.kube.objects import PODS, parse_pod
 
 PODS_IN_ALL = 10_000
 SAMPLE = Path(__file__).parents[1] / "data" / "kubernetes" / "variants.json"

@@ -15,8 +15,8 @@ from textual.app import App
 app = App()
 """
 OURS = """
-from fluxstate_tui.dashboard.run import build
-from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.tui.run import build
+from fluxstate_tui.kube.kubeconfig import KubeOptions
 app = build(KubeOptions())
 app._start = None  # connecting begins after the first paint, which is where we stop counting
 """

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.errors import NotFound
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.session import Cluster
+from fluxstate_tui.kube.kubeconfig import KubeOptions
 
 MINICLUSTER: dict[str, Any] = {
     "apiVersion": "flux-framework.org/v1alpha2",

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from fluxstate_tui.dashboard.run import build
-from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.tui.run import build
 from tests.e2e.target import Target
-from tests.unit.screens.stage import screen_text
+from tests.unit.tui_screens.stage import screen_text
 
 SMALL, LARGE = (80, 24), (160, 48)
 

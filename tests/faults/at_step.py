@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from fluxstate_tui.operations.plan import Outcome, StepEvent
+from fluxstate_tui.operations.base import Outcome, StepEvent
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.script import Run, Task
+from fluxstate_tui.operations.steps import Run, Task
 
 
 async def when_done(

@@ -11,22 +11,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.broker.commands import run_flux
+from fluxstate_tui.broker.locate import locate
+from fluxstate_tui.broker.objects import read_minicluster
 from fluxstate_tui.clock import Clock
+from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.flux.command import run_flux
-from fluxstate_tui.flux.locate import locate
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.model.flux_json import job_from_json
-from fluxstate_tui.model.job import Job
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import journal
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent
-from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.restore.bring_up import bring_up
-from fluxstate_tui.operations.world.read_cluster import read_minicluster
+from fluxstate_tui.flux.job import Job
+from fluxstate_tui.flux.job_json import job_from_json
+from fluxstate_tui.kube.client import Cluster
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations import journal
+from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.operations.registry import prepare
+from fluxstate_tui.operations.restore.steps import bring_up
 from fluxstate_tui.sim.files import Files
 from fluxstate_tui.sim.server import SimulatedCluster
 from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
@@ -124,7 +123,7 @@ class Stage:
         return Files({"/": self.sim.state.volumes.host_path("/data")})
 
     def files(self) -> dict[str, str]:
-        """Name and checksum of everything in the catalogue."""
+        """Name and checksum of everything in the catalog."""
         if not self.volume.exists(FOLDER):
             return {}
         return {
@@ -133,11 +132,11 @@ class Stage:
         }
 
     def finished(self) -> dict[str, str]:
-        """The catalogue without what is still being written."""
+        """The catalog without what is still being written."""
         return {name: sha for name, sha in self.files().items() if not name.startswith(".")}
 
     def forget_archives(self, keep: Collection[str] = ()) -> None:
-        """Only these files in the catalogue, so that many rounds do not get slower."""
+        """Only these files in the catalog, so that many rounds do not get slower."""
         for name in self.files().keys() - set(keep):
             self.volume.unlink(f"{FOLDER}/{name}")
 

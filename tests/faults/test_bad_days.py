@@ -6,11 +6,9 @@ import asyncio
 
 import pytest
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.choices import Choices, Running
-from fluxstate_tui.operations.plan import OutcomeKind, StepEvent, StepState
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.operations.base import Choices, OutcomeKind, Running, StepEvent, StepState
+from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.api.kinds import PODS
 from fluxstate_tui.sim.flux import startup
 from tests.faults.stage import NAME, NAMESPACE, Stage

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import OutcomeKind, StepEvent
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.operations.base import Choices, OutcomeKind, StepEvent
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import ANY, Stage
 from tests.faults.test_migrations import found, judge, some_jobs
 

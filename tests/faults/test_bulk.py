@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.errors import ExitCode
+from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import bulk
+from fluxstate_tui.operations.base import Choices, OutcomeKind, StepEvent
 from fluxstate_tui.operations.bulk import Bulk, Part
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import OutcomeKind, StepEvent
-from fluxstate_tui.operations.restore.bring_up import bring_up
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.operations.restore.steps import bring_up
 from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import ANY, NAMESPACE, Stage
 
@@ -28,7 +27,7 @@ async def both(stage: Stage, kind: str, choices: Choices, limit: int) -> Bulk:
 
 
 async def starts(stage: Stage, ref: ClusterRef) -> bool:
-    world = await World.open(stage.context, ref)
+    world = await MiniClusterClient.open(stage.context, ref)
     try:
         return all(queue.started and queue.enabled for queue in await world.queues())
     finally:

@@ -13,9 +13,8 @@ import pytest
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.cli.short_script import short_script
 from fluxstate_tui.kube.errors import NotFound
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.journal import audit
-from fluxstate_tui.operations.plan import OutcomeKind
+from fluxstate_tui.operations import audit
+from fluxstate_tui.operations.base import Choices, OutcomeKind
 from tests.faults.stage import FOLDER, Stage
 
 pytestmark = pytest.mark.skipif(
@@ -33,7 +32,7 @@ def lines(stage: Stage, what: str) -> list[str]:
     return [line for line in lines if line.startswith(("kubectl", "echo"))]
 
 
-async def by_hand(folder: Path, commands: list[str]) -> None:
+async def shell_commands(folder: Path, commands: list[str]) -> None:
     """One after the other in a shell, each of which must succeed."""
     for command in commands:
         assert "\n" not in command
@@ -60,7 +59,7 @@ async def test_a_save_a_delete_and_a_restore_can_be_done_again_from_the_log(
     await stage.well("save")
     (name,) = [name for name in stage.finished() if name.endswith(".tar.gz")]
     stage.forget_archives()
-    await by_hand(tmp_path, lines(stage, "save"))
+    await shell_commands(tmp_path, lines(stage, "save"))
     assert stage.files().keys() == {name}
     assert await stage.started()
 
@@ -77,9 +76,9 @@ async def test_a_save_a_delete_and_a_restore_can_be_done_again_from_the_log(
     (name,) = stage.files()
 
     await stage.well("restore", Choices(archive=f"/state{FOLDER}/{name}"))
-    await by_hand(tmp_path, ["kubectl delete minicluster flux-sample"])
+    await shell_commands(tmp_path, ["kubectl delete minicluster flux-sample"])
     again = lines(stage, "restore")
     made = max(number for number, line in enumerate(again) if "create -f -" in line)
-    await by_hand(tmp_path, again[: made + 1])
+    await shell_commands(tmp_path, again[: made + 1])
     await stage.up()
     assert (await stage.jobs()).keys() == jobs

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fluxstate_tui.cli.catalogue_place import Place
+from fluxstate_tui.broker.objects import read_minicluster
+from fluxstate_tui.catalog.access import Reach, view_catalog
+from fluxstate_tui.catalog.folder import LocalFolder
+from fluxstate_tui.cli.catalog_place import Place
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.operations.catalogue.access import Reach, view_catalogue
-from fluxstate_tui.operations.catalogue.folder_files import LocalFolder
-from fluxstate_tui.operations.world.read_cluster import read_minicluster
-from fluxstate_tui.store.summary import made_at
+from fluxstate_tui.kube.client import Cluster
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.live.summary import made_at
 from tests.faults.stage import NAME, Stage
 
 HOUR = 3600.0
@@ -43,7 +43,7 @@ async def test_what_is_saved_last_is_the_newest_whatever_the_operators_clock_say
         stage.context = replace(right, cluster=cluster, clock=clock)
         await stage.well("save")
         there = await read_minicluster(stage.context, await stage.ref())
-        view = await view_catalogue(stage.context, there, NAME, Reach(start_helper_pod=True))
+        view = await view_catalog(stage.context, there, NAME, Reach(start_helper_pod=True))
         ages = [stage.context.server_now - made_at(entry) for entry in view.entries]
         place = Place(LocalFolder(), "", "", there.ref, (), tmp_path, clock, context=stage.context)
         assert abs(place.now - right.server_now) < COARSE

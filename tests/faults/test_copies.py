@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.catalogue.copies import FOLDER as COPIES
-from fluxstate_tui.operations.catalogue.copies import newest_copy
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import StepState
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.catalog.local_copies import FOLDER as COPIES
+from fluxstate_tui.catalog.local_copies import newest_copy
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.operations.base import Choices, StepState
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import ANY, FOLDER, Stage, agreed
 
 

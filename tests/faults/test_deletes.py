@@ -6,14 +6,19 @@ import asyncio
 
 import pytest
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import NotFound
-from fluxstate_tui.kube.resources import PODS, PVCS
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import ConsentKind, Outcome, OutcomeKind, StepEvent, StepState
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.kube.objects import PODS, PVCS
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations.base import (
+    Choices,
+    ConsentKind,
+    Outcome,
+    OutcomeKind,
+    StepEvent,
+    StepState,
+)
+from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import NAME, NAMESPACE, Stage
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fluxstate_tui.operations.plan import OutcomeKind, StepEvent
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.operations.base import OutcomeKind, StepEvent
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import staged
 from tests.faults.test_named_queues import BROKER_CONFIG
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.operations.plan import OutcomeKind
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.operations.base import OutcomeKind
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.at_step import when_done
 from tests.faults.stage import Stage
 

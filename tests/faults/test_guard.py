@@ -10,16 +10,16 @@ from dataclasses import replace
 import pytest
 
 from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.broker.broker import SessionCheckpoints
+from fluxstate_tui.broker.locate import locate
+from fluxstate_tui.broker.objects import read_minicluster
+from fluxstate_tui.broker.session import FluxSession
 from fluxstate_tui.config import GuardSettings
-from fluxstate_tui.dashboard.guarding import Guarding
-from fluxstate_tui.flux.checkpoints import SessionCheckpoints
-from fluxstate_tui.flux.locate import locate
-from fluxstate_tui.flux.session import FluxSession
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.operations.lock.lease import ClusterLease
-from fluxstate_tui.operations.world.read_cluster import read_minicluster
-from fluxstate_tui.store.events import GuardSeen, StoreEvent
+from fluxstate_tui.kube.client import Cluster
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.live.events import GuardSeen, StoreEvent
+from fluxstate_tui.live.guard import Guarding
+from fluxstate_tui.operations.lease import ClusterLease
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage
 
 EVERY = GuardSettings(checkpoint=5.0)

@@ -8,8 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
-from fluxstate_tui.kube.resources import LEASES
-from fluxstate_tui.operations.journal import journal, recover
+from fluxstate_tui.kube.objects import LEASES
+from fluxstate_tui.operations import journal, recovery
 from tests.faults.stage import NAME, NAMESPACE, Stage
 
 
@@ -58,7 +58,7 @@ async def test_a_save_that_was_killed_leaves_a_stopped_queue_that_is_noticed(
     await killed_at(stage, tmp_path, "verify", "save")
     (record,) = journal.unfinished(stage.context.state_dir)
     assert record.operation == "save"
-    finding = await recover.look(stage.context, record)
+    finding = await recovery.look(stage.context, record)
     assert finding.next == "resume"
     # The dead one's lock would expire after 30 s of real time.
     await stage.context.cluster.delete(LEASES, f"fluxstate-{NAME}", NAMESPACE)
@@ -77,9 +77,9 @@ async def test_a_killed_migration_under_the_same_name_never_offers_to_delete_the
     await stage.submit("--urgency=0", "true")
     await killed_at(stage, tmp_path, "reach", "migrate", NAME, "--size", "3", "--yes")
     (record,) = journal.unfinished(stage.context.state_dir)
-    finding = await recover.look(stage.context, record)
+    finding = await recovery.look(stage.context, record)
     assert finding.next == "resume"
     await stage.context.cluster.delete(LEASES, f"fluxstate-{NAME}", NAMESPACE)
     await stage.well("resume")
-    assert await recover.settle(stage.context, finding) is None
+    assert await recovery.settle(stage.context, finding) is None
     assert stage.unfinished() == []

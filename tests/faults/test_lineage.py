@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from fluxstate_tui.archive.manifest import Manifest, from_bytes
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.journal.moves import moves
+from fluxstate_tui.operations.base import Choices
+from fluxstate_tui.operations.moves import moves
 from tests.faults.stage import FOLDER, Stage
 
 

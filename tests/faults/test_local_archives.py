@@ -8,17 +8,16 @@ from pathlib import Path
 import pytest
 
 from fluxstate_tui.archive.manifest import from_bytes
-from fluxstate_tui.cli.catalogue_run import put
+from fluxstate_tui.catalog.maintenance import NotSoundError
+from fluxstate_tui.cli.catalog_run import put
 from fluxstate_tui.cli.main import build_parser
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.catalogue.care import NotSoundError
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import OutcomeKind
+from fluxstate_tui.errors import ExitCode
+from fluxstate_tui.operations.base import Choices, OutcomeKind
 from tests.faults.stage import FOLDER, NAME, Stage
 
 
 def copied(stage: Stage, folder: Path) -> Path:
-    """The only archive of the catalogue, with its manifest, in a folder of this computer."""
+    """The only archive of the catalog, with its manifest, in a folder of this computer."""
     folder.mkdir()
     for name in stage.files():
         (folder / name).write_bytes(stage.volume.read(f"{FOLDER}/{name}"))

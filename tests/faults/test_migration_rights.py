@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.errors import Forbidden
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.resources import NAMESPACES, PODS
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.kube.objects import NAMESPACES, PODS
+from fluxstate_tui.operations.base import Choices
+from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.api.auth import Rule, User
 from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import NAMESPACE, Stage

@@ -6,21 +6,25 @@ from typing import Any
 
 import pytest
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.flux.command import run_flux
-from fluxstate_tui.flux.locate import locate
+from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.commands import run_flux
+from fluxstate_tui.broker.locate import locate
+from fluxstate_tui.broker.objects import read_minicluster
+from fluxstate_tui.catalog.local_copies import newest_copy
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.kube.errors import NotFound
-from fluxstate_tui.kube.resources import PODS
-from fluxstate_tui.model.job import Job, JobState
-from fluxstate_tui.model.minicluster import MiniCluster
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.catalogue.copies import newest_copy
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import ConsentKind, Outcome, OutcomeKind, StepEvent, StepState
-from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.world.read_cluster import read_minicluster
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.kube.objects import PODS
+from fluxstate_tui.minicluster.minicluster import ClusterRef, MiniCluster
+from fluxstate_tui.operations.base import (
+    Choices,
+    ConsentKind,
+    Outcome,
+    OutcomeKind,
+    StepEvent,
+    StepState,
+)
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage
 
 NEW = ClusterRef(NAMESPACE, "bigger", "")
@@ -35,7 +39,7 @@ async def found(stage: Stage, ref: ClusterRef) -> MiniCluster | None:
 
 
 async def jobs_of(stage: Stage, ref: ClusterRef) -> dict[int, Job]:
-    world = await World.open(stage.context, ref)
+    world = await MiniClusterClient.open(stage.context, ref)
     try:
         return {job.id: job for job in await world.jobs()}
     finally:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.submit import SubmitOptions
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.flux.submit import SubmitOptions
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.plan import OutcomeKind, StepEvent, StepState
-from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations.base import OutcomeKind, StepEvent, StepState
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.at_step import when_done
 from tests.faults.stage import ANY, Stage
 from tests.faults.test_migrations import BESIDE, NEW, found, jobs_of, queue_of, runs, some_jobs
@@ -19,7 +19,7 @@ JOB = SubmitOptions(command=("true",))
 
 async def try_to_submit(stage: Stage, ref: ClusterRef) -> str:
     """What a user is told, '' when the job was taken."""
-    world = await World.open(stage.context, ref)
+    world = await MiniClusterClient.open(stage.context, ref)
     try:
         await world.submit(JOB)
         return ""
@@ -66,7 +66,7 @@ async def test_what_somebody_let_in_there_is_saved_when_the_migration_is_undone(
     async def somebody(step: str) -> None:
         if step != "checkpoint":
             return
-        world = await World.open(stage.context, NEW)
+        world = await MiniClusterClient.open(stage.context, NEW)
         await world.enable_queues([""])
         await world.submit(JOB)
         await world.start_queues([""])

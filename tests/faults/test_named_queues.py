@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.kube.resources import NAMESPACES
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.journal import journal
-from fluxstate_tui.operations.plan import OutcomeKind
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.kube.objects import NAMESPACES
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations import journal
+from fluxstate_tui.operations.base import Choices, OutcomeKind
 from tests.faults.stage import ANY, NAME, staged
 from tests.faults.test_migrations import found, jobs_of, queue_of
 
@@ -68,7 +67,7 @@ async def test_in_another_namespace_each_queue_is_as_it_was(tmp_path: Path) -> N
 async def test_a_queue_that_refuses_jobs_is_never_called_open(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         await stage.create(flux={"brokerConfig": BROKER_CONFIG})
-        world = await World.open(stage.context, ANY)
+        world = await MiniClusterClient.open(stage.context, ANY)
         try:
             await world.disable_queues(["debug"], "not today")
             with pytest.raises(FluxstateError, match="submission is not enabled: debug"):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fluxstate_tui.kube.errors import Forbidden
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.operations.base import Choices
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import ANY, Stage, staged
 
 FOLDER = "/lammps/2026"

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import ConsentKind, OutcomeKind
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.operations.base import Choices, ConsentKind, OutcomeKind
+from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.operator.flavour import FLAVOURS
 from tests.faults.stage import NAME, staged
 

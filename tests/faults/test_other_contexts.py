@@ -15,24 +15,22 @@ from fluxstate_tui.cli import migrate_run
 from fluxstate_tui.cli.history_run import unfinished
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.cli.options import configuration
-from fluxstate_tui.dashboard.actions import LiveActions
-from fluxstate_tui.dashboard.connection import Connection
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.errors import NotFound
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.resources import LEASES
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import journal, recover
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.kube.objects import LEASES
+from fluxstate_tui.live.connection import Connection
+from fluxstate_tui.live.session import LiveActions
+from fluxstate_tui.live.store import Store
+from fluxstate_tui.operations import journal, recovery
+from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.migrate import migrate
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent, StepState
 from fluxstate_tui.sim.server import SimulatedCluster
-from fluxstate_tui.store.store import Store
 from tests.faults.stage import NAME, NAMESPACE, SPEED, Stage
 from tests.faults.test_kills import killed_at
-from tests.unit.dashboard.test_safety import until
+from tests.unit.live_session.test_safety import until
 
 OTHER = "other"
 WORDS = ("migrate", NAME, "--to-context", OTHER, "--yes")
@@ -80,11 +78,11 @@ async def test_killed_when_only_the_other_cluster_has_it_nothing_is_restored_a_s
     job = await two.here.submit("--urgency=0", "true")
     await killed_at(two.here, two.folder, "open", *WORDS)
     (record,) = journal.unfinished(two.here.context.state_dir)
-    seen = await recover.look(two.here.context, record)
+    seen = await recovery.look(two.here.context, record)
     assert (seen.next, seen.asked) == ("", False), seen
     assert f"--context {OTHER}" in seen.says[-1]
-    assert await recover.settle(two.here.context, seen) == seen, "it stays open"
-    arrived = await recover.look(two.there.context, record)
+    assert await recovery.settle(two.here.context, seen) == seen, "it stays open"
+    arrived = await recovery.look(two.there.context, record)
     assert arrived.next in ("resume", "disarm"), arrived
     assert set(await two.there.jobs()) == {job}
 

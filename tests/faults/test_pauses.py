@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from fluxstate_tui.model.job import Job, JobState
-from fluxstate_tui.model.queue import Queue
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent
-from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.flux.job import Job, JobState
+from fluxstate_tui.flux.queue import Queue
+from fluxstate_tui.operations.base import Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.at_step import when_done
 from tests.faults.stage import ANY, Stage
 
@@ -19,7 +19,7 @@ STOP = "queue-start"  # the topic of the request that stops
 
 
 async def queue_of(stage: Stage) -> Queue:
-    world = await World.open(stage.context, ANY)
+    world = await MiniClusterClient.open(stage.context, ANY)
     try:
         (queue,) = await world.queues()
     finally:

@@ -14,20 +14,14 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent
-from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.matrix.clock import PatientClock
-from tests.faults.matrix.look import in_archives, lead_pod, living, settled
+from tests.faults.matrix.look import discard, in_archives, lead_pod, living
 from tests.faults.stage import ANY, NAME, NAMESPACE, SPEED, Stage, attempt, broken_at, staged
 
 T = TypeVar("T")
@@ -75,7 +69,7 @@ class Days(RuleBasedStateMachine):
 
         async def happen() -> T:
             result = await work
-            await settled(self.stage)
+            await discard(self.stage)
             self.check()
             return result
 
@@ -187,7 +181,7 @@ class Days(RuleBasedStateMachine):
 
     async def _restored(self, work: Coroutine[Any, Any, object]) -> None:
         await work
-        await settled(self.stage)
+        await discard(self.stage)
         if self.alive:
             self.paused = not living(self.stage)[NAME].open
 
@@ -258,7 +252,7 @@ class Days(RuleBasedStateMachine):
         self.live(self._kill())
 
     async def _kill(self) -> None:
-        world = await World.open(self.stage.context, ANY)
+        world = await MiniClusterClient.open(self.stage.context, ANY)
         await world.kvs_sync()
         await world.close()
         await self.stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.kube.resources import PODS
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import OutcomeKind, StepEvent, StepState
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.kube.objects import PODS
+from fluxstate_tui.operations.base import Choices, OutcomeKind, StepEvent, StepState
+from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage, agreed
 
 
 async def deleted(stage: Stage) -> tuple[set[int], dict[str, str]]:
-    """Jobs that are only in the catalogue now, and its files."""
+    """Jobs that are only in the catalog now, and its files."""
     jobs = {await stage.submit("true"), await stage.submit("--urgency=0", "true")}
     await stage.well("delete", Choices(save_first=True))
     return jobs, stage.files()

@@ -7,17 +7,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.flux.checkpoints import Checkpoints, SessionCheckpoints
+from fluxstate_tui.broker.broker import Checkpoints, SessionCheckpoints
+from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.flux.job import JobState
 from fluxstate_tui.kube.errors import NotFound
-from fluxstate_tui.kube.resources import PODS
-from fluxstate_tui.model.job import JobState
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.guard.guard import Guard, GuardState
-from fluxstate_tui.operations.plan import OutcomeKind, StepEvent
-from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.kube.objects import PODS
+from fluxstate_tui.live.guard import Guard, GuardState
+from fluxstate_tui.operations.base import Choices, OutcomeKind, StepEvent
+from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
 from tests.faults.at_step import when_done
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage, agreed
@@ -193,7 +191,7 @@ async def test_a_lead_container_that_dies_after_a_restore_loses_nothing_and_runs
         if state.last is not None:
             made.set()
 
-    world = await World.open(stage.context, ANY)
+    world = await MiniClusterClient.open(stage.context, ANY)
 
     def checkpoints() -> Checkpoints | None:
         session = world.session()
@@ -287,8 +285,8 @@ async def test_a_restore_that_is_cancelled_late_leaves_a_queue_that_survives_its
     outcome = await when_done(operation, finish_and_cancel, stage.seen)
     assert outcome.kind is OutcomeKind.CANCELLED, outcome
     assert not stage.armed()
-    put_back = " ".join(event.read_back for event in stage.seen if "put back" in event.read_back)
-    assert f"{NAMESPACE}/{NAME} stays" in put_back
+    roll_back = " ".join(event.read_back for event in stage.seen if "put back" in event.read_back)
+    assert f"{NAMESPACE}/{NAME} stays" in roll_back
     before = {job.id: job.t_run for job in (await stage.jobs()).values()}
     await stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
     await stage.restarted()

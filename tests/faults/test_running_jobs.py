@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.choices import Choices, Running
-from fluxstate_tui.operations.plan import OutcomeKind, StepEvent
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.errors import ExitCode
+from fluxstate_tui.operations.base import Choices, OutcomeKind, Running, StepEvent
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import NAME, Stage
 
 

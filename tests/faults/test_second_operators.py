@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.plan import StepEvent
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.errors import ExitCode
+from fluxstate_tui.operations.base import StepEvent
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import NAME, Stage
 from tests.unit.cli_operate.conftest import Program
 

@@ -8,10 +8,10 @@ import pytest
 
 from fluxstate_tui.cli.history_run import unfinished
 from fluxstate_tui.cli.main import build_parser
-from fluxstate_tui.operations.journal import journal, recover
-from fluxstate_tui.operations.journal.journal import Journal
-from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan
-from fluxstate_tui.operations.script import RefusedError
+from fluxstate_tui.operations import journal, recovery
+from fluxstate_tui.operations.base import Consent, ConsentKind, Plan
+from fluxstate_tui.operations.journal import Journal
+from fluxstate_tui.operations.steps import RefusedError
 from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import NAME, NAMESPACE, Stage, staged
 
@@ -37,9 +37,9 @@ async def test_an_interrupted_operation_that_cannot_be_looked_at_stays_open(
         monkeypatch.setenv("FLUXSTATE_STATE_DIR", str(stage.context.state_dir))
         identity = await killed_save(stage)
         (record,) = journal.unfinished(stage.context.state_dir)
-        finding = await recover.look(stage.context, record)
+        finding = await recovery.look(stage.context, record)
         assert "cannot be asked now" in finding.says[-1]
-        assert await recover.settle(stage.context, finding) is not None
+        assert await recovery.settle(stage.context, finding) is not None
         place = ["--kubeconfig", str(tmp_path / "kubeconfig")]
 
         async def ask(*words: str) -> None:

@@ -6,7 +6,7 @@ import hashlib
 
 from fluxstate_tui.archive.manifest import from_bytes
 from fluxstate_tui.archive.verify import verify
-from fluxstate_tui.operations.journal import audit
+from fluxstate_tui.operations import audit
 from tests.faults.stage import FOLDER, NAME, NAMESPACE, Stage
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fluxstate_tui.model.job import JobState
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.flux.job import JobState
+from fluxstate_tui.operations.base import Choices
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.at_step import when_done
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage
 
@@ -91,7 +91,7 @@ async def test_an_archive_made_by_hand_is_adopted_and_restored(stage: Stage) -> 
     await stage.well("restore", Choices(archive="/state/archive.tar.gz"))
     assert job in await stage.jobs()
     assert not stage.armed()
-    assert len(stage.finished()) == 1  # kept in the catalogue
+    assert len(stage.finished()) == 1  # kept in the catalog
 
 
 async def test_what_is_armed_on_a_living_minicluster_can_be_disarmed(stage: Stage) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.world.command_broker import CommandBroker
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.broker.broker import CommandBroker
+from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.operations.base import Choices
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage, staged
 
 
@@ -22,7 +22,7 @@ async def bare(tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 async def test_every_job_survives_a_delete_and_a_restore(bare: Stage) -> None:
-    world = await World.open(bare.context, ANY)
+    world = await MiniClusterClient.open(bare.context, ANY)
     assert isinstance(await world.connect(), CommandBroker)
     await world.close()
     done = await bare.submit("true")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from fluxstate_tui.archive.manifest import from_bytes, to_bytes
-from fluxstate_tui.operations.choices import Choices
+from fluxstate_tui.operations.base import Choices
 from tests.faults.stage import FOLDER, Stage, staged
-from tests.unit.cli_catalogue.conftest import archives, folder, state
+from tests.unit.cli_archives.conftest import archives, folder, state
 from tests.unit.cli_operate.conftest import Program
 
 __all__ = ["archives", "folder", "state"]

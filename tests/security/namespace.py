@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.unit.flux.local import LocalExecutor
+from tests.unit.broker.local import LocalExecutor
 
 APPLETS = ("stat", "head", "tail", "cut", "cat", "grep", "sha256sum", "ln", "mv", "rm", "rmdir",
            "mkdir", "chmod", "chown", "sync", "df", "sh", "ls", "printf")  # fmt: skip

@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.broker import manifest_cache
+from fluxstate_tui.catalog.helper_pod import HelperPod, HelperPodNeededError, Identity, pod_for
+from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import NotAdmitted
-from fluxstate_tui.operations.catalogue.helper_pod import HelperPod, Identity, pod_for
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import OutcomeKind
-from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.restore import last_seen
-from fluxstate_tui.operations.script import HelperPodNeededError
+from fluxstate_tui.operations.base import Choices, OutcomeKind
+from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import ANY, FOLDER, NAME, NAMESPACE, Stage, agreed
 from tests.security.conftest import node_root
@@ -61,7 +58,9 @@ async def test_a_dry_run_looks_through_a_minicluster_that_has_the_same_volume(
     stage: Stage, fetched: Path, changes: list[str]
 ) -> None:
     resource = await stage.context.cluster.minicluster_resource()
-    seen = last_seen.recall(stage.context.state_dir, stage.context.cluster.server, NAMESPACE, NAME)
+    seen = manifest_cache.recall(
+        stage.context.state_dir, stage.context.cluster.server, NAMESPACE, NAME
+    )
     assert seen is not None
     body = {**seen, "metadata": {"name": "beside", "namespace": NAMESPACE}}
     body["spec"] = {**body["spec"], "network": {"headlessName": "beside"}}
@@ -167,7 +166,9 @@ def test_its_image_is_the_configured_one_and_then_no_secret_goes_with_it() -> No
 async def test_it_runs_as_nobody_while_it_only_reads_and_as_the_owner_where_it_must_write(
     stage: Stage, fetched: Path
 ) -> None:
-    seen = last_seen.recall(stage.context.state_dir, stage.context.cluster.server, NAMESPACE, NAME)
+    seen = manifest_cache.recall(
+        stage.context.state_dir, stage.context.cluster.server, NAMESPACE, NAME
+    )
     assert seen is not None
     stage.volume.chmod(FOLDER, 0o755)
     reader = await HelperPod.start(stage.context, seen, writes=False)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind
-from fluxstate_tui.operations.prepare import prepare
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind
+from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.files import Files, Volume
 from tests.faults.at_step import when_done
 from tests.faults.stage import FOLDER, NAME, NAMESPACE, Stage

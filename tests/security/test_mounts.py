@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.broker.files import RemoteFileElsewhere, RemoteFiles, RemoteStat, upload
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.flux.file_upload import upload
-from fluxstate_tui.flux.files import RemoteFileElsewhere, RemoteFiles, RemoteStat
-from fluxstate_tui.model.mount import Mount
+from fluxstate_tui.minicluster.mount import Mount
 from tests.security.namespace import SHELLS, Namespace, namespace
 
 Work = Callable[[RemoteFiles, str], Awaitable[object]]

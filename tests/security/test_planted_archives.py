@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.archive.contents import Contents, contents_of
-from fluxstate_tui.archive.manifest import Manifest, Part, to_bytes
-from fluxstate_tui.archive.ownership import Owner
+from fluxstate_tui.archive.manifest import Manifest, to_bytes
 from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.archive.verify import Part
 from fluxstate_tui.archive.writer import write_archive
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.catalogue import records
+from fluxstate_tui.catalog import records
+from fluxstate_tui.catalog.contents import Contents, contents_of
+from fluxstate_tui.catalog.ownership import Owner
+from fluxstate_tui.errors import ExitCode
 from tests.unit.archive import given
-from tests.unit.cli_catalogue.conftest import DAY, NOW, Archives
+from tests.unit.cli_archives.conftest import DAY, NOW, Archives
 
 LIE = {"created": 253_402_300_000.0, "verified": "L3", "counts": {"COMPLETED": 99_999}}
 OWNER = Owner("default", "flux-sample", "u-1", recorded=True)

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.model.job import JobState
-from fluxstate_tui.model.remote_code import BOOTSTRAP, program_line
+from fluxstate_tui.flux.job import JobState
+from fluxstate_tui.flux.remote_code import BOOTSTRAP, program_line
+from fluxstate_tui.kube.client import Cluster
+from fluxstate_tui.kube.kubeconfig import KubeOptions
 from fluxstate_tui.sim.api.kinds import MINICLUSTERS
 from fluxstate_tui.sim.server import SimulatedCluster
 from fluxstate_tui.sim.worlds.manifests import minicluster, with_defaults

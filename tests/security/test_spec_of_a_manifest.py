@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import Agrees, ConsentKind, OutcomeKind
-from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.world.read_cluster import read_minicluster
+from fluxstate_tui.broker.objects import read_minicluster
+from fluxstate_tui.errors import ExitCode
+from fluxstate_tui.operations.base import Agrees, Choices, ConsentKind, OutcomeKind
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import ANY, NAME, Stage, agreed
 from tests.security.conftest import Attacker, node_root
 from tests.unit.cli_operate.conftest import Program

@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 from fluxstate_tui.archive.manifest import Manifest, from_bytes, to_bytes
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind
-from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.world.read_cluster import read_minicluster
+from fluxstate_tui.broker.objects import read_minicluster
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind
+from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
 from tests.faults.stage import ANY, FOLDER, NAME, NAMESPACE, Stage, agreed
 

@@ -5,27 +5,23 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.objects import going_claim, read_by_name
+from fluxstate_tui.broker.retry import retry
+from fluxstate_tui.catalog.helper_pod import pod_for
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import Forbidden
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.catalogue.helper_pod import pod_for
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.minicluster.spec_check import dropped
+from fluxstate_tui.operations.base import Choices
 from fluxstate_tui.operations.migrate import plan as migrate_plan
-from fluxstate_tui.operations.migrate.plan import Target
-from fluxstate_tui.operations.migrate.rights import require_rights
+from fluxstate_tui.operations.migrate.plan import Target, require_rights
 from fluxstate_tui.operations.migrate.steps import Migrating
-from fluxstate_tui.operations.restore.dropped_fields import dropped
-from fluxstate_tui.operations.restore.neighbours import Neighbour, dangers
-from fluxstate_tui.operations.restore.plan import require_valid
+from fluxstate_tui.operations.restore.plan import Neighbour, dangers, require_valid
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.script import RefusedError
-from fluxstate_tui.operations.world.observe import observe
-from fluxstate_tui.operations.world.patience import patiently
-from fluxstate_tui.operations.world.read_cluster import read_by_name
-from fluxstate_tui.operations.world.volume_claim import going_claim
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.operations.snapshot import take_snapshot
+from fluxstate_tui.operations.steps import RefusedError
 
 
 async def prepare(
@@ -42,9 +38,9 @@ async def prepare(
     where = destination or context
     if where.cluster.read_only:
         raise RefusedError(f"{where.cluster.context} is read-only", safe="Nothing was done.")
-    world = await World.open(context, ref)
+    client = await MiniClusterClient.open(context, ref)
     try:
-        seen = await observe(world)
+        seen = await take_snapshot(client)
         seen = replace(seen, going_claim=await going_claim(context, seen.minicluster))
         place = where.cluster.context if destination is not None else ""
         target = migrate_plan.target_of(seen, choices, place, secrets.token_hex(6))
@@ -54,9 +50,9 @@ async def prepare(
         warnings = await _dangers(where, target, seen.minicluster.ref)
         planned = replace(planned, preview=(*planned.preview, *warnings))
     except BaseException:
-        await world.close()
+        await client.close()
         raise
-    migrating = Migrating(context, where, world, seen, target, choices)
+    migrating = Migrating(context, where, client, seen, target, choices)
     migrating.add_tasks(planned)
     return Operation(context, planned, migrating.script)
 
@@ -78,7 +74,7 @@ async def _require_possible(context: OperationContext, target: Target) -> None:
     require_valid(target.manifest, resource.version)
     pod_for(target.manifest, "check")
     ref = target.ref
-    taken = await patiently(context.clock, lambda: read_by_name(context, ref))
+    taken = await retry(context.clock, lambda: read_by_name(context, ref))
     if target.beside and taken is not None:
         raise RefusedError(
             f"{target} exists", safe="Nothing was done.", advice="Choose another name."
@@ -87,7 +83,7 @@ async def _require_possible(context: OperationContext, target: Target) -> None:
     if not target.beside:
         # The name is taken by the old one until it is gone.
         asked["metadata"]["name"] = f"{ref.name[:40]}-{secrets.token_hex(2)}"
-    stored = await patiently(
+    stored = await retry(
         context.clock,
         lambda: context.cluster.create(resource, asked, ref.namespace, dry_run=True),
     )

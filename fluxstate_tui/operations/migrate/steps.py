@@ -11,48 +11,236 @@ while the archive is the only place where the jobs are.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
 
-from fluxstate_tui.archive.catalogue import folder_of
+from fluxstate_tui.archive.manifest import folder_of
 from fluxstate_tui.archive.preview import preview
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.delete import plan as delete_plan
-from fluxstate_tui.operations.delete.delete import Deleting
-from fluxstate_tui.operations.delete.loss import Loss
-from fluxstate_tui.operations.delete.plan import Cover
-from fluxstate_tui.operations.lock.lease import ClusterLease
+from fluxstate_tui.broker.client import MiniClusterClient, MiniClusterUnreachableError
+from fluxstate_tui.broker.objects import is_alive, read_by_name
+from fluxstate_tui.broker.retry import retry, too_late_to_stop, uninterrupted
+from fluxstate_tui.broker.rpc import CHECKPOINT_KEY, SYNC_KEY
+from fluxstate_tui.catalog.adopt import Adoption
+from fluxstate_tui.catalog.catalog import Version, read_catalog
+from fluxstate_tui.catalog.helper_pod import HelperPod
+from fluxstate_tui.catalog.local_archive import bring_in, damaged, entry_for, read_local
+from fluxstate_tui.catalog.transfer import bring, fetch, has
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.flux.job import Job
+from fluxstate_tui.flux.queue import restores_stopped
+from fluxstate_tui.formatting import counted
+from fluxstate_tui.kube.errors import NotFound
+from fluxstate_tui.kube.manifest import for_create
+from fluxstate_tui.minicluster.minicluster import MiniCluster
+from fluxstate_tui.operations import delete as delete_plan
+from fluxstate_tui.operations.base import Choices, Plan
+from fluxstate_tui.operations.data_loss import BackupCoverage, DataLoss, loss
+from fluxstate_tui.operations.delete import Deleting, Owned
+from fluxstate_tui.operations.lease import ClusterLease
 from fluxstate_tui.operations.migrate import plan as migrate_plan
-from fluxstate_tui.operations.migrate.bring_back import bring_back
-from fluxstate_tui.operations.migrate.moved_queue import (
-    close_queues,
-    keep_what_is_new,
-    open_queues,
-)
-from fluxstate_tui.operations.migrate.plan import Target
-from fluxstate_tui.operations.migrate.preview import pods
-from fluxstate_tui.operations.migrate.remove_target import remove_target
-from fluxstate_tui.operations.migrate.ship import bring
-from fluxstate_tui.operations.plan import Plan
-from fluxstate_tui.operations.queue.checkpoint import CHECKPOINT_KEY, SYNC_KEY
+from fluxstate_tui.operations.migrate.plan import TOKEN, Target, pods
+from fluxstate_tui.operations.queue_control import forget_pause
 from fluxstate_tui.operations.restore import plan as restore_plan
-from fluxstate_tui.operations.restore.arming import Version
 from fluxstate_tui.operations.restore.plan import Source, require_sound
 from fluxstate_tui.operations.restore.steps import Restoring
-from fluxstate_tui.operations.save.fetch import fetch
-from fluxstate_tui.operations.save.save import Saving
-from fluxstate_tui.operations.script import Action, RefusedError, Run, Script, Task, Undo
-from fluxstate_tui.operations.world.alive import is_alive
-from fluxstate_tui.operations.world.observation import (
-    PAUSED_BY_US,
-    Observation,
-    counted,
-    queue_words,
-)
-from fluxstate_tui.operations.world.uninterrupted import too_late_to_stop, uninterrupted
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.operations.saving import ArchiveDumper, Saved, Saving
+from fluxstate_tui.operations.snapshot import PAUSED_BY_US, Snapshot, describe, queue_words
+from fluxstate_tui.operations.steps import Action, RefusedError, Run, Script, Task, Undo
+
+# Undo of a migration: the MiniCluster that it created goes, and only that one.
+
+GONE_SECONDS = 180.0
+
+
+async def remove_target(context: OperationContext, target: Target) -> str:
+    """Delete it if it is the one that carries this migration's token; wait until it is gone."""
+    clock = context.clock
+    found = await retry(clock, lambda: read_by_name(context, target.ref))
+    if found is None or not is_ours(found, target):
+        return "it is not there"
+    owned = Owned(context.cluster, found.ref)
+    await retry(clock, owned.left)
+    resource = await context.cluster.minicluster_resource()
+    with contextlib.suppress(NotFound):
+        await context.cluster.delete(
+            resource, found.ref.name, found.ref.namespace, uid=found.ref.uid
+        )
+    begin = clock.now()
+    while True:
+        left = await retry(clock, owned.left)
+        if not left and not await is_alive(context, found.ref):
+            return "it is gone"
+        if clock.now() - begin > GONE_SECONDS:
+            raise FluxstateError(f"{target.ref} is still there after {GONE_SECONDS:.0f} s")
+        await clock.sleep(1.0)
+
+
+def is_ours(found: MiniCluster, target: Target) -> bool:
+    """Whether this very migration created it."""
+
+    def token(raw: dict[str, object]) -> object:
+        metadata = raw["metadata"]
+        annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+        return (annotations or {}).get(TOKEN)
+
+    return token(found.raw) == token(target.manifest)
+
+
+# The queue of a MiniCluster that a migration creates: closed until it is the only one.
+#
+# It comes up stopped and refusing jobs, as its archive says. Should a flux-core not heed that, it
+# is closed as soon as it answers; what it has by then that the old one has not is never thrown
+# away.
+
+
+async def close_queues(client: MiniClusterClient, why: str) -> str:
+    """Stop and disable what came up started or enabled; '' when nothing did."""
+    queues = await client.queues()
+    started = [queue.name for queue in queues if queue.started]
+    enabled = [queue.name for queue in queues if queue.enabled]
+    if enabled:
+        await client.disable_queues(enabled, why)
+    if not restores_stopped(client.core_version, queues):
+        started = [queue.name for queue in queues]  # whatever it says of them
+    if not started:
+        return ""
+    await client.stop_queues(started, why)
+    await client.read_back_queues(started, started_now=False)
+    return f"{queue_words(started)} came up started and is stopped now: jobs may have begun there"
+
+
+async def open_queues(client: MiniClusterClient, started: Sequence[str]) -> str:
+    """Start these, let all accept jobs that only we had closed, and keep it so over a restart."""
+    closed = [
+        queue.name
+        for queue in await client.queues()
+        if not queue.enabled and queue.disable_reason.startswith(PAUSED_BY_US)
+    ]
+    if closed:
+        await client.enable_queues(closed)
+    text = "was stopped before, stays stopped"
+    if started:
+        await client.start_queues(list(started))
+        text = await client.read_back_queues(started, started_now=True)
+    await forget_pause(client)
+    await client.kvs_sync()
+    return text
+
+
+async def keep_what_is_new(
+    context: OperationContext, target: Target, jobs: Sequence[Job], run: Run, *, was_open: bool
+) -> str:
+    """Save the new MiniCluster before it is removed, if it has more than `jobs`, the archive's.
+
+    Returns what was saved, '' if there was nothing. Raises FluxstateError when it cannot be saved,
+    or cannot be asked and `was_open` to jobs: then it must not be removed.
+    """
+    found = await retry(context.clock, lambda: read_by_name(context, target.ref))
+    if found is None or not is_ours(found, target):
+        return ""
+    try:
+        client = await MiniClusterClient.open(context, found.ref)
+    except MiniClusterUnreachableError:
+        if was_open:
+            raise
+        return ""  # its brokers never ran, or died: it has what its archive has
+    try:
+        await close_queues(client, f"{PAUSED_BY_US} migration undone by {context.who}")
+        live = await client.jobs()
+        new = loss(live, jobs)
+        if new.nothing:
+            return ""
+        running = [job for job in live if job.state.running]
+        if running:
+            raise FluxstateError(f"{len(running)} jobs run on {target} now: it is kept as it is")
+        saved = await _save(ArchiveDumper(context, client, restore_paused=True), run)
+    finally:
+        await client.close()
+    again = f", and run again here: {describe(new.again)}" if new.again else ""
+    return f"what was new there is saved as {saved.id}{again}"
+
+
+async def _save(saver: ArchiveDumper, run: Run) -> Saved:
+    mine = Run(run.journal)
+    try:
+        await saver.commit(mine)
+        await saver.dump(mine, idle=True)
+        await saver.verify(mine)
+        await saver.enter(mine)
+        await saver.manifest(mine, [])
+    except BaseException as error:
+        await mine.roll_back(error)
+        raise
+    return saver.saved
+
+
+# Undo of a migration under the same name: the old MiniCluster again, from its archive.
+
+
+async def bring_back(
+    context: OperationContext,
+    old: MiniCluster,
+    source: Source,
+    started: Sequence[str],
+    run: Run,
+    timeout: float,
+    copy: Path | None,
+) -> str:
+    """Create it as it was, account for every job, and start the queues that were started.
+
+    `copy` is the same archive on this computer: it is taken when the one on the volume is gone or
+    has gone bad meanwhile. Raises FluxstateError when that fails; nothing stays armed then.
+    """
+    manifest = for_create(old.raw)
+    helper = await HelperPod.start(context, manifest)
+    mine = Run(run.journal)
+    try:
+        source = await _whole(context, helper, source, old, copy)
+    except BaseException:
+        await helper.remove()
+        raise
+    again = Restoring(context, helper, source, manifest, timeout)
+    try:
+        for action in (again.check, again.arm, again.create, again.start):
+            await action(mine)
+        said = await again.account(mine)
+        await again.checkpoint(mine)
+        await again.disarm(mine)
+        await open_queues(again.client, started)
+        return said
+    except BaseException as error:
+        await mine.roll_back(error)
+        raise
+    finally:
+        await again.close()
+
+
+async def _whole(
+    context: OperationContext,
+    helper: HelperPod,
+    source: Source,
+    old: MiniCluster,
+    copy: Path | None,
+) -> Source:
+    """The archive on the volume if it still is what it was, else the copy, brought there anew.
+
+    Without a copy there is only the one on the volume.
+    """
+    archive, path = source.archive, source.entry.path
+    if copy is None or await has(helper.files, Version(path, archive.size, archive.sha256), path):
+        return source
+    folder = folder_of(old.archive_path)
+    local, entries = await read_local(copy), await read_catalog(helper.files, folder)
+    now, ref = context.clock.now(), old.ref
+    spoilt = await damaged(helper.files, local, entries)
+    going = entry_for(local, folder, entries, ref.name, now, spoilt)
+    raw = json.dumps(old.raw, sort_keys=True)
+    adoption = Adoption(ref.name, ref.namespace, context.who, now, raw)
+    entry = await bring_in(helper.files, local, going, adoption, lambda text: None)
+    return Source(entry, archive)
 
 
 class Migrating:
@@ -62,22 +250,22 @@ class Migrating:
         self,
         source: OperationContext,
         destination: OperationContext,
-        world: World,
-        seen: Observation,
+        client: MiniClusterClient,
+        seen: Snapshot,
         target: Target,
         choices: Choices,
     ) -> None:
         self._source, self._destination = source, destination
-        self._world, self._seen, self._target = world, seen, target
+        self._client, self._seen, self._target = client, seen, target
         self._timeout = choices.start_timeout
         saving = migrate_plan.saving_choices(choices)
         why = f"migrating to {target} by {source.who}"
         closed = f"{PAUSED_BY_US} {why}"
         self._saving = Saving(
-            source, world, saving, seen.running, settle_pause=False, closed=closed
+            source, client, saving, seen.running, settle_pause=False, closed=closed
         )
-        nothing = Cover(None, Loss())
-        self._deleting = Deleting(source, seen, world, nothing, (), self._saving, why)
+        nothing = BackupCoverage(None, DataLoss())
+        self._deleting = Deleting(source, seen, client, nothing, (), self._saving, why)
         self._lease = ClusterLease(destination, target.ref, "migrate")
         self._agreed = frozenset(job.id for job in migrate_plan.too_wide(seen, target))
         self._restoring: Restoring | None = None
@@ -138,7 +326,7 @@ class Migrating:
                 await self._restoring.close()
         finally:
             await self._lease.release()
-            await self._world.close()
+            await self._client.close()
 
     async def reach(self, run: Run) -> str:
         """See the archive as the new one will: on its volume, sound, and with room for the jobs."""
@@ -155,7 +343,7 @@ class Migrating:
         try:
             saved, folder = self._saving.saved, folder_of(self._target.archive_path)
             version = Version(saved.path, saved.size, saved.sha256)
-            entry = await bring(self._world.files, helper.files, version, folder, run.tell)
+            entry = await bring(self._client.files, helper.files, version, folder, run.tell)
             state_dir = self._destination.state_dir
             async with fetch(helper.files, entry.path, state_dir, run.tell) as archive:
                 self._found = found = Source(entry, archive)
@@ -203,7 +391,7 @@ class Migrating:
     async def start(self, run: Run) -> str:
         """Until its broker runs; beside a living one its queue must be stopped by then."""
         text = await self._arriving.start(run)
-        opened = await close_queues(self._arriving.world, self._why)
+        opened = await close_queues(self._arriving.client, self._why)
         self._was_open = bool(opened)
         return f"{text}; {opened}" if opened else text
 
@@ -215,7 +403,7 @@ class Migrating:
             refused = frozenset(one.job.id for one in self._arriving.refused)
             self._require_agreed(refused - before)
         elif self._back is not None:
-            run.settled(self._back)
+            run.discard(self._back)
             self._promise_to_open(run)
         return text
 
@@ -245,12 +433,14 @@ class Migrating:
             self._promise_to_open(run)
         else:
             ref = self._target.ref
-            by_hand = f"fluxstate-tui restore {ref.name} -n {ref.namespace} --archive {saved}"
+            shell_commands = (
+                f"fluxstate-tui restore {ref.name} -n {ref.namespace} --archive {saved}"
+            )
             self.script.safe = f"The archive {saved} has every job."
             self._back = run.undo(
                 f"{ref} is restored as it was",
                 lambda: self._bring_back(run),
-                f"Run: {by_hand}; then resume it.",
+                f"Run: {shell_commands}; then resume it.",
             )
         return text
 
@@ -273,7 +463,7 @@ class Migrating:
         """Start the queues that were started; those that were stopped stay so."""
         text = await self._open_queue()
         if self._open is not None:
-            run.settled(self._open)
+            run.discard(self._open)
         return text
 
     def _promise_to_open(self, run: Run) -> None:
@@ -287,19 +477,19 @@ class Migrating:
         )
 
     async def _open_queue(self) -> str:
-        world = self._arriving.world
-        missing = set(self._saving.started) - {queue.name for queue in await world.queues()}
+        client = self._arriving.client
+        missing = set(self._saving.started) - {queue.name for queue in await client.queues()}
         if missing:
             raise FluxstateError(f"it has no {queue_words(sorted(missing))}")
         if self._run is not None:
             names = self._saving.started
-            self._run.by_hand(
-                *world.queue_lines("enable", ()),
-                world.flux_line("kvs", "unlink", "-f", CHECKPOINT_KEY),
-                *(world.queue_lines("start", names) if names else ()),
-                world.flux_line("kvs", "put", "--sync", f"{SYNC_KEY}=1"),
+            self._run.shell_commands(
+                *client.queue_lines("enable", ()),
+                client.flux_line("kvs", "unlink", "-f", CHECKPOINT_KEY),
+                *(client.queue_lines("start", names) if names else ()),
+                client.flux_line("kvs", "put", "--sync", f"{SYNC_KEY}=1"),
             )
-        return await open_queues(world, self._saving.started)
+        return await open_queues(client, self._saving.started)
 
     async def _take_back(self) -> str:
         """Remove the new one, but never when the old one is going or gone."""

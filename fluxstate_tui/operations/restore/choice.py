@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fluxstate_tui.archive.contents import (
+from fluxstate_tui.archive.manifest import CatalogEntry
+from fluxstate_tui.archive.reader import Archive
+from fluxstate_tui.catalog.contents import (
     FUTURE_SECONDS,
     Known,
     NoDefaultError,
@@ -13,13 +15,9 @@ from fluxstate_tui.archive.contents import (
     default,
     missing_from,
 )
-from fluxstate_tui.archive.manifest import CatalogueEntry
-from fluxstate_tui.archive.ownership import Identity, Ownership, claimed_owner, ownership
-from fluxstate_tui.archive.reader import Archive
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.catalogue.folder_files import FolderFiles
-from fluxstate_tui.operations.catalogue.known import (
+from fluxstate_tui.catalog.folder import FolderFiles
+from fluxstate_tui.catalog.ownership import Identity, Ownership, claimed_owner, ownership
+from fluxstate_tui.catalog.records import (
     maybe_ours,
     missing_lines,
     ours,
@@ -27,7 +25,8 @@ from fluxstate_tui.operations.catalogue.known import (
     read_known,
     unread_line,
 )
-from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
 
 _UNREAD_MOST_NAMED = 5
 
@@ -41,8 +40,8 @@ class Chosen:
     me: Identity
 
     @property
-    def entry(self) -> CatalogueEntry:
-        """As the catalogue lists it."""
+    def entry(self) -> CatalogEntry:
+        """As the catalog lists it."""
         return self.known.entry
 
     def lines(self, archive: Archive) -> tuple[str, ...]:
@@ -65,7 +64,7 @@ class Chosen:
 async def choose(
     context: OperationContext,
     files: FolderFiles,
-    entries: Sequence[CatalogueEntry],
+    entries: Sequence[CatalogEntry],
     me: Identity,
     wanted: str,
 ) -> Chosen:
@@ -85,7 +84,7 @@ async def choose(
 
 
 def newest(
-    versions: Sequence[Known], entries: Sequence[CatalogueEntry], me: Identity, now: float
+    versions: Sequence[Known], entries: Sequence[CatalogEntry], me: Identity, now: float
 ) -> Known:
     """The default among those of one MiniCluster. Raises FluxstateError with what to name."""
     try:
@@ -102,7 +101,7 @@ def newest(
     return found
 
 
-def named(entries: Sequence[CatalogueEntry], wanted: str) -> CatalogueEntry:
+def named(entries: Sequence[CatalogEntry], wanted: str) -> CatalogEntry:
     """The entry by id or path. Raises FluxstateError (exit 4)."""
     for entry in entries:
         if wanted in (entry.id, entry.path):
@@ -145,8 +144,8 @@ def _undecided(error: NoDefaultError, versions: Sequence[Known]) -> FluxstateErr
     )
 
 
-def _none_of(me: Identity, entries: Sequence[CatalogueEntry]) -> FluxstateError:
-    whose = f"the catalogue has no verified archive of {_name(me)}"
+def _none_of(me: Identity, entries: Sequence[CatalogEntry]) -> FluxstateError:
+    whose = f"the catalog has no verified archive of {_name(me)}"
     other = next((one for one in entries if one.manifest is not None and not one.problem), None)
     if other is None or other.manifest is None:
         return FluxstateError(

@@ -9,46 +9,37 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from fluxstate_tui.archive.catalogue import folder_of
-from fluxstate_tui.archive.contents import Known, contents_of, missing_from
-from fluxstate_tui.archive.manifest import CatalogueEntry
-from fluxstate_tui.archive.ownership import Identity
+from fluxstate_tui.archive.manifest import CatalogEntry, folder_of
 from fluxstate_tui.archive.preview import preview
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.feeds.catalogues import read_catalogue
-from fluxstate_tui.flux.files import RemoteFiles
-from fluxstate_tui.kube.errors import CrdMissing, NotFound
-from fluxstate_tui.kube.manifest import for_create
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.catalogue import records
-from fluxstate_tui.operations.catalogue.adopt import Adoption
-from fluxstate_tui.operations.catalogue.copies import newest_copy
-from fluxstate_tui.operations.catalogue.helper_pod import HelperPod, pod_for, pod_words
-from fluxstate_tui.operations.catalogue.known import (
-    identity,
-    maybe_ours,
-    missing_lines,
-    ours,
-    read_known,
-)
-from fluxstate_tui.operations.catalogue.local_archive import (
+from fluxstate_tui.broker import manifest_cache
+from fluxstate_tui.broker.files import RemoteFiles
+from fluxstate_tui.catalog import records
+from fluxstate_tui.catalog.access import running_beside
+from fluxstate_tui.catalog.adopt import Adoption
+from fluxstate_tui.catalog.catalog import read_catalog
+from fluxstate_tui.catalog.contents import Known, contents_of, missing_from
+from fluxstate_tui.catalog.helper_pod import HelperPod, HelperPodNeededError, pod_for, pod_words
+from fluxstate_tui.catalog.local_archive import (
     LocalArchive,
     bring_in,
     damaged,
     entry_for,
     read_local,
 )
-from fluxstate_tui.operations.catalogue.place import archive_volume
-from fluxstate_tui.operations.catalogue.same_volume import running_beside
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.plan import Plan
-from fluxstate_tui.operations.restore import last_seen
+from fluxstate_tui.catalog.local_copies import newest_copy
+from fluxstate_tui.catalog.ownership import Identity
+from fluxstate_tui.catalog.records import identity, maybe_ours, missing_lines, ours, read_known
+from fluxstate_tui.catalog.transfer import fetch
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.kube.errors import CrdMissing, NotFound
+from fluxstate_tui.kube.manifest import for_create
+from fluxstate_tui.minicluster.archive_volume import archive_volume
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations.base import Choices, Plan
 from fluxstate_tui.operations.restore import plan as steps
 from fluxstate_tui.operations.restore.choice import Chosen, choose
-from fluxstate_tui.operations.restore.neighbours import dangers_beside
-from fluxstate_tui.operations.restore.plan import Source
+from fluxstate_tui.operations.restore.plan import Source, dangers_beside
 from fluxstate_tui.operations.restore.spec_source import (
     Origin,
     SpecSource,
@@ -58,14 +49,7 @@ from fluxstate_tui.operations.restore.spec_source import (
 )
 from fluxstate_tui.operations.restore.steps import Bring, Restoring
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.save.fetch import fetch
-from fluxstate_tui.operations.script import (
-    HelperPodNeededError,
-    RefusedError,
-    Run,
-    Script,
-    Task,
-)
+from fluxstate_tui.operations.steps import RefusedError, Run, Script, Task
 
 
 async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) -> Operation:
@@ -100,7 +84,7 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
             error.advice += _copy_here(context, ref, error)
         raise
     restoring = Restoring(context, helper, source, manifest, choices.start_timeout)
-    safe = f"The archive {source.entry.id} is untouched in the catalogue."
+    safe = f"The archive {source.entry.id} is untouched in the catalog."
     return Operation(context, planned, _script(restoring, planned, safe))
 
 
@@ -187,7 +171,7 @@ def _script(restoring: Restoring, planned: Plan, safe: str) -> Script:
 
 
 def _copy_here(context: OperationContext, ref: ClusterRef, error: FluxstateError) -> str:
-    """What to do where the catalogue has no sound archive, but this computer has a copy of one."""
+    """What to do where the catalog has no sound archive, but this computer has a copy of one."""
     if error.exit_code not in (ExitCode.NOT_FOUND, ExitCode.VERIFICATION):
         return ""
     copy = newest_copy(context.state_dir, ref)
@@ -206,7 +190,7 @@ async def _source(
     me: Identity,
 ) -> AsyncIterator[tuple[Source, Chosen]]:
     """What is restored, read out of the volume, and why it."""
-    entries = await read_catalogue(files, folder_of(archive_path))
+    entries = await read_catalog(files, folder_of(archive_path))
     entries = await _with_named_file(files, entries, choices.archive)
     chosen = await choose(context, files, entries, me, choices.archive)
     async with fetch(files, chosen.entry.path, context.state_dir, _silent) as archive:
@@ -221,7 +205,7 @@ def _identity(context: OperationContext, ref: ClusterRef, known: SpecSource | No
 def _bringing(
     context: OperationContext, local: LocalArchive, manifest: dict[str, Any], me: Identity
 ) -> Bring:
-    """The step that uploads it, and makes it known to the catalogue."""
+    """The step that uploads it, and makes it known to the catalog."""
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
     folder = folder_of(manifest["spec"]["archive"]["path"])
     raw = json.dumps(manifest, sort_keys=True)
@@ -237,9 +221,9 @@ def _bringing(
             namespace,
             "--yes",
         ]
-        run.by_hand(shlex.join(words))
+        run.shell_commands(shlex.join(words))
         now = context.clock.now()
-        entries = await read_catalogue(files, folder)
+        entries = await read_catalog(files, folder)
         spoilt = await damaged(files, local, entries)
         going = entry_for(local, folder, entries, name, now, spoilt)
         adoption = Adoption(name, namespace, context.who, now, raw)
@@ -276,9 +260,9 @@ async def _lines(
     spec: SpecSource,
 ) -> tuple[str, ...]:
     size = int(manifest["spec"].get("size", 1))
-    fates = preview(source.archive, size=size).lines(source.queues_to_start)
+    predictions = preview(source.archive, size=size).lines(source.queues_to_start)
     beside = await dangers_beside(context, source, manifest, chosen.known.owner)
-    return (*chosen.lines(source.archive), *fates, *beside, *spec.asks)
+    return (*chosen.lines(source.archive), *predictions, *beside, *spec.asks)
 
 
 def _to_create(
@@ -289,7 +273,7 @@ def _to_create(
     metadata = manifest["metadata"]
     if spec.origin is not Origin.USER:
         # Of what others may have written, nothing that was not compared and shown.
-        metadata = last_seen.metadata_asked(manifest)
+        metadata = manifest_cache.metadata_asked(manifest)
         if known is not None:
             manifest["apiVersion"] = known.raw.get("apiVersion")
         manifest = {key: manifest.get(key) for key in ("apiVersion", "kind", "spec")}
@@ -313,13 +297,13 @@ def _require_same_place(where: dict[str, Any], manifest: dict[str, Any]) -> None
 
 
 async def _with_named_file(
-    files: RemoteFiles, entries: tuple[CatalogueEntry, ...], path: str
-) -> tuple[CatalogueEntry, ...]:
-    """A file that lies outside of the catalogue may be restored, too, if it is named."""
+    files: RemoteFiles, entries: tuple[CatalogEntry, ...], path: str
+) -> tuple[CatalogEntry, ...]:
+    """A file that lies outside of the catalog may be restored, too, if it is named."""
     if not path.startswith("/") or any(item.path == path for item in entries):
         return entries
     stat = await files.stat(path)
-    return (CatalogueEntry(path.rpartition("/")[2], path, stat.size, stat.mtime, None), *entries)
+    return (CatalogEntry(path.rpartition("/")[2], path, stat.size, stat.mtime, None), *entries)
 
 
 def _silent(text: str) -> None:

@@ -12,13 +12,12 @@ from enum import Enum
 from typing import Any
 
 from fluxstate_tui.archive.manifest import Manifest
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.model.spec_rights import differences, grave_words, rights_of
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.restore import last_seen
+from fluxstate_tui.broker import manifest_cache
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.minicluster.spec_rights import differences, grave_words, rights_of
+from fluxstate_tui.operations.base import Choices
 
 MOST_LINES = 200
 MOST_BYTES = 512 * 1024
@@ -53,7 +52,7 @@ def known_spec(context: OperationContext, ref: ClusterRef, choices: Choices) -> 
     """Without any archive: the user's, or the one that was seen from here last."""
     if choices.manifest is not None:
         return SpecSource(choices.manifest, Origin.USER, _summary(Origin.USER, choices.manifest))
-    seen = last_seen.recall(context.state_dir, context.cluster.server, ref.namespace, ref.name)
+    seen = manifest_cache.recall(context.state_dir, context.cluster.server, ref.namespace, ref.name)
     return SpecSource(seen, Origin.SEEN, _summary(Origin.SEEN, seen)) if seen is not None else None
 
 
@@ -77,8 +76,8 @@ def choose_spec(
         asked = [*map(str, rights_of(_of(claimed)))]
         return SpecSource(claimed, Origin.CLAIMED, _claim("asks for", asked))
     server, state_dir = context.cluster.server, context.state_dir
-    if last_seen.has_seen(state_dir, server, ref.namespace, ref.name, claimed):
-        same = last_seen.fingerprint(claimed) == last_seen.fingerprint(known.raw)
+    if manifest_cache.has_seen(state_dir, server, ref.namespace, ref.name, claimed):
+        same = manifest_cache.fingerprint(claimed) == manifest_cache.fingerprint(known.raw)
         origin = Origin.SEEN if same else Origin.SEEN_THEN
         return SpecSource(claimed, origin, _summary(origin, claimed))
     other = [*map(str, differences(_of(known.raw), _of(claimed)))]
@@ -122,10 +121,10 @@ def says_of_spec(
         return ()
     if context is not None:
         place = (context.state_dir, context.cluster.server, ref.namespace, ref.name)
-        if last_seen.has_seen(*place, claimed):
+        if manifest_cache.has_seen(*place, claimed):
             words = grave_words(_of(claimed)) or "nothing unusual"
             return (f"its MiniCluster, as it was seen from here, asks for: {words}",)
-        seen = last_seen.recall(*place)
+        seen = manifest_cache.recall(*place)
         if seen is not None:
             other = [*map(str, differences(_of(seen), _of(claimed)))]
             return _limited("the MiniCluster of its manifest is not the one known here:", other)
@@ -135,7 +134,7 @@ def says_of_spec(
 
 def _of(raw: dict[str, Any]) -> dict[str, Any]:
     """What is compared: its spec, and what its labels and annotations may ask others for."""
-    metadata = last_seen.metadata_asked(raw)
+    metadata = manifest_cache.metadata_asked(raw)
     spec = dict(raw["spec"]) if isinstance(raw.get("spec"), dict) else {}
     return {**spec, **({"metadata": metadata} if metadata else {})}
 

@@ -8,32 +8,151 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from fluxstate_tui.archive.account import Account, Accounted, Fortune, account
-from fluxstate_tui.archive.catalogue import folder_of
-from fluxstate_tui.archive.ownership import RESTORED_FROM, owner_of
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.flux.files import RemoteFiles
-from fluxstate_tui.kube.errors import Conflict
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.catalogue import records
-from fluxstate_tui.operations.catalogue.helper_pod import HelperPod
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal.by_hand import ByHand
-from fluxstate_tui.operations.plan import Plan
-from fluxstate_tui.operations.queue.checkpoint import SYNC_KEY
+from fluxstate_tui.archive.compare import Account, Accounted, RestoreOutcome, account
+from fluxstate_tui.archive.manifest import folder_of
+from fluxstate_tui.broker.client import MiniClusterClient, MiniClusterUnreachableError
+from fluxstate_tui.broker.files import RemoteFiles
+from fluxstate_tui.broker.objects import lead_log, left_of_name, read_by_name, read_lead, read_phase
+from fluxstate_tui.broker.retry import BROKEN, RetryingFiles, retry, uninterrupted
+from fluxstate_tui.broker.rpc import SYNC_KEY
+from fluxstate_tui.broker.shell_commands import ShellCommands
+from fluxstate_tui.catalog import records
+from fluxstate_tui.catalog.catalog import Version
+from fluxstate_tui.catalog.helper_pod import HelperPod
+from fluxstate_tui.catalog.ownership import RESTORED_FROM, owner_of
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.flux.running_jobs import duration
+from fluxstate_tui.formatting import counted
+from fluxstate_tui.kube.errors import Conflict, NotFound
+from fluxstate_tui.minicluster.minicluster import ClusterRef, Derived, Phase
+from fluxstate_tui.minicluster.spec_check import dropped
+from fluxstate_tui.operations.arming import arm, disarm, keep_copy
+from fluxstate_tui.operations.base import Plan
 from fluxstate_tui.operations.restore import plan as steps
-from fluxstate_tui.operations.restore.arming import Version, arm, disarm, keep_copy
-from fluxstate_tui.operations.restore.bring_up import bring_up
-from fluxstate_tui.operations.restore.dropped_fields import dropped
 from fluxstate_tui.operations.restore.plan import Source
-from fluxstate_tui.operations.restore.roll_back import roll_back
-from fluxstate_tui.operations.script import Action, Run, Task, Undo
-from fluxstate_tui.operations.world.observation import counted
-from fluxstate_tui.operations.world.patience import BROKEN, patiently
-from fluxstate_tui.operations.world.read_cluster import left_of_name, read_by_name
-from fluxstate_tui.operations.world.uninterrupted import uninterrupted
-from fluxstate_tui.operations.world.world import World
+from fluxstate_tui.operations.steps import Action, Run, Task, Undo
+
+# After a restore that failed: no armed archive may stay behind unnoticed.
+
+
+async def roll_back(
+    context: OperationContext, ref: ClusterRef, manifest: dict[str, Any], sha256: str
+) -> str:
+    """Disarm through the lead's container if it runs, else through a helper pod.
+
+    A MiniCluster that we created (`ref.uid`) and whose lead container never started is deleted
+    first: it holds no state, and disarmed under its feet it would come up with an empty queue.
+    """
+    path = manifest["spec"]["archive"]["path"]
+    found = await read_by_name(context, ref) if ref.uid else None
+    if found is None or found.ref.uid != ref.uid:
+        return await _by_helper_pod(context, manifest, path, sha256)
+    lead = await read_lead(context, found)
+    if not lead.started:
+        await _delete(context, ref)
+        said = await _by_helper_pod(context, manifest, path, sha256)
+        return f"the MiniCluster that never started is deleted; {said}"
+    if lead.running:
+        place = (ref.namespace, lead.pod, lead.container)
+        files = RetryingFiles(context.cluster, context.clock, place, lead.mounts)
+        said = await disarm(files, path, sha256)
+    else:
+        said = await _by_helper_pod(context, manifest, path, sha256)
+    return f"{said}; {ref} stays: look at its queue, or delete it and restore again"
+
+
+async def _by_helper_pod(
+    context: OperationContext, manifest: dict[str, Any], path: str, sha256: str
+) -> str:
+    helper = await HelperPod.start(context, manifest)
+    try:
+        return await disarm(helper.files, path, sha256)
+    finally:
+        await helper.remove()
+
+
+async def _delete(context: OperationContext, ref: ClusterRef) -> None:
+    resource = await context.cluster.minicluster_resource()
+    try:
+        await context.cluster.delete(resource, ref.name, ref.namespace, uid=ref.uid)
+    except NotFound:
+        return
+    except FluxstateError as error:
+        raise FluxstateError(
+            f"the new MiniCluster {ref} could not be removed: {error.message}",
+            advice="It is still armed: delete it, then restore again.",
+        ) from error
+
+
+# Waiting for a new MiniCluster's broker, with the reasons while it is not there.
+
+_HOPELESS = {Phase.DEAD, Phase.FAILED, Phase.FINISHED, Phase.DELETING}
+_ASKABLE = {Phase.STARTING, Phase.QUORUM, Phase.UP, Phase.PAUSED, Phase.DEGRADED}
+_LOG_LINES = 40
+
+
+async def bring_up(
+    context: OperationContext, ref: ClusterRef, timeout: float, tell: Callable[[str], None]
+) -> MiniClusterClient:
+    """Return it as soon as its broker is in state run.
+
+    Raises FluxstateError with the phase and the last words of the lead when it failed or took
+    longer than `timeout` seconds.
+    """
+    begin = context.clock.now()
+    while True:
+        derived = await retry(context.clock, lambda: read_phase(context, ref))
+        tell(f"{derived.phase.value}: {derived.reason}")
+        if derived.phase in _HOPELESS:
+            raise await _failed(context, ref, derived)
+        client = await _running(context, ref, derived, tell)
+        if client is not None:
+            return client
+        if context.clock.now() - begin > timeout:
+            raise FluxstateError(
+                f"its broker does not run after {duration(timeout)}: {derived.reason}",
+                advice="Look at its pods and events; what failed can be restored again.",
+            )
+        await context.clock.sleep(1.0)
+
+
+async def _running(
+    context: OperationContext,
+    ref: ClusterRef,
+    derived: Derived,
+    tell: Callable[[str], None],
+) -> MiniClusterClient | None:
+    """The world if its broker is in state run; else says what is in the way."""
+    try:
+        client = await MiniClusterClient.open(context, ref)
+    except BROKEN:
+        return None
+    except MiniClusterUnreachableError as error:
+        if derived.phase in _ASKABLE:
+            tell(f"{derived.phase.value}: {error.message}")
+        return None
+    if client.broker_state == "run":
+        return client
+    tell(f"broker state {client.broker_state}")
+    await client.close()
+    return None
+
+
+async def _failed(context: OperationContext, ref: ClusterRef, derived: Derived) -> FluxstateError:
+    """The lead ends as Completed even when the restore failed: its log has the reason."""
+    words = [
+        line
+        for line in await lead_log(context, ref, _LOG_LINES)
+        if "flux-restore:" in line or "rc1" in line or ".err[" in line or ".crit[" in line
+    ]
+    said = f" ({words[0].strip()})" if words else ""
+    return FluxstateError(
+        f"the MiniCluster is {derived.phase.value}: {derived.reason}{said}",
+        advice=f"Delete {ref.name} and restore another version.",
+        exit_code=ExitCode.FAILURE,
+    )
+
 
 OLD_PODS_SECONDS = 180.0
 ACCOUNT_SECONDS = 60.0  # without any further job showing up
@@ -65,7 +184,7 @@ class Restoring:
         self._archive_path: str = manifest["spec"]["archive"]["path"]
         metadata = manifest["metadata"]
         self._ref = ClusterRef(metadata["namespace"], metadata["name"], "")
-        self._world: World | None = None
+        self._client: MiniClusterClient | None = None
         self._disarm: Undo | None = None
         self._account: Account | None = None
 
@@ -77,17 +196,17 @@ class Restoring:
         return {**self._plain, "metadata": {**metadata, "annotations": notes}}
 
     @property
-    def world(self) -> World:
+    def client(self) -> MiniClusterClient:
         """The new MiniCluster. Raises FluxstateError before its broker runs."""
-        if self._world is None:
+        if self._client is None:
             raise FluxstateError("the new MiniCluster does not run yet")
-        return self._world
+        return self._client
 
     @property
     def refused(self) -> tuple[Accounted, ...]:
         """Jobs that came back FAILED, once they were accounted for."""
         jobs = self._account.jobs if self._account else ()
-        return tuple(one for one in jobs if one.fortune is Fortune.REFUSED)
+        return tuple(one for one in jobs if one.fortune is RestoreOutcome.REFUSED)
 
     def tasks(self, plan: Plan) -> list[Task]:
         """One task per step of the plan."""
@@ -121,8 +240,8 @@ class Restoring:
         if self._helper is not None:
             helper, self._helper = self._helper, None
             await helper.remove()
-        if self._world is not None:
-            await self._world.close()
+        if self._client is not None:
+            await self._client.close()
 
     async def bring(self, run: Run) -> str:
         """Start the helper pod, that was agreed to with the plan, and put the archive there."""
@@ -139,8 +258,8 @@ class Restoring:
             self._helper = await self._helper.renewed()
         cluster = self._context.cluster
         resource = await cluster.minicluster_resource()
-        run.by_hand(ByHand.of(self._context).create(self._manifest, dry_run=True))
-        stored = await patiently(
+        run.shell_commands(ShellCommands.of(self._context).create(self._manifest, dry_run=True))
+        stored = await retry(
             self._context.clock,
             lambda: cluster.create(resource, self._manifest, self._ref.namespace, dry_run=True),
         )
@@ -154,7 +273,7 @@ class Restoring:
             )
         clock = self._context.clock
         begin = clock.now()
-        while left := await patiently(clock, lambda: left_of_name(self._context, self._ref)):
+        while left := await retry(clock, lambda: left_of_name(self._context, self._ref)):
             if clock.now() - begin > OLD_PODS_SECONDS:
                 raise FluxstateError(
                     f"still there from before: {', '.join(left)}",
@@ -168,7 +287,7 @@ class Restoring:
     async def arm(self, run: Run) -> str:
         """Copy the archive to `archive.path` and verify it there."""
         assert self._helper is not None
-        run.by_hand(
+        run.shell_commands(
             *self._helper.lines(),
             self._helper.line("cp", self._source.entry.path, self._archive_path),
             self._helper.line("sha256sum", self._archive_path),
@@ -195,14 +314,14 @@ class Restoring:
 
     async def _create(self, run: Run) -> str:
         """The helper pod goes first, as some volumes mount only once."""
-        helper, hand = self._helper, ByHand.of(self._context)
+        helper, hand = self._helper, ShellCommands.of(self._context)
         if helper is not None:
             self._helper = None
             await helper.remove()
-            run.by_hand(hand.delete("pod", self._ref.namespace, helper.name))
-        run.by_hand(hand.create(self._manifest))
+            run.shell_commands(hand.delete("pod", self._ref.namespace, helper.name))
+        run.shell_commands(hand.create(self._manifest))
         try:
-            created = await patiently(self._context.clock, lambda: self._request(run))
+            created = await retry(self._context.clock, lambda: self._request(run))
         except BROKEN as error:
             raise FluxstateError(
                 f"nobody can say whether {self._ref} was created: {error.message}",
@@ -250,21 +369,21 @@ class Restoring:
 
     async def start(self, run: Run) -> str:
         """Until the broker runs; why not, while it does not."""
-        self._world = await bring_up(self._context, self._ref, self._start_timeout, run.tell)
-        run.by_hand(self._world.flux_line("uptime"))
-        return f"broker state {self._world.broker_state}, flux-core {self._world.core_version}"
+        self._client = await bring_up(self._context, self._ref, self._start_timeout, run.tell)
+        run.shell_commands(self._client.flux_line("uptime"))
+        return f"broker state {self._client.broker_state}, flux-core {self._client.core_version}"
 
     async def account(self, run: Run) -> str:
         """Every saved job must be there: same, running, finished since or refused; none lost.
 
         The list fills from the journal after the start, so a short one is asked for again.
         """
-        assert self._world is not None
-        run.by_hand(self._world.flux_line("jobs", "-a", "-A", "-c0", "--json"))
+        assert self._client is not None
+        run.shell_commands(self._client.flux_line("jobs", "-a", "-A", "-c0", "--json"))
         clock = self._context.clock
         there, since = -1, clock.now()
         while True:
-            known = sum((await self._world.counts()).values())
+            known = sum((await self._client.counts()).values())
             if known > there:
                 there, since = known, clock.now()
             stuck = clock.now() - since > ACCOUNT_SECONDS
@@ -273,7 +392,7 @@ class Restoring:
                 run.tell(f"{known} of {len(self._source.jobs)} jobs are there")
                 await clock.sleep(1.0)
                 continue
-            result = account(self._source.jobs, await self._world.jobs())
+            result = account(self._source.jobs, await self._client.jobs())
             self._account = result
             if result.balanced:
                 return result.explain()
@@ -289,26 +408,26 @@ class Restoring:
 
     async def disarm(self, run: Run) -> str:
         """Remove the armed copy, so that a restarted container keeps its own state."""
-        assert self._world is not None
+        assert self._client is not None
         sha256 = self._source.archive.sha256
-        run.by_hand(self._world.file_line("rm", self._archive_path))
-        text = await disarm(self._world.files, self._archive_path, sha256)
+        run.shell_commands(self._client.file_line("rm", self._archive_path))
+        text = await disarm(self._client.files, self._archive_path, sha256)
         if self._disarm is not None:
-            run.settled(self._disarm)
+            run.discard(self._disarm)
         return text
 
     async def checkpoint(self, run: Run) -> str:
         """Without one a killed container falls back to the restore and runs jobs twice."""
-        assert self._world is not None
-        run.by_hand(self._world.flux_line("kvs", "put", "--sync", f"{SYNC_KEY}=1"))
-        root = await self._world.kvs_sync()
+        assert self._client is not None
+        run.shell_commands(self._client.flux_line("kvs", "put", "--sync", f"{SYNC_KEY}=1"))
+        root = await self._client.kvs_sync()
         self._refused(run)
         return f"root {root[:20]}"
 
     async def queue(self, run: Run) -> str:
         """Named queues come up stopped: start those that were started when it was saved."""
-        assert self._world is not None
-        known = {queue.name for queue in await self._world.queues()}
+        assert self._client is not None
+        known = {queue.name for queue in await self._client.queues()}
         names = [name for name in self._source.queues_to_start if name in known]
         gone = [name for name in self._source.queues_to_start if name not in known]
         if gone:
@@ -318,9 +437,9 @@ class Restoring:
             )
         if not names:
             return "no queue to start"
-        run.by_hand(*self._world.queue_lines("start", names))
-        await self._world.start_queues(names)
-        return await self._world.read_back_queues(names, started_now=True)
+        run.shell_commands(*self._client.queue_lines("start", names))
+        await self._client.start_queues(names)
+        return await self._client.read_back_queues(names, started_now=True)
 
     def _refused(self, run: Run) -> None:
         refused = self.refused
@@ -340,9 +459,9 @@ class Restoring:
         said = await roll_back(
             self._context, self._ref, self._manifest, self._source.archive.sha256
         )
-        if self._world is None:
+        if self._client is None:
             return said
         try:
-            return f"{said}; KVS checkpoint {(await self._world.kvs_sync())[:20]}"
+            return f"{said}; KVS checkpoint {(await self._client.kvs_sync())[:20]}"
         except FluxstateError as error:
             return f"{said}; without a KVS checkpoint: {error.message}"

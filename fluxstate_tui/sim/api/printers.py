@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fluxstate_tui.model.age import human_duration
+from fluxstate_tui.formatting import human_duration
 from fluxstate_tui.sim.api.json_types import JsonObject
 from fluxstate_tui.sim.api.kinds import (
     CONFIGMAPS,

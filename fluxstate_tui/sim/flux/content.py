@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from fluxstate_tui.archive.entries import Entry
-from fluxstate_tui.model.jobid import dothex
+from fluxstate_tui.archive.container import Entry
+from fluxstate_tui.flux.jobid import dothex
 
 INLINE_LIMIT = 64
 """Values up to this size sit inside the KVS directory object: dumped first, without a time."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from fluxstate_tui.model.job import JobState
+from fluxstate_tui.flux.job import JobState
 from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.flux.job import EXPEDITE, SimJob
 from fluxstate_tui.sim.flux.jobmanager import JobManager

@@ -6,9 +6,9 @@ import errno
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fluxstate_tui.model import jobspec as jobspecs
-from fluxstate_tui.model.job import JobResult
-from fluxstate_tui.model.jobid import f58, parse_job_id
+from fluxstate_tui.flux import jobspec as jobspecs
+from fluxstate_tui.flux.job import JobResult
+from fluxstate_tui.flux.jobid import f58, parse_job_id
 from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.flux.job import SimJob
 

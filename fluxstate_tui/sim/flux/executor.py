@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from fluxstate_tui.model import jobspec as jobspecs
-from fluxstate_tui.model.jobid import f58
-from fluxstate_tui.model.resources import ResourceSet
+from fluxstate_tui.flux import jobspec as jobspecs
+from fluxstate_tui.flux.jobid import f58
+from fluxstate_tui.flux.resources import ResourceSet
 from fluxstate_tui.sim.flux.agenda import Agenda
 from fluxstate_tui.sim.flux.commands import Played, TaskContext, parse_duration, quick
 from fluxstate_tui.sim.flux.job import SimJob

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.model import hostlist
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.eventlog import encode_line
+from fluxstate_tui.flux import hostlist
+from fluxstate_tui.flux.eventlog import Event, encode_line
 from fluxstate_tui.sim.files import Files
 from fluxstate_tui.sim.flux.agenda import Agenda
 from fluxstate_tui.sim.flux.brokerlog import BrokerLog

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fluxstate_tui.model import jobspec as jobspecs
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.eventlog import encode_line, parse
-from fluxstate_tui.model.job import Job, JobState
-from fluxstate_tui.model.replay import JobDraft
+from fluxstate_tui.flux import jobspec as jobspecs
+from fluxstate_tui.flux.eventlog import Event, encode_line, parse
+from fluxstate_tui.flux.job import Job, JobState
+from fluxstate_tui.flux.reducer import JobBuilder
 from fluxstate_tui.sim.flux.content import JobContent
 from fluxstate_tui.sim.flux.encoding import compact, spaced
 
@@ -43,7 +42,7 @@ class SimJob:
         self.resources: dict[str, Any] | None = None
         self.resources_data: bytes | None = None
         self.guest: dict[str, bytes] | None = None
-        self.draft = JobDraft(job_id)
+        self.draft = JobBuilder(job_id)
         self.draft.use_jobspec(jobspec)
         self._log: list[bytes] = []
         self._content: JobContent | None = None

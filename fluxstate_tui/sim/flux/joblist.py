@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fluxstate_tui.model import hostlist, idset
-from fluxstate_tui.model.job import Job, JobResult, JobState
+from fluxstate_tui.flux import hostlist, idset
+from fluxstate_tui.flux.job import Job, JobResult, JobState
 from fluxstate_tui.sim.flux.job import SimJob
 from fluxstate_tui.sim.flux.jobmanager import JobManager
 

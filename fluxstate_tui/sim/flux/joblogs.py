@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.eventlog import encode_line
-from fluxstate_tui.model.jobid import f58_ascii
+from fluxstate_tui.flux.eventlog import Event, encode_line
+from fluxstate_tui.flux.jobid import f58_ascii
 
 
 class GuestLogs:

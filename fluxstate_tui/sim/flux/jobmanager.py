@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from fluxstate_tui.model import jobspec as jobspecs
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.job import JobState
-from fluxstate_tui.model.resources import make_alloc
+from fluxstate_tui.flux import jobspec as jobspecs
+from fluxstate_tui.flux.eventlog import Event
+from fluxstate_tui.flux.job import JobState
+from fluxstate_tui.flux.resources import make_alloc
 from fluxstate_tui.sim.flux.agenda import Agenda
 from fluxstate_tui.sim.flux.dependencies import Dependencies, begin_time
 from fluxstate_tui.sim.flux.encoding import sign
@@ -21,12 +21,7 @@ from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.flux.executor import SIGALRM, SIGTERM, Executor, TaskRunner
 from fluxstate_tui.sim.flux.job import EXPEDITE, SimJob, priority_of
 from fluxstate_tui.sim.flux.queues import Queues
-from fluxstate_tui.sim.flux.scheduler import (
-    QUEUE_DEPTH,
-    Pool,
-    UnsatisfiableError,
-    resource_summary,
-)
+from fluxstate_tui.sim.flux.scheduler import QUEUE_DEPTH, Pool, UnsatisfiableError, resource_summary
 
 Listener = Callable[[SimJob, Event], None]
 

@@ -7,14 +7,14 @@ import errno
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.eventlog import encode_line
+from fluxstate_tui.flux.eventlog import Event, encode_line
 from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.flux.job import SimJob
 from fluxstate_tui.sim.flux.watching import InstanceGoneError, follow_events, follow_output
 
 if TYPE_CHECKING:
     from fluxstate_tui.sim.flux.instance import FluxInstance
+
 
 Answer = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import re
 
-from fluxstate_tui.model.jobid import parse_job_id
+from fluxstate_tui.flux.jobid import parse_job_id
 from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.flux.jobmanager import JobManager
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Any
 
-from fluxstate_tui.model import hostlist, idset
-from fluxstate_tui.model.resources import ResourceSet
+from fluxstate_tui.flux import hostlist, idset
+from fluxstate_tui.flux.resources import ResourceSet
 from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.flux.job import SimJob
 

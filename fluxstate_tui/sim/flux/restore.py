@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from fluxstate_tui.archive.container import iter_entries
-from fluxstate_tui.archive.entries import Entry
+from fluxstate_tui.archive.container import Entry, iter_entries
 from fluxstate_tui.archive.findings import BrokenArchiveError, Kind
 from fluxstate_tui.sim.flux.content import Content, JobContent
 

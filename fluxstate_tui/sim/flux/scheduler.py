@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fluxstate_tui.model import idset
-from fluxstate_tui.model.jobspec import Counts
-from fluxstate_tui.model.resources import ResourceSet, Share, make_alloc
+from fluxstate_tui.flux import idset
+from fluxstate_tui.flux.jobspec import Counts
+from fluxstate_tui.flux.resources import ResourceSet, Share, make_alloc
 
 QUEUE_DEPTH = 8
 """Alloc requests that the job manager has at the scheduler at a time ("limited")."""

@@ -10,12 +10,13 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from fluxstate_tui.model import hostlist
+from fluxstate_tui.flux import hostlist
 from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.flux.joblist import ATTRS
 
 if TYPE_CHECKING:
     from fluxstate_tui.sim.flux.instance import FluxInstance
+
 
 Answer = dict[str, Any] | None
 Handler = Callable[["Services", dict[str, Any], int], Answer | Awaitable[Answer]]

@@ -10,6 +10,7 @@ from fluxstate_tui.sim.files import Files
 if TYPE_CHECKING:
     from fluxstate_tui.sim.flux.instance import FluxInstance
 
+
 _CLEANUP = (
     "flux queue stop --quiet --all --nocheckpoint",
     "flux resource acquire-mute",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fluxstate_tui.model.jobid import f58
+from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.sim.flux.background import in_background
 from fluxstate_tui.sim.flux.content import Content
 from fluxstate_tui.sim.flux.job import SimJob
@@ -13,6 +13,7 @@ from fluxstate_tui.sim.flux.restore import RestoreError, load_content
 
 if TYPE_CHECKING:
     from fluxstate_tui.sim.flux.instance import FluxInstance
+
 
 RC1_SECONDS = 0.5
 RESTORE_SECONDS_PER_JOB = 0.00125

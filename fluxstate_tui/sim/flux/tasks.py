@@ -36,7 +36,7 @@ class ShellTasks:
         self._bare: dict[int, Machine] = {}
 
     def _machine(self, rank: int) -> Machine:
-        from fluxstate_tui.sim.machine import Machine  # it imports us through its programs
+        from fluxstate_tui.sim.machine import Machine
 
         machine = self.machine_of(rank) or self._bare.get(rank)
         if machine is None:

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.eventlog import parse
+from fluxstate_tui.flux.eventlog import Event, parse
 from fluxstate_tui.sim.flux.job import SimJob
 
 if TYPE_CHECKING:

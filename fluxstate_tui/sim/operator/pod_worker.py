@@ -14,6 +14,7 @@ from fluxstate_tui.sim.operator.pod_status import ContainerRecord, addresses, co
 if TYPE_CHECKING:
     from fluxstate_tui.sim.operator.kubelet import Kubelet
 
+
 _MOUNT_RETRY = 5.0
 _MAX_BACKOFF = 300.0
 

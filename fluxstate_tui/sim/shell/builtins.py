@@ -12,6 +12,7 @@ from fluxstate_tui.sim.shell.streams import LineReader
 if TYPE_CHECKING:
     from fluxstate_tui.sim.shell.interpreter import Shell
 
+
 Builtin = Callable[["Shell", Process], Awaitable[int]]
 
 
@@ -194,7 +195,7 @@ async def _command(shell: Shell, process: Process) -> int:
 
 
 async def _type(shell: Shell, process: Process) -> int:
-    from fluxstate_tui.sim.shell.programs import which  # programs include this shell
+    from fluxstate_tui.sim.shell.programs import which
 
     status = 0
     for name in process.args:

@@ -25,6 +25,7 @@ from fluxstate_tui.sim.shell.syntax import (
 if TYPE_CHECKING:
     from fluxstate_tui.sim.files import Files
 
+
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _PATTERN_CHARS = re.compile(r"[*?\[]")
 _MARK = "\0"

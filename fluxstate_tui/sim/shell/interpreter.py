@@ -311,7 +311,7 @@ class Shell:
 
     async def execute(self, child: Process) -> int:
         """Run an external program as a child process."""
-        from fluxstate_tui.sim.shell.programs import find_program  # programs include this shell
+        from fluxstate_tui.sim.shell.programs import find_program
 
         program = find_program(child.machine, child.argv[0], child.env.get("PATH", ""), child.cwd)
         if program is None:

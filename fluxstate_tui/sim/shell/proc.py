@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.sim.files import OpenFile
     from fluxstate_tui.sim.shell.process import Process
 
+
 _DESCRIPTOR = re.compile(r"/proc/self/fd/(\d+)")
 _INFO = re.compile(r"/proc/self/fdinfo/(\d+)")
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.sim.files import Files, OpenFile
     from fluxstate_tui.sim.machine import Machine
 
+
 EXIT_SIGPIPE = 141
 EXIT_SEGV = 139
 EXIT_NOT_EXECUTABLE = 126

@@ -14,6 +14,7 @@ from fluxstate_tui.sim.shell.shells import run_script, shell_program
 if TYPE_CHECKING:
     from fluxstate_tui.sim.machine import Machine
 
+
 _COREUTILS: dict[str, Program] = {
     **archives.PROGRAMS,
     **files.PROGRAMS,

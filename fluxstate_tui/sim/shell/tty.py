@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fluxstate_tui.sim.machine import ProcessIO
 
+
 EXIT_KILLED = 137
 
 

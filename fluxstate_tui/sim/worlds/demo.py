@@ -14,6 +14,7 @@ from fluxstate_tui.sim.worlds.manifests import DATA, minicluster, with_defaults
 if TYPE_CHECKING:
     from fluxstate_tui.sim.server import ClusterState
 
+
 NAMESPACE = "default"
 BUSY, PAUSED, STARTING, BROKEN, DEAD, FINISHED = (
     "lammps-sweep", "training", "nightly", "gpu-test", "genome-run", "smoke-test",
@@ -75,7 +76,7 @@ def _write(state: ClusterState, folder: str, files: dict[str, bytes]) -> None:
 
 
 async def demo(state: ClusterState) -> None:
-    """Fill the catalogues, create the MiniClusters, and let people work with them."""
+    """Fill the catalogs, create the MiniClusters, and let people work with them."""
     await _save_pasts(state)
     _create(state, BUSY, 4, maxSize=6)
     _create(state, PAUSED, 2)

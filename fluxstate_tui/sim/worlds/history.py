@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fluxstate_tui.archive.catalogue import archive_name, manifest_name, new_id
-from fluxstate_tui.archive.manifest import Manifest, Part, to_bytes
+from fluxstate_tui.archive.manifest import Manifest, archive_name, manifest_name, new_id, to_bytes
 from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.archive.verify import Part
 from fluxstate_tui.archive.writer import write_archive
 from fluxstate_tui.sim.clock import VirtualClock
 from fluxstate_tui.sim.flux.instance import FluxInstance
@@ -34,14 +34,14 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """An archive of the catalogue, and its manifest."""
+    """An archive of the catalog, and its manifest."""
 
     id: str
     archive: bytes
     manifest: bytes
 
     def files(self) -> dict[str, bytes]:
-        """File names in the catalogue's folder, and contents."""
+        """File names in the catalog's folder, and contents."""
         return {archive_name(self.id): self.archive, manifest_name(self.id): self.manifest}
 
 
@@ -70,7 +70,7 @@ async def live_through(past: Past) -> tuple[bytes, float]:
 
 
 async def save(past: Past, namespace: str) -> Saved:
-    """Live through a past and enter it into a catalogue."""
+    """Live through a past and enter it into a catalog."""
     data, when = await live_through(past)
     archive = read_archive(data)
     identity = new_id(when, past.minicluster, ())

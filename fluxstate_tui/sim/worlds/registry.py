@@ -14,6 +14,7 @@ from fluxstate_tui.sim.worlds.manifests import DATA, tutorial_minicluster, with_
 if TYPE_CHECKING:
     from fluxstate_tui.sim.server import ClusterState
 
+
 OPERATOR_NAMESPACE = "operator-system"
 
 

@@ -8,17 +8,15 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fluxstate_tui.cli import catalogue_run
+from fluxstate_tui.broker.objects import read_minicluster
+from fluxstate_tui.cli import catalog_run
 from fluxstate_tui.cli.main import build_parser
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import bulk
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind, StepEvent, StepState
-from fluxstate_tui.operations.prepare import prepare
-from fluxstate_tui.operations.world.read_cluster import read_minicluster
+from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind, StepEvent, StepState
+from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import agreed
 
 from .points import PREPARE
@@ -62,7 +60,7 @@ class Actor:
         said = io.StringIO()
         try:
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-                code = ExitCode(await catalogue_run.COMMANDS[words[0]](args))
+                code = ExitCode(await catalog_run.COMMANDS[words[0]](args))
         except FluxstateError as error:
             unknown = error.exit_code is ExitCode.UNKNOWN
             kind = OutcomeKind.UNKNOWN if unknown else OutcomeKind.FAILED

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fluxstate_tui.operations.restore import last_seen
-from fluxstate_tui.operations.world.read_cluster import read_minicluster
+from fluxstate_tui.broker import manifest_cache
+from fluxstate_tui.broker.objects import read_minicluster
 from tests.faults.stage import ANY, FOLDER, SPEED, Stage, staged
 
 from .clock import PatientClock
@@ -37,7 +37,7 @@ class Attic:
         return max(name for name in self.files if name.endswith(SUFFIX)).removesuffix(SUFFIX)
 
     def put(self, stage: Stage, *ids: str) -> None:
-        """Lay these archives with their manifests into the catalogue."""
+        """Lay these archives with their manifests into the catalog."""
         stage.volume.makedirs(FOLDER)
         for name, data in self.files.items():
             if name.startswith(ids):
@@ -46,7 +46,7 @@ class Attic:
     def remember(self, stage: Stage) -> None:
         """As if the program had seen that MiniCluster once."""
         context = stage.context
-        last_seen.remember(context.state_dir, context.cluster.server, ANY, self.raw)
+        manifest_cache.remember(context.state_dir, context.cluster.server, ANY, self.raw)
 
 
 async def furnish() -> Attic:

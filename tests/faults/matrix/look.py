@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fluxstate_tui.archive.catalogue import manifest_name
-from fluxstate_tui.archive.manifest import ManifestError, from_bytes
+from fluxstate_tui.archive.manifest import ManifestError, from_bytes, manifest_name
 from fluxstate_tui.archive.reader import read_archive
-from fluxstate_tui.operations.catalogue.copies import FOLDER as COPIES
+from fluxstate_tui.catalog.local_copies import FOLDER as COPIES
 from fluxstate_tui.sim.api.kinds import PODS
 from tests.faults.stage import FOLDER, NAMESPACE, Stage
 
@@ -64,7 +63,7 @@ def jobs_now(stage: Stage) -> set[int]:
     return there.union(*(one.jobs or () for one in living(stage).values()))
 
 
-async def settled(stage: Stage) -> None:
+async def discard(stage: Stage) -> None:
     """Until nothing happens any more by itself, or it takes too long."""
     clock = stage.sim.clock
     end = clock.now() + SETTLE_SECONDS

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from fluxstate_tui.flux import file_scripts
-from fluxstate_tui.flux.session import READING
+from fluxstate_tui.broker import files
+from fluxstate_tui.broker.session import READING
 from fluxstate_tui.sim.faults import STDIN
 
 PREPARE = "prepare"
@@ -22,7 +22,7 @@ _READS = frozenset(
 )
 _SCRIPTS = {
     text: name.lower()
-    for name, text in vars(file_scripts).items()
+    for name, text in vars(files).items()
     if name.isupper() and isinstance(text, str) and not name.startswith("_") and name != "INSIDE"
 }
 

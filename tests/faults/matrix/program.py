@@ -8,11 +8,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from fluxstate_tui.cli import logfile
+from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import journal
+from fluxstate_tui.kube.client import Cluster
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.operations import journal
 
 from .actor import Actor
 from .attic import Attic
@@ -21,7 +21,11 @@ from .points import PREPARE
 from .scenarios import BY_NAME
 
 # What a fresh start of the program imports; its forks have it already.
-_PRELOAD = ["tests.faults.matrix.program", "fluxstate_tui.kube.opening", "fluxstate_tui.kube.exec"]
+_PRELOAD = [
+    "tests.faults.matrix.program",
+    "fluxstate_tui.kube.transport",
+    "fluxstate_tui.kube.exec",
+]
 _forks = multiprocessing.get_context("forkserver")
 
 

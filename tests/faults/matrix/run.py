@@ -15,7 +15,7 @@ from tests.faults.stage import Stage, staged
 from .attic import Attic
 from .breakages import Breakage
 from .clock import PatientClock
-from .look import settled
+from .look import discard
 from .points import Gate, Hit, Point
 from .program import start, step_of
 from .scenarios import Scenario
@@ -63,7 +63,7 @@ async def clean(scenario: Scenario, attic: Attic) -> list[Point]:
                 stage.sim.faults.gate = gate
                 await trial.run()
                 await trial.heal()
-                await settled(stage)
+                await discard(stage)
                 problems = await verdict(trial, await look_again(trial))
                 assert trial.completed, (scenario.name, trial.outcome, trial.refusal)
                 assert not problems, (scenario.name, problems)
@@ -126,12 +126,12 @@ async def _strike(trial: Trial, breakage: Breakage, point: Point) -> bool:
 
 
 async def _judge(trial: Trial) -> list[str]:
-    await settled(trial.stage)
+    await discard(trial.stage)
     problems = await verdict(trial, await look_again(trial))
     if problems:
         return problems
     trial.begin_again()
     if problems := await take_up(trial):
         return problems
-    await settled(trial.stage)
+    await discard(trial.stage)
     return [f"AFTER: {one}" for one in await verdict(trial, await look_again(trial))]

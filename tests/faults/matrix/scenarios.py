@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.plan import Outcome
-from fluxstate_tui.operations.restore.bring_up import bring_up
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations.base import Choices, Outcome
+from fluxstate_tui.operations.restore.steps import bring_up
 from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import ANY, ARMED, NAME, NAMESPACE, Stage
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.choices import Choices
-from fluxstate_tui.operations.journal import recover
-from fluxstate_tui.operations.journal.recover import Finding
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations import recovery as recover
+from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind
+from fluxstate_tui.operations.recovery import Finding
 from fluxstate_tui.sim.api.kinds import LEASES
 from tests.faults.stage import ANY, NAMESPACE
 
 from .actor import Actor
-from .look import living, settled
+from .look import discard, living
 from .scenarios import NEW
 from .trial import Trial
 from .verdict import look_again
@@ -33,7 +31,7 @@ async def take_up(trial: Trial) -> list[str]:
         return problems
     said = ""
     for _ in range(TRIES):
-        await settled(trial.stage)
+        await discard(trial.stage)
         missing = trial.scenario.reached(trial.stage, trial.attic, trial.wanted)
         if not missing:
             return []
@@ -57,9 +55,9 @@ async def _finish(trial: Trial, me: Actor) -> list[str]:
                 break
             if left.next and (problem := await _do(trial, me, left)):
                 return [problem]
-            await settled(trial.stage)
+            await discard(trial.stage)
             left = await recover.settle(me.context, left)
-            await settled(trial.stage)
+            await discard(trial.stage)
     now = await look_again(trial)
     return [f"AGAIN: still unfinished: {now[0].says}"] if now else []
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from fluxstate_tui.broker import manifest_cache
+from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind
-from fluxstate_tui.operations.restore import last_seen
+from fluxstate_tui.kube.client import Cluster
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.operations.base import Outcome, OutcomeKind
 from fluxstate_tui.sim.faults import Faults
 from tests.faults.stage import ANY, NAMESPACE, Stage
 
@@ -150,8 +150,8 @@ class Trial:
     def _remember(self, context: OperationContext) -> None:
         """Everybody has seen the MiniCluster once."""
         server = context.cluster.server
-        if last_seen.recall(context.state_dir, server, ANY.namespace, ANY.name) is None:
-            last_seen.remember(context.state_dir, server, ANY, self.attic.raw)
+        if manifest_cache.recall(context.state_dir, server, ANY.namespace, ANY.name) is None:
+            manifest_cache.remember(context.state_dir, server, ANY, self.attic.raw)
 
     async def kill(self) -> None:
         """SIGKILL to the program, and wait until it is dead."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.operations.journal import audit, journal, recover
-from fluxstate_tui.operations.journal.recover import Finding
-from fluxstate_tui.operations.plan import OutcomeKind
+from fluxstate_tui.operations import audit, journal
+from fluxstate_tui.operations import recovery as recover
+from fluxstate_tui.operations.base import OutcomeKind
+from fluxstate_tui.operations.recovery import Finding
 
 from .look import helpers, in_archives, in_copies, jobs_now, living
 from .trial import Trial

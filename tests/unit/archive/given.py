@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fluxstate_tui.archive.entries import Entry
+from fluxstate_tui.archive.container import Entry
 from fluxstate_tui.archive.writer import write_archive
-from fluxstate_tui.model import eventlog
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.jobid import dothex
-from fluxstate_tui.model.resources import Share, make_alloc, make_r
+from fluxstate_tui.flux import eventlog
+from fluxstate_tui.flux.eventlog import Event
+from fluxstate_tui.flux.jobid import dothex
+from fluxstate_tui.flux.resources import Share, make_alloc, make_r
 
 FOLDER = Path(__file__).parents[2] / "data" / "archives"
 SMALL = ("basic-completion", "pending", "mixed", "running", "empty", "old-0.66")

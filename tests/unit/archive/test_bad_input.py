@@ -11,13 +11,13 @@ import zlib
 
 import pytest
 
-from fluxstate_tui.archive.entries import Entry
+from fluxstate_tui.archive.container import Entry
 from fluxstate_tui.archive.findings import Kind
 from fluxstate_tui.archive.verify import Verdict, verify
 from fluxstate_tui.archive.writer import tar_member, write_archive
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model import eventlog
-from fluxstate_tui.model.event import Event
+from fluxstate_tui.errors import ExitCode
+from fluxstate_tui.flux import eventlog
+from fluxstate_tui.flux.eventlog import Event
 from tests.unit.archive import given
 
 _FOLDER = "job/0000/0000/0000/0007"
@@ -267,7 +267,7 @@ def test_a_thousand_broken_jobs_give_a_hundred_findings_and_a_number() -> None:
 
 
 def test_a_checksum_that_is_not_the_manifests_is_damage() -> None:
-    from fluxstate_tui.archive.manifest import Part
+    from fluxstate_tui.archive.verify import Part
 
     part = Part("queue", "x.tar.gz", 1, "0" * 64)
     verdict = verify(given.path("mixed"), expected=part)

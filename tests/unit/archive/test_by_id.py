@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxstate_tui.archive.by_id import sorted_by_id
+from fluxstate_tui.archive.job_map import sorted_by_id
 
 _PAIRS = st.lists(st.tuples(st.integers(0, 40) | st.integers(0, 2**64 - 1), st.text(max_size=3)))
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.archive.catalogue import archive_name, manifest_name
-from fluxstate_tui.archive.entries import Entry
-from fluxstate_tui.archive.manifest import Manifest, Part, to_bytes
+from fluxstate_tui.archive.container import Entry
+from fluxstate_tui.archive.manifest import Manifest, archive_name, manifest_name, to_bytes
 from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.archive.verify import Part
 from fluxstate_tui.cli.main import main
-from fluxstate_tui.model import eventlog
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.jobid import dothex, f58, f58_ascii, hex_id
+from fluxstate_tui.flux import eventlog
+from fluxstate_tui.flux.eventlog import Event
+from fluxstate_tui.flux.jobid import dothex, f58, f58_ascii, hex_id
 from tests.unit.archive import given
 
 _MIXED = str(given.path("mixed"))

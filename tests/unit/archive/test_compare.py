@@ -8,18 +8,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fluxstate_tui.archive.account import Fortune, account
-from fluxstate_tui.archive.cancelled import ReadingCancelledError
-from fluxstate_tui.archive.diff import diff
-from fluxstate_tui.archive.entries import Entry
-from fluxstate_tui.archive.preview import Fate, RestorePreview, preview
+from fluxstate_tui.archive.compare import RestoreOutcome, account, diff
+from fluxstate_tui.archive.container import Entry
+from fluxstate_tui.archive.preview import PredictedOutcome, RestorePreview, preview
+from fluxstate_tui.archive.progress import Reading, ReadingCancelledError
 from fluxstate_tui.archive.reader import read_archive
-from fluxstate_tui.archive.reading import Reading
 from fluxstate_tui.archive.render import diff_json
 from fluxstate_tui.archive.timeline import gantt, life, span
 from fluxstate_tui.archive.writer import write_archive
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.job import Job, JobException, JobResult, JobState
+from fluxstate_tui.flux.eventlog import Event
+from fluxstate_tui.flux.job import Job, JobException, JobResult, JobState
 from tests.unit.archive import given
 
 _PENDING = Job(1, 0, JobState.SCHED, t_submit=5.0)
@@ -49,25 +47,27 @@ _KILLED = replace(
 @pytest.mark.parametrize(
     ("saved", "live", "fortune"),
     [
-        (_DONE, _DONE, Fortune.SAME),
-        (_PENDING, _PENDING, Fortune.SAME),
-        (_PENDING, replace(_PENDING, urgency=0), Fortune.SAME),
-        (_PENDING, _RUNNING, Fortune.RUNNING),
-        (_PENDING, _DONE, Fortune.FINISHED_SINCE),
-        (_PENDING, _REFUSED, Fortune.REFUSED),
-        (_RUNNING, _KILLED, Fortune.REFUSED),
-        (_RUNNING, _DONE, Fortune.FINISHED_SINCE),
-        (_RUNNING, _PENDING, Fortune.LOST),
-        (_DONE, _RUNNING, Fortune.LOST),
-        (_DONE, replace(_DONE, waitstatus=256), Fortune.LOST),
-        (_PENDING, replace(_PENDING, t_submit=9.0), Fortune.LOST),
-        (_PENDING, None, Fortune.LOST),
+        (_DONE, _DONE, RestoreOutcome.SAME),
+        (_PENDING, _PENDING, RestoreOutcome.SAME),
+        (_PENDING, replace(_PENDING, urgency=0), RestoreOutcome.SAME),
+        (_PENDING, _RUNNING, RestoreOutcome.RUNNING),
+        (_PENDING, _DONE, RestoreOutcome.FINISHED_SINCE),
+        (_PENDING, _REFUSED, RestoreOutcome.REFUSED),
+        (_RUNNING, _KILLED, RestoreOutcome.REFUSED),
+        (_RUNNING, _DONE, RestoreOutcome.FINISHED_SINCE),
+        (_RUNNING, _PENDING, RestoreOutcome.LOST),
+        (_DONE, _RUNNING, RestoreOutcome.LOST),
+        (_DONE, replace(_DONE, waitstatus=256), RestoreOutcome.LOST),
+        (_PENDING, replace(_PENDING, t_submit=9.0), RestoreOutcome.LOST),
+        (_PENDING, None, RestoreOutcome.LOST),
     ],
 )
-def test_every_saved_job_is_accounted_for(saved: Job, live: Job | None, fortune: Fortune) -> None:
+def test_every_saved_job_is_accounted_for(
+    saved: Job, live: Job | None, fortune: RestoreOutcome
+) -> None:
     found = account([saved], [live] if live else [])
     assert [one.fortune for one in found.jobs] == [fortune]
-    assert found.balanced == (fortune is not Fortune.LOST)
+    assert found.balanced == (fortune is not RestoreOutcome.LOST)
     assert found.counts[fortune.value] == 1
 
 
@@ -104,39 +104,49 @@ def _look(
 
 def test_a_job_that_needs_more_nodes_can_never_fit_and_the_right_size_is_named() -> None:
     found = _look(given.pending(), given.jobspec(nodes=3))
-    assert found.jobs[0].fate is Fate.NEVER_FITS
+    assert found.jobs[0].fate is PredictedOutcome.NEVER_FITS
     assert found.size_needed == 3
-    assert _look(given.pending(), given.jobspec(nodes=3), size=3).jobs[0].fate is Fate.STARTS
+    assert (
+        _look(given.pending(), given.jobspec(nodes=3), size=3).jobs[0].fate
+        is PredictedOutcome.STARTS
+    )
 
 
 def test_a_task_that_needs_more_cores_than_a_node_has_can_never_fit() -> None:
     spec = given.jobspec()
     spec["resources"][0]["with"][0]["count"] = 8
     found = _look(given.pending(), spec)
-    assert found.jobs[0].fate is Fate.NEVER_FITS
+    assert found.jobs[0].fate is PredictedOutcome.NEVER_FITS
     assert found.size_needed == 1
-    assert _look(given.pending(), spec, cores=8).jobs[0].fate is Fate.STARTS
+    assert _look(given.pending(), spec, cores=8).jobs[0].fate is PredictedOutcome.STARTS
 
 
 def test_another_owner_cannot_run_the_jobs() -> None:
-    assert _look(given.pending(), given.jobspec(), uid=1000).jobs[0].fate is Fate.OTHER_USER
-    assert _look(given.finished(), given.jobspec(), uid=1000).jobs[0].fate is Fate.HISTORY
+    assert (
+        _look(given.pending(), given.jobspec(), uid=1000).jobs[0].fate
+        is PredictedOutcome.OTHER_USER
+    )
+    assert (
+        _look(given.finished(), given.jobspec(), uid=1000).jobs[0].fate is PredictedOutcome.HISTORY
+    )
 
 
 def test_named_queues_come_up_stopped_and_missing_ones_keep_their_jobs_for_ever() -> None:
     spec = given.jobspec(queue="batch")
     found = _look(given.pending(), spec)
     assert [(queue.name, queue.started) for queue in found.queues] == [("batch", False)]
-    assert found.jobs[0].fate is Fate.WAITS
-    assert _look(given.pending(), spec, queues=[]).jobs[0].fate is Fate.NO_QUEUE
-    assert _look(given.pending(), spec, queues=["batch", "x"]).jobs[0].fate is Fate.WAITS
+    assert found.jobs[0].fate is PredictedOutcome.WAITS
+    assert _look(given.pending(), spec, queues=[]).jobs[0].fate is PredictedOutcome.NO_QUEUE
+    assert (
+        _look(given.pending(), spec, queues=["batch", "x"]).jobs[0].fate is PredictedOutcome.WAITS
+    )
 
 
 def test_a_checkpoint_that_says_stopped_keeps_jobs_waiting() -> None:
     checkpoint = b'{"version":1,"queue":[{"enable":true,"start":false,"stop_reason":"paused"}]}'
     entry = Entry("checkpoint/job-manager", checkpoint)
     found = _look(given.pending(), given.jobspec(), entry)
-    assert found.jobs[0].fate is Fate.WAITS
+    assert found.jobs[0].fate is PredictedOutcome.WAITS
     assert "the queue comes up STOPPED (paused)" in found.lines()
 
 
@@ -145,10 +155,10 @@ def test_before_flux_core_0_74_the_jobs_of_a_stopped_anonymous_queue_run_all_the
     entries = [Entry("checkpoint/job-manager", checkpoint), *given.job_entries(1, given.pending())]
     old = read_archive(write_archive([*given.instance("0.66.0"), *entries], ".tar.gz"))
     found = preview(old, size=2)
-    assert found.jobs[0].fate is Fate.STARTS
+    assert found.jobs[0].fate is PredictedOutcome.STARTS
     assert found.lines()[0] == "flux-core 0.66.0 runs jobs of the queue that it restores as stopped"
     new = preview(read_archive(given.archive(*entries)), size=2)
-    assert (new.jobs[0].fate, new.warnings) == (Fate.WAITS, ())
+    assert (new.jobs[0].fate, new.warnings) == (PredictedOutcome.WAITS, ())
 
 
 def test_a_job_that_waits_for_the_success_of_a_running_one_fails_with_it() -> None:
@@ -156,7 +166,10 @@ def test_a_job_that_waits_for_the_success_of_a_running_one_fails_with_it() -> No
     waiting = [*given.pending()[:2], depends]
     running = given.job_entries(1, given.finished()[:6])
     archive = read_archive(given.archive(*running, *given.job_entries(9, waiting)))
-    assert [one.fate for one in preview(archive, size=2).jobs] == [Fate.FAILED, Fate.FAILED]
+    assert [one.fate for one in preview(archive, size=2).jobs] == [
+        PredictedOutcome.FAILED,
+        PredictedOutcome.FAILED,
+    ]
 
 
 def test_a_preview_of_a_broken_archive_says_that_flux_cannot_restore_it() -> None:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxstate_tui.archive.contents import (
+from fluxstate_tui.archive.manifest import CatalogEntry, Manifest
+from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.catalog.contents import (
     Contents,
     JobKey,
     Known,
@@ -21,10 +23,8 @@ from fluxstate_tui.archive.contents import (
     missing_from,
     removable,
 )
-from fluxstate_tui.archive.manifest import CatalogueEntry, Manifest
-from fluxstate_tui.archive.ownership import Owner
-from fluxstate_tui.archive.reader import read_archive
-from fluxstate_tui.model.job import JobState
+from fluxstate_tui.catalog.ownership import Owner
+from fluxstate_tui.flux.job import JobState
 from tests.unit.archive import given as archive
 
 NOW = 1_795_296_000.0
@@ -59,7 +59,7 @@ def known(
         idle=True,
     )
     manifest = replace(manifest, **says)  # type: ignore[arg-type]
-    entry = CatalogueEntry(identity, f"/f/{identity}.tar.gz", 7, NOW - age, manifest)
+    entry = CatalogEntry(identity, f"/f/{identity}.tar.gz", 7, NOW - age, manifest)
     if holds is None:
         return Known(entry, None, "damaged")
     return Known(entry, Contents(identity, 7, NOW - age, "L2", holds, active, saved_by=saved_by))

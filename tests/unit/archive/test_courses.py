@@ -8,14 +8,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluxstate_tui.archive.courses import Courses
+from fluxstate_tui.archive.builder import EventlogTemplates, JobFolder
 from fluxstate_tui.archive.findings import Findings
-from fluxstate_tui.archive.fold import JobFolder
-from fluxstate_tui.model import eventlog
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.job import Job
-from fluxstate_tui.model.replay import JobDraft
-from fluxstate_tui.model.resources import ResourceSet, Share, make_alloc
+from fluxstate_tui.flux import eventlog
+from fluxstate_tui.flux.eventlog import Event
+from fluxstate_tui.flux.job import Job
+from fluxstate_tui.flux.reducer import JobBuilder
+from fluxstate_tui.flux.resources import ResourceSet, Share, make_alloc
 from tests.unit.archive import given as made
 
 _SPEC = made.jobspec("one", nodes=2)
@@ -67,7 +66,7 @@ def _r(expiration: float) -> bytes:
 
 def _told(log: bytes, r: bytes) -> Job:
     """The job as the fold tells it, line by line."""
-    draft = JobDraft(7)
+    draft = JobBuilder(7)
     draft.use_jobspec(_SPEC)
     for line in log.split(b"\n"):
         try:
@@ -105,7 +104,7 @@ def test_a_changed_eventlog_never_passes_for_a_course_that_is_known(
 
 
 def test_eventlogs_that_differ_in_times_only_share_a_course() -> None:
-    courses = Courses()
+    courses = EventlogTemplates()
     first, _ = courses.course(eventlog.encode(made.finished(made.T0)))
     second, times = courses.course(eventlog.encode(made.finished(made.T0 + 100)))
     assert second is first
@@ -114,7 +113,7 @@ def test_eventlogs_that_differ_in_times_only_share_a_course() -> None:
 
 
 def test_a_nul_in_an_eventlog_is_no_line_of_a_course() -> None:
-    courses = Courses()
+    courses = EventlogTemplates()
     log = eventlog.encode(made.finished())
     courses.course(log)
     line = log.split(b"\n")[0] + b"\n"

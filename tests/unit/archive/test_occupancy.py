@@ -5,9 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluxstate_tui.archive.occupancy import Lane, Spans, occupancy
-from fluxstate_tui.archive.timeline import Interval, NodeRow, gantt
-from fluxstate_tui.model.job import Job, JobResult, JobState
+from fluxstate_tui.archive.timeline import Interval, Lane, NodeRow, Spans, gantt, occupancy
+from fluxstate_tui.flux.job import Job, JobResult, JobState
 
 _MOMENTS = st.integers(0, 40)
 _STRETCHES = st.lists(st.tuples(_MOMENTS, st.integers(1, 10)), max_size=30)
@@ -30,9 +29,9 @@ def job(number: int, begin: float, end: float | None, host: str = "n0") -> Job:
 @settings(max_examples=60, deadline=None)
 @given(_STRETCHES, _MOMENTS, st.integers(1, 20))
 def test_spans_count_and_add_up_what_touches_a_cell(
-    stretches: list[tuple[int, int]], begin: int, length: int
+    batched: list[tuple[int, int]], begin: int, length: int
 ) -> None:
-    ends = [(b, b + d) for b, d in stretches]
+    ends = [(b, b + d) for b, d in batched]
     spans = Spans((b for b, _ in ends), (e for _, e in ends))
     end = begin + length
     assert spans.count(begin, end) == sum(b < end and e > begin for b, e in ends)
@@ -43,9 +42,9 @@ def test_spans_count_and_add_up_what_touches_a_cell(
 @settings(max_examples=60, deadline=None)
 @given(_STRETCHES, _MOMENTS, st.integers(1, 20))
 def test_the_lanes_of_a_node_find_every_job_of_a_cell_once(
-    stretches: list[tuple[int, int]], begin: int, length: int
+    batched: list[tuple[int, int]], begin: int, length: int
 ) -> None:
-    jobs = [job(number, b, b + d) for number, (b, d) in enumerate(stretches)]
+    jobs = [job(number, b, b + d) for number, (b, d) in enumerate(batched)]
     end = begin + length
     found = set()
     bad = 0

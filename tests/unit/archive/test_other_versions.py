@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from fluxstate_tui.archive.entries import Entry
+from fluxstate_tui.archive.container import Entry
 from fluxstate_tui.archive.findings import Kind
 from fluxstate_tui.archive.reader import Archive, read_archive
 from fluxstate_tui.archive.verify import verify
 from fluxstate_tui.archive.writer import write_archive
-from fluxstate_tui.model import eventlog
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.job import JobResult, JobState
-from fluxstate_tui.model.queue import Queue
+from fluxstate_tui.flux import eventlog
+from fluxstate_tui.flux.eventlog import Event
+from fluxstate_tui.flux.job import JobResult, JobState
+from fluxstate_tui.flux.queue import Queue
 from tests.unit.archive import given
 
 _FOLDER = "job/0000/0000/0000/0001"

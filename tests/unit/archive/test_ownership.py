@@ -6,21 +6,14 @@ import json
 
 import pytest
 
-from fluxstate_tui.archive.manifest import CatalogueEntry, Manifest
-from fluxstate_tui.archive.ownership import (
-    Identity,
-    Owner,
-    Ownership,
-    identity_of,
-    ours,
-    ownership,
-)
-from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.archive.manifest import CatalogEntry, Manifest
+from fluxstate_tui.catalog.ownership import Identity, Owner, Ownership, identity_of, ours, ownership
+from fluxstate_tui.minicluster.minicluster import ClusterRef
 
 ME = Identity("default", "team-b", "u-b", "/state/team-b.tar.gz", "https://here")
 
 
-def entry(name: str, uid: str = "", path: str = "", namespace: str = "default") -> CatalogueEntry:
+def entry(name: str, uid: str = "", path: str = "", namespace: str = "default") -> CatalogEntry:
     raw = {"spec": {"archive": {"path": path}}} if path else {}
     manifest = Manifest(
         id=f"a-{name}",
@@ -36,7 +29,7 @@ def entry(name: str, uid: str = "", path: str = "", namespace: str = "default") 
         idle=True,
         extra={"minicluster": json.dumps(raw)},
     )
-    return CatalogueEntry(manifest.id, f"/f/{manifest.id}.tar.gz", 1, 0.0, manifest)
+    return CatalogEntry(manifest.id, f"/f/{manifest.id}.tar.gz", 1, 0.0, manifest)
 
 
 @pytest.mark.parametrize(
@@ -50,10 +43,10 @@ def entry(name: str, uid: str = "", path: str = "", namespace: str = "default") 
         (entry("team-a", "u-a"), Ownership.OTHER),
         (entry("team-b", "u-x", namespace="other"), Ownership.OTHER),
         (entry(""), Ownership.UNKNOWN),
-        (CatalogueEntry("x", "/f/x.tar", 1, 0.0, None), Ownership.UNKNOWN),
+        (CatalogEntry("x", "/f/x.tar", 1, 0.0, None), Ownership.UNKNOWN),
     ],
 )
-def test_it_is_told_by_uid_then_by_name_and_file(found: CatalogueEntry, whose: Ownership) -> None:
+def test_it_is_told_by_uid_then_by_name_and_file(found: CatalogEntry, whose: Ownership) -> None:
     assert ownership(found, ME) is whose
 
 

@@ -9,16 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fluxstate_tui.archive import render
-from fluxstate_tui.archive.container import iter_entries
-from fluxstate_tui.archive.entries import Entry
+from fluxstate_tui.archive.container import Entry, iter_entries
 from fluxstate_tui.archive.findings import BrokenArchiveError
-from fluxstate_tui.archive.jobs_json import jobs_json
 from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.archive.reader import read_archive
+from fluxstate_tui.archive.render import jobs_json
 from fluxstate_tui.archive.verify import verify
 from fluxstate_tui.archive.writer import write_archive
-from fluxstate_tui.model import eventlog
-from fluxstate_tui.model.event import Event
+from fluxstate_tui.flux import eventlog
+from fluxstate_tui.flux.eventlog import Event
 from tests.unit.archive import given as made
 
 _SUFFIXES = st.sampled_from([".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz"])

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.archive.cancelled import ReadingCancelledError
 from fluxstate_tui.archive.compression import Format, Inflater
-from fluxstate_tui.archive.container import iter_entries
-from fluxstate_tui.archive.entries import Entry
+from fluxstate_tui.archive.container import Entry, iter_entries
 from fluxstate_tui.archive.findings import Kind
+from fluxstate_tui.archive.progress import ReadingCancelledError
 from fluxstate_tui.archive.reader import Archive, read_archive
 from fluxstate_tui.archive.writer import write_archive
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.model.event import Event
+from fluxstate_tui.flux.eventlog import Event
 from tests.unit.archive import given
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from fluxstate_tui.archive.account import account
-from fluxstate_tui.archive.preview import Fate, preview
+from fluxstate_tui.archive.compare import account
+from fluxstate_tui.archive.preview import PredictedOutcome, preview
 from fluxstate_tui.archive.reader import read_archive
 from fluxstate_tui.archive.verify import counts
-from fluxstate_tui.model.flux_json import job_from_json, job_to_json
-from fluxstate_tui.model.job import JobState
+from fluxstate_tui.flux.job import JobState
+from fluxstate_tui.flux.job_json import job_from_json, job_to_json
 from tests.unit.archive import given
 
 # What a dump does not keep, or what `flux jobs` of 0.66 did not tell yet.
@@ -60,11 +60,11 @@ def test_a_restore_does_what_its_preview_said(name: str) -> None:
     for one in preview(read_archive(given.path(name)), size=2).jobs:
         now = restored[one.job.id].status
         expected = {
-            Fate.HISTORY: {one.job.status},
-            Fate.STARTS: {"COMPLETED"},
-            Fate.HELD: {"SCHED"},
-            Fate.WAITS: {"DEPEND", "COMPLETED"},
-            Fate.FAILED: {"FAILED"},
+            PredictedOutcome.HISTORY: {one.job.status},
+            PredictedOutcome.STARTS: {"COMPLETED"},
+            PredictedOutcome.HELD: {"SCHED"},
+            PredictedOutcome.WAITS: {"DEPEND", "COMPLETED"},
+            PredictedOutcome.FAILED: {"FAILED"},
         }
         assert now in expected[one.fate], one
 

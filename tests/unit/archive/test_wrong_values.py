@@ -10,17 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fluxstate_tui.archive import render, timeline
-from fluxstate_tui.archive.account import account
-from fluxstate_tui.archive.container import iter_entries
-from fluxstate_tui.archive.diff import diff
-from fluxstate_tui.archive.entries import Entry
-from fluxstate_tui.archive.jobs_json import jobs_json
-from fluxstate_tui.archive.occupancy import occupancy
+from fluxstate_tui.archive.compare import account, diff
+from fluxstate_tui.archive.container import Entry, iter_entries
 from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.archive.reader import Archive, read_archive
+from fluxstate_tui.archive.render import jobs_json
+from fluxstate_tui.archive.timeline import occupancy
 from fluxstate_tui.archive.verify import verify
 from fluxstate_tui.archive.writer import write_archive
-from fluxstate_tui.model.flux_json import job_from_json, job_to_json
+from fluxstate_tui.flux.job_json import job_from_json, job_to_json
 from tests.unit.archive import given as made
 
 _NUMBERS = [True, 0, -1, 0.1, -1e9, 1e308, 2**63, 2**64, 10**30]

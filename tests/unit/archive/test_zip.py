@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as generated
 from hypothesis import strategies as st
 
-from fluxstate_tui.archive.container import iter_entries
-from fluxstate_tui.archive.entries import Entry
+from fluxstate_tui.archive.container import Entry, iter_entries
 from fluxstate_tui.archive.findings import Kind
 from fluxstate_tui.archive.reader import read_archive
 from fluxstate_tui.archive.verify import verify

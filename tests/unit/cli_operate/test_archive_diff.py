@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.errors import ExitCode
 from tests.faults.stage import FOLDER
 from tests.unit.cli_operate.conftest import Program
 

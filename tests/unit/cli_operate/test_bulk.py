@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fluxstate_tui.clock import SystemClock
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.journal import audit
-from fluxstate_tui.operations.lock.lease import ClusterLease
-from fluxstate_tui.operations.restore.bring_up import bring_up
+from fluxstate_tui.errors import ExitCode
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations import audit
+from fluxstate_tui.operations.lease import ClusterLease
+from fluxstate_tui.operations.restore.steps import bring_up
 from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import NAME, NAMESPACE, Stage
 from tests.unit.cli_operate.conftest import Program

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.sim.server import SimulatedCluster
 from tests.unit.cli_operate.conftest import Program
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.errors import ExitCode
 from tests.unit.cli_operate.conftest import Program
 
 

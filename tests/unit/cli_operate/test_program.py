@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.errors import ExitCode
 from tests.unit.cli_operate.conftest import Program
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.cli.options import configuration, kube_options
 from fluxstate_tui.config import Config, GuardSettings, RetentionSettings, load_config, span
-from fluxstate_tui.kube.kubeconfig import current_context
-from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.kubeconfig import KubeOptions, current_context
 
 KUBECONFIG = "apiVersion: v1\nkind: Config\ncurrent-context: prod-1\n"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from fluxstate_tui.feeds.clusters import HEARTBEAT_SECONDS
-from fluxstate_tui.kube.listwatch import SILENCE_SECONDS
+from fluxstate_tui.kube.watch import SILENCE_SECONDS
+from fluxstate_tui.live.cluster_feed import HEARTBEAT_SECONDS
 
 _PATIENCE = (1.0, SILENCE_SECONDS, HEARTBEAT_SECONDS)
 

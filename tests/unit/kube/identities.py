@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fluxstate_tui.kube.resources import PODS
+from fluxstate_tui.kube.objects import PODS
 from tests.unit.kube.certificates import data
 from tests.unit.kube.server import FakeApi, open_cluster
 

@@ -15,8 +15,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.session import Cluster
+from fluxstate_tui.kube.client import Cluster
+from fluxstate_tui.kube.kubeconfig import KubeOptions
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

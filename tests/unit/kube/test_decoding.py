@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxstate_tui.kube.list_body import decode_list
-from fluxstate_tui.kube.watch_lines import Lines, decoded
+from fluxstate_tui.kube.watch import Lines, decoded
 
 TEXT = st.sampled_from(["items", '"items":[', "]}", "a", "ƒ", '\\"', ""])
 JSON_VALUES = st.recursive(

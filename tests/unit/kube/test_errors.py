@@ -12,9 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import unused_port
 
 from fluxstate_tui.kube import errors
-from fluxstate_tui.kube.errors import KubeError
-from fluxstate_tui.kube.request_info import RequestInfo
-from fluxstate_tui.kube.resources import MINICLUSTERS, PODS
+from fluxstate_tui.kube.errors import KubeError, RequestInfo
+from fluxstate_tui.kube.objects import MINICLUSTERS, PODS
 from tests.unit.kube.clock import QuickClock
 from tests.unit.kube.server import FakeApi, answers, fake_api, ok, open_cluster, status
 

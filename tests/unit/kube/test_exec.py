@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from fluxstate_tui.kube.errors import Forbidden, NotFound, ReadOnly
-from fluxstate_tui.kube.exec import STDERR, STDOUT, ExecResult
-from fluxstate_tui.kube.exec_errors import (
+from fluxstate_tui.kube.errors import (
     CommandNotFound,
     ContainerNotFound,
     ContainerNotRunning,
     ExecError,
     ExecUnknown,
+    Forbidden,
+    NotFound,
+    ReadOnly,
 )
+from fluxstate_tui.kube.exec import STDERR, STDOUT, ExecResult
 from tests.unit.kube.exec_server import SUCCESS, V4, Cat, exited, failed, plays
 from tests.unit.kube.server import Handler, answers, fake_api, open_cluster, status
 

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from fluxstate_tui.kube.errors import CredentialError
-from fluxstate_tui.kube.resources import PODS
+from fluxstate_tui.kube.objects import PODS
 from tests.unit.kube.certificates import TLS, server_side
 from tests.unit.kube.clock import QuickClock
 from tests.unit.kube.identities import CA, ask, credential, plugin

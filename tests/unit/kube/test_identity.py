@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from fluxstate_tui.kube.errors import BadConfig, CannotConnect, CredentialError, Unauthorized
-from fluxstate_tui.kube.resources import PODS
+from fluxstate_tui.kube.objects import PODS
 from tests.unit.kube.certificates import TLS, data, server_side
 from tests.unit.kube.clock import QuickClock
 from tests.unit.kube.exec_server import SUCCESS, plays

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxstate_tui.kube.errors import BadConfig, ConfigError, NoConfig, UnknownContext
-from fluxstate_tui.kube.kubeconfig import resolve_target
-from fluxstate_tui.kube.options import KubeOptions
+from fluxstate_tui.kube.kubeconfig import KubeOptions, resolve_target
 from tests.unit.kube.server import write_kubeconfig
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from fluxstate_tui.kube.watch_events import Changed, Deleted, Listed
+from fluxstate_tui.kube.watch import Changed, Deleted, Listed
 from tests.unit.kube.server import status
 from tests.unit.kube.watching import (
     GONE,

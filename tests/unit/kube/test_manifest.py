@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.kube.manifest import (
     ManifestError,
     check_manifest,
@@ -17,8 +17,8 @@ from fluxstate_tui.kube.manifest import (
     load_manifest,
     refuse_broken,
 )
-from fluxstate_tui.model.spec_check import Effect
-from tests.unit.model_phase.making import manifest
+from fluxstate_tui.minicluster.spec_check import Effect
+from tests.unit.minicluster.making import manifest
 
 BOX = {"image": "rockylinux:9"}
 

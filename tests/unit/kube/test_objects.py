@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fluxstate_tui.kube.objects import (
-    epoch,
-    parse_event,
-    parse_job,
-    parse_minicluster,
-    parse_pod,
-)
-from tests.unit.model_phase.making import recorded
+from fluxstate_tui.kube.objects import epoch, parse_event, parse_job, parse_minicluster, parse_pod
+from tests.unit.minicluster.making import recorded
 
 
 def raw(kind: str, name: str) -> dict[str, Any]:

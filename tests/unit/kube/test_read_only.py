@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.errors import ReadOnly
-from fluxstate_tui.kube.read_only import changes_something
-from fluxstate_tui.kube.resources import JOBS, LEASES, MINICLUSTERS, PODS, PVCS, Resource
-from fluxstate_tui.kube.session import Cluster
+from fluxstate_tui.kube.objects import JOBS, LEASES, MINICLUSTERS, PODS, PVCS, Resource
+from fluxstate_tui.kube.transport import changes_something
 from tests.unit.kube.server import answers, body_of, fake_api, ok, open_cluster
 
 KINDS = (PODS, MINICLUSTERS, JOBS, PVCS, LEASES)

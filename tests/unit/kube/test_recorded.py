@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from fluxstate_tui.kube import errors, exec_errors
-from fluxstate_tui.kube.errors import KubeError
+from fluxstate_tui.kube import errors
+from fluxstate_tui.kube import errors as exec_errors
+from fluxstate_tui.kube.errors import KubeError, error_from_response
 from fluxstate_tui.kube.exec import ExecResult
 from fluxstate_tui.kube.objects import parse_event, parse_job, parse_minicluster, parse_pod
-from fluxstate_tui.kube.status_errors import error_from_response
-from fluxstate_tui.model.minicluster import Phase
-from fluxstate_tui.model.phase import derive
+from fluxstate_tui.minicluster.minicluster import Phase
+from fluxstate_tui.minicluster.phase import derive
 from tests.unit.kube.exec_server import plays
 from tests.unit.kube.server import Handler, fake_api, open_cluster
 

@@ -12,10 +12,9 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxstate_tui.kube.errors import CannotConnect
-from fluxstate_tui.kube.request_info import RequestInfo
-from fluxstate_tui.kube.resources import JOBS, MINICLUSTERS, NAMESPACES, PODS, PVS
-from fluxstate_tui.kube.server_clock import ServerClock
+from fluxstate_tui.kube.errors import CannotConnect, RequestInfo
+from fluxstate_tui.kube.objects import JOBS, MINICLUSTERS, NAMESPACES, PODS, PVS
+from fluxstate_tui.kube.transport import ServerClock
 from tests.unit.kube.clock import QuickClock
 from tests.unit.kube.server import answers, body_of, fake_api, ok, open_cluster
 
@@ -146,17 +145,17 @@ def test_the_servers_clock_is_never_wrong_by_more_than_it_says(
     for pause, takes in answers_:
         sent = now + pause
         now = sent + takes
-        clock.observe(formatdate(int(sent + takes / 2 + offset), usegmt=True), sent, now)
+        clock.take_snapshot(formatdate(int(sent + takes / 2 + offset), usegmt=True), sent, now)
         assert clock.uncertainty is not None
         assert abs(clock.offset - offset) <= clock.uncertainty + 1e-3
-    clock.observe("rubbish", now, now)
-    clock.observe(None, now, now)
+    clock.take_snapshot("rubbish", now, now)
+    clock.take_snapshot(None, now, now)
 
 
 def test_a_clock_that_was_set_is_followed() -> None:
     clock = ServerClock()
-    clock.observe("Sat, 21 Nov 2026 22:30:00 GMT", 1_795_300_200.0, 1_795_300_200.5)
-    clock.observe("Sat, 21 Nov 2026 23:30:00 GMT", 1_795_300_201.0, 1_795_300_201.5)
+    clock.take_snapshot("Sat, 21 Nov 2026 22:30:00 GMT", 1_795_300_200.0, 1_795_300_200.5)
+    clock.take_snapshot("Sat, 21 Nov 2026 23:30:00 GMT", 1_795_300_201.0, 1_795_300_201.5)
     assert abs(clock.offset - 3599.25) < 0.5
 
 
@@ -183,12 +182,12 @@ def test_names_cannot_leave_their_place_in_a_path() -> None:
 
 def test_importing_the_client_costs_neither_aiohttp_nor_kubernetes() -> None:
     """They are imported when a cluster is opened, after the first paint."""
-    modules = "session listwatch manifest objects logs access errors options"
+    modules = "client watch manifest objects logs errors kubeconfig"
     program = (
         "import importlib, sys\n"
         f"for name in {modules.split()!r}:\n"
         "    importlib.import_module('fluxstate_tui.kube.' + name)\n"
-        "import fluxstate_tui.feeds.clusters\n"
+        "import fluxstate_tui.live.cluster_feed\n"
         "print([m for m in ('aiohttp', 'kubernetes', 'yaml', 'textual') if m in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

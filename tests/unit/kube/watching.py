@@ -13,10 +13,9 @@ from typing import Any
 
 from aiohttp import web
 
-from fluxstate_tui.kube.listing import ListQuery
-from fluxstate_tui.kube.listwatch import ListWatch
-from fluxstate_tui.kube.resources import PODS
-from fluxstate_tui.kube.watch_events import StateChanged, WatchEvent
+from fluxstate_tui.kube.client import ListQuery
+from fluxstate_tui.kube.objects import PODS
+from fluxstate_tui.kube.watch import ListWatch, StateChanged, WatchEvent
 from tests.unit.kube.clock import QuickClock
 from tests.unit.kube.server import FakeApi, fake_api, open_cluster
 

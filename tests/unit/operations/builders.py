@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fluxstate_tui.model.job import Job, JobResult, JobState
-from fluxstate_tui.model.minicluster import MiniCluster
-from fluxstate_tui.model.queue import Queue
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.world.observation import Observation
+from fluxstate_tui.flux.job import Job, JobResult, JobState
+from fluxstate_tui.flux.queue import Queue
+from fluxstate_tui.minicluster.minicluster import ClusterRef, MiniCluster
+from fluxstate_tui.operations.snapshot import Snapshot
 
 REF = ClusterRef("default", "flux-sample", "uid-1")
 NOW = 1_795_000_000.0
@@ -56,6 +55,6 @@ def job(number: int, state: JobState = JobState.SCHED, **fields: Any) -> Job:
     return Job(id=number << 24, userid=0, state=state, name=f"job{number}", **fields)
 
 
-def observation(*jobs: Job, **fields: Any) -> Observation:
+def observation(*jobs: Job, **fields: Any) -> Snapshot:
     fields.setdefault("queues", (Queue("", enabled=True, started=True),))
-    return Observation(fields.pop("minicluster", minicluster()), NOW, jobs=jobs, **fields)
+    return Snapshot(fields.pop("minicluster", minicluster()), NOW, jobs=jobs, **fields)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.kube.client import Cluster
+from fluxstate_tui.kube.kubeconfig import KubeOptions
 from fluxstate_tui.sim.server import SimulatedCluster
 
 SPEED = 50.0

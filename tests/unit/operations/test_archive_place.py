@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fluxstate_tui.operations.catalogue.place import archive_volume, no_place
-from fluxstate_tui.operations.restore.dropped_fields import dropped
+from fluxstate_tui.minicluster.archive_volume import archive_volume, no_place
+from fluxstate_tui.minicluster.spec_check import dropped
 from tests.unit.operations.builders import manifest
 
 

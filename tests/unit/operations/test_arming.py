@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.broker.files import RemoteFiles
+from fluxstate_tui.catalog.catalog import Version
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.flux.files import RemoteFiles
-from fluxstate_tui.operations.restore.arming import Version, arm, disarm
-from tests.unit.flux.local import LocalExecutor
+from fluxstate_tui.operations.arming import arm, disarm
+from tests.unit.broker.local import LocalExecutor
 
-GOOD, OTHER = b"the version of the catalogue", b"somebody else's archive"
+GOOD, OTHER = b"the version of the catalog", b"somebody else's archive"
 
 
 def content(path: Path | str) -> bytes:
@@ -50,7 +51,7 @@ async def test_an_armed_copy_is_another_file_than_the_version(
     assert content(version.path) == GOOD
 
 
-async def test_a_foreign_archive_at_the_path_is_kept_in_the_catalogue(
+async def test_a_foreign_archive_at_the_path_is_kept_in_the_catalog(
     files: RemoteFiles, version: Version, tmp_path: Path
 ) -> None:
     target = tmp_path / "archive.tar.gz"

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import audit, journal, recover, refusals
-from fluxstate_tui.operations.journal.audited import by_hand
-from fluxstate_tui.operations.journal.journal import Journal, Record
-from fluxstate_tui.operations.plan import Consent, ConsentKind, OutcomeKind, Plan, Step
+from fluxstate_tui.operations import audit, journal, recovery
+from fluxstate_tui.operations import audit as refusals
+from fluxstate_tui.operations.audit import shell_commands
+from fluxstate_tui.operations.base import Consent, ConsentKind, OutcomeKind, Plan, Step
+from fluxstate_tui.operations.journal import Journal, Record
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.script import RefusedError, Run, Script, Task
+from fluxstate_tui.operations.steps import RefusedError, Run, Script, Task
 from tests.unit.operations.builders import NOW, REF
 
 ENTRY = audit.Entry(
@@ -125,7 +126,7 @@ def test_two_programs_at_once_keep_one_chain(tmp_path: Path) -> None:
 
 
 async def _fine(run: Run) -> str:
-    run.by_hand("kubectl exec pod -- flux dump x.tar.gz")
+    run.shell_commands("kubectl exec pod -- flux dump x.tar.gz")
     return "fine"
 
 
@@ -168,7 +169,7 @@ async def test_closing_what_was_interrupted_is_in_it_too(context: OperationConte
     server = context.cluster.server
     Journal.begin(context.state_dir, plan, who="ghost", server=server, now=NOW).close()
     (record,) = journal.unfinished(context.state_dir)
-    recover.close(context, recover.Finding(record, ("first", "Nothing of it is left.")))
+    recovery.close(context, recovery.Finding(record, ("first", "Nothing of it is left.")))
     (entry,) = audit.read(context.state_dir).entries
     assert (entry.who, entry.outcome) == ("ghost", "Failed")
     assert "interrupted" in entry.reason
@@ -186,7 +187,7 @@ def test_commands_are_those_that_were_recorded_with_what_was_read_back() -> None
         commands={"a": ("cp x y", "rm x"), "d": ("kubectl delete minicluster m",)},
         read_backs={"a": "was there,\nis gone", "b": "y", "d": "\x85rm -rf x"},
     )
-    assert by_hand(record) == (
+    assert shell_commands(record) == (
         "cp x y",
         "rm x  # was there, is gone",
         "kubectl delete minicluster m  # rm -rf x",

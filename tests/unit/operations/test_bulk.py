@@ -5,11 +5,10 @@ from __future__ import annotations
 import errno
 import os
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.reference import ClusterRef
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations.base import OutcomeKind
 from fluxstate_tui.operations.bulk import Operates, prepare_all
-from fluxstate_tui.operations.plan import OutcomeKind
 
 REFS = [ClusterRef("default", name, name) for name in ("full", "unknown")]
 

@@ -6,23 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.archive.manifest import CatalogEntry
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.model.job import JobState
-from fluxstate_tui.operations.choices import Choices, Running
-from fluxstate_tui.operations.delete.loss import Loss, loss
-from fluxstate_tui.operations.delete.plan import CLOSE, COMPARE, Cover, candidates, plan
-from fluxstate_tui.operations.plan import ConsentKind
+from fluxstate_tui.flux.job import JobState
+from fluxstate_tui.operations.base import Choices, ConsentKind, Running
+from fluxstate_tui.operations.data_loss import BackupCoverage, DataLoss, candidates, loss
+from fluxstate_tui.operations.delete import CLOSE, COMPARE, plan
 from tests.unit.operations.builders import NOW, REF, job, observation
-from tests.unit.operations.test_catalogue import manifest
+from tests.unit.operations.test_catalog import manifest
 
 DONE = job(1, JobState.INACTIVE)
 WAITING = job(2)
 
 
-def entry(identity: str = "a", **fields: object) -> CatalogueEntry:
+def entry(identity: str = "a", **fields: object) -> CatalogEntry:
     found = replace(manifest(identity), **fields)  # type: ignore[arg-type]
-    return CatalogueEntry(identity, f"/f/{identity}.tar.gz", 3, NOW, found)
+    return CatalogEntry(identity, f"/f/{identity}.tar.gz", 3, NOW, found)
 
 
 def test_only_idle_verified_archives_of_the_same_uid_stand_for_a_minicluster() -> None:
@@ -43,41 +42,43 @@ def test_the_newest_archive_is_compared() -> None:
 
 
 def test_a_delete_of_what_is_saved_only_needs_a_yes() -> None:
-    found = plan(observation(DONE), Cover(entry(), Loss()), Choices())
+    found = plan(observation(DONE), BackupCoverage(entry(), DataLoss()), Choices())
     assert found.consent.kind is ConsentKind.CONFIRM
     assert any("Nothing is lost" in line for line in found.preview)
 
 
 def test_a_delete_that_loses_jobs_needs_the_name_and_says_which() -> None:
     seen = observation(DONE, WAITING)
-    found = plan(seen, Cover(entry(), loss(seen.jobs or (), [DONE])), Choices())
+    found = plan(seen, BackupCoverage(entry(), loss(seen.jobs or (), [DONE])), Choices())
     assert found.consent.kind is ConsentKind.TYPE_NAME
     assert found.consent.word == REF.name
     assert any("LOST, in no archive: 1 pending" in line for line in found.preview)
 
 
 def test_even_an_empty_queue_without_any_archive_needs_the_name() -> None:
-    found = plan(observation(), Cover(None, Loss(), "No verified archive."), Choices())
+    found = plan(observation(), BackupCoverage(None, DataLoss(), "No verified archive."), Choices())
     assert found.consent.kind is ConsentKind.TYPE_NAME
 
 
 def test_a_volume_claim_that_goes_with_the_last_pod_needs_the_name() -> None:
-    found = plan(observation(DONE, going_claim="data"), Cover(entry(), Loss()), Choices())
+    found = plan(
+        observation(DONE, going_claim="data"), BackupCoverage(entry(), DataLoss()), Choices()
+    )
     assert found.consent.kind is ConsentKind.TYPE_NAME
-    assert "The volume and the catalogue stay." not in found.preview
+    assert "The volume and the catalog stay." not in found.preview
     assert "the volume claim data is being deleted" in found.preview[-1]
 
 
 def test_a_queue_that_cannot_be_read_counts_as_lost() -> None:
     seen = replace(observation(unreachable="no lead", queues=None), jobs=None)
-    found = plan(seen, Cover(None, Loss(), "?"), Choices())
+    found = plan(seen, BackupCoverage(None, DataLoss(), "?"), Choices())
     assert found.consent.kind is ConsentKind.TYPE_NAME
     assert any("UNKNOWN" in line for line in found.preview)
     assert COMPARE not in found.steps
 
 
 def test_saving_first_makes_it_a_question_again() -> None:
-    found = plan(observation(WAITING), Cover(None, Loss()), Choices(save_first=True))
+    found = plan(observation(WAITING), BackupCoverage(None, DataLoss()), Choices(save_first=True))
     assert found.consent.kind is ConsentKind.CONFIRM
     ids = [step.id for step in found.steps]
     assert ids.index("wait") < ids.index(CLOSE.id) < ids.index("dump")  # none comes too late
@@ -88,11 +89,11 @@ def test_saving_first_makes_it_a_question_again() -> None:
 @pytest.mark.parametrize("running", [Running.CANCEL, Running.LEAVE])
 def test_saving_first_without_waiting_for_running_jobs_needs_the_name(running: Running) -> None:
     seen = observation(job(3, JobState.RUN, t_run=NOW))
-    found = plan(seen, Cover(None, Loss()), Choices(save_first=True, running=running))
+    found = plan(seen, BackupCoverage(None, DataLoss()), Choices(save_first=True, running=running))
     assert found.consent.kind is ConsentKind.TYPE_NAME
 
 
 def test_saving_first_is_not_offered_where_it_cannot_be_done() -> None:
     seen = replace(observation(unreachable="no lead", queues=None), jobs=None)
     with pytest.raises(FluxstateError, match="no lead"):
-        plan(seen, Cover(None, Loss()), Choices(save_first=True))
+        plan(seen, BackupCoverage(None, DataLoss()), Choices(save_first=True))

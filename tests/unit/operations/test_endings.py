@@ -8,12 +8,11 @@ import pytest
 
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.cli.operate_run import with_consent
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.plan import Consent, ConsentKind, Plan, Step
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.operations.base import Consent, ConsentKind, Plan, Step
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.script import Action, Run, Script, Task
+from fluxstate_tui.operations.steps import Action, Run, Script, Task
 from tests.unit.operations.builders import REF
 
 

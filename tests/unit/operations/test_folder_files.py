@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.feeds.catalogues import read_catalogue
-from fluxstate_tui.flux.files import RemoteFileError, RemoteStat
-from fluxstate_tui.operations.catalogue.adopt import Adoption, adopt_archive
-from fluxstate_tui.operations.catalogue.care import NotSoundError
-from fluxstate_tui.operations.catalogue.folder_files import LocalFolder
+from fluxstate_tui.broker.files import RemoteFileError, RemoteStat
+from fluxstate_tui.catalog.adopt import Adoption, adopt_archive
+from fluxstate_tui.catalog.catalog import read_catalog
+from fluxstate_tui.catalog.folder import LocalFolder
+from fluxstate_tui.catalog.maintenance import NotSoundError
 from tests.unit.archive import given
-from tests.unit.cli_catalogue.conftest import content, put
+from tests.unit.cli_archives.conftest import content, put
 
 ADOPTION = Adoption("flux-sample", "default", "me@here", 0.0)
 
@@ -34,7 +34,7 @@ async def test_a_half_file_that_vanishes_while_it_is_listed_hides_no_archive(
         return found
 
     monkeypatch.setattr(os, "stat", somebody_is_quicker)
-    assert [entry.id for entry in await read_catalogue(LocalFolder(), str(tmp_path))] == ["one"]
+    assert [entry.id for entry in await read_catalog(LocalFolder(), str(tmp_path))] == ["one"]
 
 
 async def test_a_disk_that_cannot_be_read_is_an_error_in_words(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
+from fluxstate_tui.broker.rpc import KvsState
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.flux.kvs import KvsState
-from fluxstate_tui.operations.guard.guard import Guard, GuardState
+from fluxstate_tui.live.guard import Guard, GuardState
 from fluxstate_tui.sim.clock import VirtualClock
 
 

@@ -7,15 +7,10 @@ from typing import Any
 
 import pytest
 
+from fluxstate_tui.catalog.helper_pod import DEADLINE_SECONDS, HelperPod, pod_for, why_not_running
+from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.kube.resources import PODS
-from fluxstate_tui.operations.catalogue.helper_pod import (
-    DEADLINE_SECONDS,
-    HelperPod,
-    pod_for,
-    why_not_running,
-)
-from fluxstate_tui.operations.context import OperationContext
+from fluxstate_tui.kube.objects import PODS
 from fluxstate_tui.sim.server import SimulatedCluster
 from tests.unit.operations.builders import manifest
 

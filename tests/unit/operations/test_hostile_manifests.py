@@ -1,4 +1,4 @@
-"""A MiniCluster object of a file or of somebody's catalogue: any nonsense is refused in words."""
+"""A MiniCluster object of a file or of somebody's catalog: any nonsense is refused in words."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from fluxstate_tui.catalog.helper_pod import pod_for
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.manifest import for_create
-from fluxstate_tui.operations.catalogue.helper_pod import pod_for
-from fluxstate_tui.operations.catalogue.place import dies_with_it
+from fluxstate_tui.minicluster.archive_volume import dies_with_it
 from fluxstate_tui.operations.restore.plan import require_valid
 from fluxstate_tui.sim.worlds.manifests import minicluster, minicluster_v1alpha1
 

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fluxstate_tui.operations.journal import journal
-from fluxstate_tui.operations.journal.journal import Journal
-from fluxstate_tui.operations.plan import (
+from fluxstate_tui.operations import journal
+from fluxstate_tui.operations.base import (
     Consent,
     ConsentKind,
     Outcome,
@@ -21,6 +20,7 @@ from fluxstate_tui.operations.plan import (
     StepEvent,
     StepState,
 )
+from fluxstate_tui.operations.journal import Journal
 from tests.unit.operations.builders import NOW, REF
 
 PLAN = Plan(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.kube.resources import LEASES
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.lock.lease import ClusterLease, LockedError, LockLostError
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode
+from fluxstate_tui.kube.objects import LEASES
+from fluxstate_tui.operations.lease import ClusterLease, LockedError, LockLostError
 from fluxstate_tui.sim.api.auth import Rule, User
 from fluxstate_tui.sim.server import SimulatedCluster
 from tests.unit.operations.builders import REF

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from fluxstate_tui.archive.manifest import from_bytes, to_bytes
-from fluxstate_tui.operations.catalogue.local_archive import read_local
-from tests.unit.cli_catalogue.conftest import put
+from fluxstate_tui.catalog.local_archive import read_local
+from tests.unit.cli_archives.conftest import put
 
 
 async def test_a_manifest_of_another_id_is_not_taken_along(tmp_path: Path) -> None:

@@ -10,14 +10,12 @@ from pathlib import Path
 import pytest
 
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.kube.options import KubeOptions
-from fluxstate_tui.kube.session import Cluster
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import audit
-from fluxstate_tui.operations.lock.holder import break_lock, holder_of
-from fluxstate_tui.operations.lock.lease import RENEW_EVERY, ClusterLease
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.kube.client import Cluster
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.operations import audit
+from fluxstate_tui.operations.lease import RENEW_EVERY, ClusterLease, break_lock, holder_of
 from fluxstate_tui.sim.server import SimulatedCluster
 from tests.unit.operations.builders import REF
 from tests.unit.operations.conftest import opened

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from fluxstate_tui.model.job import JobState
-from fluxstate_tui.operations.delete.loss import loss
+from fluxstate_tui.flux.job import JobState
+from fluxstate_tui.operations.data_loss import loss
 from tests.unit.operations.builders import job
 
 

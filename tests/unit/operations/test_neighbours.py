@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fluxstate_tui.operations.restore.neighbours import Neighbour, dangers
+from fluxstate_tui.operations.restore.plan import Neighbour, dangers
 
 
 def minicluster(name: str, path: str = "/state/archive.tar.gz", **volume: str) -> dict[str, Any]:

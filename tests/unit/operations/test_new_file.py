@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.operations.catalogue.new_file import new_file
+from fluxstate_tui.catalog.folder import new_file
 
 
 def refuse(number: int) -> object:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.operations.catalogue.new_file import new_file
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import audit
-from fluxstate_tui.operations.plan import Consent, ConsentKind, OutcomeKind, Plan, Step
+from fluxstate_tui.catalog.folder import new_file
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.operations import audit
+from fluxstate_tui.operations.base import Consent, ConsentKind, OutcomeKind, Plan, Step
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.script import Run, Script, Task
+from fluxstate_tui.operations.steps import Run, Script, Task
 from tests.unit.operations.builders import REF
 from tests.unit.operations.test_audit import ENTRY
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.flux.files import RemoteFileTaken
+from fluxstate_tui.broker.files import RemoteFileTaken
+from fluxstate_tui.broker.retry import RetryingFiles
+from fluxstate_tui.kube.errors import ExecUnknown
 from fluxstate_tui.kube.exec import ExecResult
-from fluxstate_tui.kube.exec_errors import ExecUnknown
-from fluxstate_tui.operations.world.patient_files import PatientFiles
 from fluxstate_tui.sim.clock import ScaledClock
-from tests.unit.flux.local import LocalExecutor
+from tests.unit.broker.local import LocalExecutor
 from tests.unit.operations.test_arming import content, names, write
 
 
@@ -48,31 +48,31 @@ class Breaking(LocalExecutor):
 
 
 @pytest.fixture(params=["before", "after"])
-def files(request: pytest.FixtureRequest) -> PatientFiles:
+def files(request: pytest.FixtureRequest) -> RetryingFiles:
     executor = Breaking(1, after=request.param == "after")
-    return PatientFiles(executor, ScaledClock(100), ("default", "pod", "container"), ())
+    return RetryingFiles(executor, ScaledClock(100), ("default", "pod", "container"), ())
 
 
-async def test_a_new_file_is_written_once(files: PatientFiles, tmp_path: Path) -> None:
+async def test_a_new_file_is_written_once(files: RetryingFiles, tmp_path: Path) -> None:
     found = await files.write_new(str(tmp_path / "a.json"), b"{}")
     assert found.size == 2
     assert names(tmp_path) == ["a.json"]
 
 
-async def test_a_link_is_made_once(files: PatientFiles, tmp_path: Path) -> None:
+async def test_a_link_is_made_once(files: RetryingFiles, tmp_path: Path) -> None:
     write(tmp_path / "part", b"abc")
     await files.link_new(str(tmp_path / "part"), str(tmp_path / "final"))
     assert content(tmp_path / "final") == b"abc"
 
 
-async def test_a_copy_is_made_once(files: PatientFiles, tmp_path: Path) -> None:
+async def test_a_copy_is_made_once(files: RetryingFiles, tmp_path: Path) -> None:
     write(tmp_path / "version", b"abc")
     await files.copy(str(tmp_path / "version"), str(tmp_path / "armed"))
     assert names(tmp_path) == ["armed", "version"]
 
 
 async def test_somebody_elses_file_is_never_taken_for_ours(
-    files: PatientFiles, tmp_path: Path
+    files: RetryingFiles, tmp_path: Path
 ) -> None:
     write(tmp_path / "a.json", b"theirs")
     with pytest.raises(RemoteFileTaken):
@@ -109,13 +109,13 @@ class Late(LocalExecutor):
 
 
 async def test_a_change_that_arrives_late_is_not_taken_for_somebody_elses(tmp_path: Path) -> None:
-    files = PatientFiles(Late(), ScaledClock(100), ("default", "pod", "container"), ())
+    files = RetryingFiles(Late(), ScaledClock(100), ("default", "pod", "container"), ())
     write(tmp_path / "part", b"abc")
     await files.link_new(str(tmp_path / "part"), str(tmp_path / "final"))
     assert content(tmp_path / "final") == b"abc"
 
 
 async def test_trouble_that_lasts_is_an_error(tmp_path: Path) -> None:
-    files = PatientFiles(Breaking(10_000, after=False), ScaledClock(500), ("d", "p", "c"), ())
+    files = RetryingFiles(Breaking(10_000, after=False), ScaledClock(500), ("d", "p", "c"), ())
     with pytest.raises(ExecUnknown):
         await files.list(str(tmp_path))

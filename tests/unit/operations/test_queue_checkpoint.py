@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fluxstate_tui.model.queue import Queue
-from fluxstate_tui.operations.queue.checkpoint import comes_up_stopped, paused_checkpoint
+from fluxstate_tui.flux.queue import Queue
+from fluxstate_tui.operations.queue_control import comes_up_stopped, paused_checkpoint
 from tests.unit.operations.builders import job, observation
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from fluxstate_tui.model.queue import Queue
-from fluxstate_tui.model.reference import ClusterRef
-from fluxstate_tui.operations.journal.journal import Record
-from fluxstate_tui.operations.journal.recover import judge
-from fluxstate_tui.operations.world.observation import PAUSED_BY_US
+from fluxstate_tui.flux.queue import Queue
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations.journal import Record
+from fluxstate_tui.operations.recovery import judge
+from fluxstate_tui.operations.snapshot import PAUSED_BY_US
 from tests.unit.operations.builders import NOW, REF, job, observation
 
 STOPPED_BY_US = (Queue("", enabled=True, started=False, stop_reason=f"{PAUSED_BY_US} me"),)

@@ -6,26 +6,25 @@ from dataclasses import replace
 
 import pytest
 
-from fluxstate_tui.archive.entries import Entry
-from fluxstate_tui.archive.manifest import CatalogueEntry
+from fluxstate_tui.archive.container import Entry
+from fluxstate_tui.archive.manifest import CatalogEntry
 from fluxstate_tui.archive.reader import read_archive
 from fluxstate_tui.archive.writer import write_archive
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
+from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.operations.restore import plan as restore_plan
 from fluxstate_tui.operations.restore.choice import named
 from fluxstate_tui.operations.restore.plan import Source, require_sound, require_valid
 from tests.unit.operations.builders import NOW
 from tests.unit.operations.builders import manifest as minicluster
-from tests.unit.operations.test_catalogue import manifest
+from tests.unit.operations.test_catalog import manifest
 
 EVENTS = b'{"timestamp":1.0,"name":"start","context":{"version":1,"core_version":"0.88.0"}}\n'
 EMPTY = write_archive([Entry("admin/eventlog", EVENTS)], ".tar.gz")
 
 
-def entry(identity: str, **fields: object) -> CatalogueEntry:
+def entry(identity: str, **fields: object) -> CatalogEntry:
     found = replace(manifest(identity), **fields)  # type: ignore[arg-type]
-    return CatalogueEntry(identity, f"/state/fluxstate/{identity}.tar.gz", 3, NOW, found)
+    return CatalogEntry(identity, f"/state/fluxstate/{identity}.tar.gz", 3, NOW, found)
 
 
 def source(data: bytes, **extra: str) -> Source:

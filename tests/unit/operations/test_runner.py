@@ -9,13 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.kube.resources import LEASES
-from fluxstate_tui.operations.context import OperationContext
-from fluxstate_tui.operations.journal import journal
-from fluxstate_tui.operations.lock.lease import ClusterLease
-from fluxstate_tui.operations.plan import (
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.kube.objects import LEASES
+from fluxstate_tui.operations import journal
+from fluxstate_tui.operations.base import (
     Consent,
     ConsentKind,
     OutcomeKind,
@@ -24,12 +22,13 @@ from fluxstate_tui.operations.plan import (
     StepEvent,
     StepState,
 )
+from fluxstate_tui.operations.lease import ClusterLease
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.script import Action, Run, Script, Task
+from fluxstate_tui.operations.steps import Action, Run, Script, Task
 from tests.unit.operations.builders import REF
 
 
-class World:
+class MiniClusterClient:
     """Something that a step changes and an undo puts back."""
 
     def __init__(self) -> None:
@@ -56,7 +55,7 @@ class World:
 
 def operation(
     context: OperationContext,
-    world: World,
+    world: MiniClusterClient,
     *actions: Action,
     optional: tuple[Action, ...] = (),
     consent: Consent | None = None,
@@ -84,7 +83,7 @@ async def fine(run: Run) -> str:
 
 
 async def test_a_failed_step_undoes_what_was_done_and_says_so(context: OperationContext) -> None:
-    world = World()
+    world = MiniClusterClient()
     events: list[StepEvent] = []
     outcome = await operation(context, world, fail, fine).run(events.append)
     assert outcome.kind is OutcomeKind.FAILED
@@ -101,7 +100,7 @@ async def test_a_failed_step_undoes_what_was_done_and_says_so(context: Operation
 async def test_an_undo_is_tried_again_when_the_connection_comes_back(
     context: OperationContext,
 ) -> None:
-    world = World()
+    world = MiniClusterClient()
     world.undo_fails = 2
     await operation(context, world, fail).run(ignore)
     assert not world.stopped
@@ -110,7 +109,7 @@ async def test_an_undo_is_tried_again_when_the_connection_comes_back(
 async def test_what_cannot_be_undone_is_loud_and_stays_in_the_journal(
     context: OperationContext,
 ) -> None:
-    world = World()
+    world = MiniClusterClient()
     world.undo_fails = 99
     outcome = await operation(context, world, fail).run(ignore)
     assert "NOT put back: the queue is started again" in outcome.reason
@@ -122,7 +121,7 @@ async def test_what_cannot_be_undone_is_loud_and_stays_in_the_journal(
 async def test_what_a_finished_operation_could_not_put_back_is_no_complete_success(
     context: OperationContext,
 ) -> None:
-    world = World()
+    world = MiniClusterClient()
     world.undo_fails = 99
     outcome = await operation(context, world, fine).run(ignore)
     assert outcome.kind is OutcomeKind.PARTIALLY_FAILED
@@ -133,7 +132,7 @@ async def test_what_a_finished_operation_could_not_put_back_is_no_complete_succe
 async def test_what_an_optional_step_left_is_put_back_and_that_is_told(
     context: OperationContext,
 ) -> None:
-    world = World()
+    world = MiniClusterClient()
     outcome = await operation(context, world, optional=(fail,)).run(ignore)
     assert outcome.kind is OutcomeKind.PARTIALLY_FAILED
     assert not world.stopped
@@ -148,7 +147,7 @@ async def test_nothing_is_undone_under_the_hands_of_who_broke_the_lock(
         await ClusterLease(context, REF, "delete").acquire()
         raise FluxstateError("a stone")
 
-    world = World()
+    world = MiniClusterClient()
     outcome = await operation(context, world, broken).run(ignore)
     assert world.stopped  # theirs to start
     assert "NOT put back: the queue is started again" in outcome.reason
@@ -162,7 +161,7 @@ async def test_an_unknown_outcome_is_never_called_a_success_or_a_failure(
     async def lost(run: Run) -> str:
         raise FluxstateError("the stream was cut", exit_code=ExitCode.UNKNOWN)
 
-    outcome = await operation(context, World(), lost).run(ignore)
+    outcome = await operation(context, MiniClusterClient(), lost).run(ignore)
     assert outcome.kind is OutcomeKind.UNKNOWN
     assert outcome.exit_code == ExitCode.UNKNOWN
 
@@ -170,7 +169,7 @@ async def test_an_unknown_outcome_is_never_called_a_success_or_a_failure(
 async def test_a_step_that_is_not_required_makes_it_partially_failed(
     context: OperationContext,
 ) -> None:
-    outcome = await operation(context, World(), fine, optional=(fail,)).run(ignore)
+    outcome = await operation(context, MiniClusterClient(), fine, optional=(fail,)).run(ignore)
     assert outcome.kind is OutcomeKind.PARTIALLY_FAILED
     assert outcome.exit_code != 0
     assert "the disk is full" in outcome.reason
@@ -180,13 +179,13 @@ async def test_a_bug_in_a_step_undoes_as_well(context: OperationContext) -> None
     async def bug(run: Run) -> str:
         raise KeyError("oops")
 
-    world = World()
+    world = MiniClusterClient()
     outcome = await operation(context, world, bug).run(ignore)
     assert outcome.kind is OutcomeKind.FAILED
     assert not world.stopped
 
 
-async def wait_for_ever(world: World) -> Action:
+async def wait_for_ever(world: MiniClusterClient) -> Action:
     async def wait(run: Run) -> str:
         world.entered.set()
         await asyncio.Event().wait()
@@ -196,7 +195,7 @@ async def wait_for_ever(world: World) -> Action:
 
 
 async def test_cancel_undoes_and_tells(context: OperationContext) -> None:
-    world = World()
+    world = MiniClusterClient()
     running = operation(context, world, await wait_for_ever(world))
     task = asyncio.create_task(running.run(ignore))
     await world.entered.wait()
@@ -209,7 +208,7 @@ async def test_cancel_undoes_and_tells(context: OperationContext) -> None:
 
 
 async def test_a_cancelled_task_undoes_before_it_lets_go(context: OperationContext) -> None:
-    world = World()
+    world = MiniClusterClient()
     running = operation(context, world, await wait_for_ever(world))
     task = asyncio.create_task(running.run(ignore))
     await world.entered.wait()
@@ -226,18 +225,20 @@ async def test_a_name_that_must_be_typed_is_checked_by_the_operation_itself(
     context: OperationContext,
 ) -> None:
     consent = Consent(ConsentKind.TYPE_NAME, "Everything is lost.", "flux-sample")
-    world = World()
+    world = MiniClusterClient()
     outcome = await operation(context, world, fine, consent=consent).run(ignore, "flux-simple")
     assert outcome.exit_code == ExitCode.REFUSED
     assert world.closed == 1
     assert not (context.state_dir / "journal").exists()
-    again = await operation(context, World(), fine, consent=consent).run(ignore, "flux-sample")
+    again = await operation(context, MiniClusterClient(), fine, consent=consent).run(
+        ignore, "flux-sample"
+    )
     assert again.kind is OutcomeKind.COMPLETED
 
 
 async def test_without_a_journal_nothing_is_done(context: OperationContext) -> None:
     context.state_dir.write_text("in the way")
-    world = World()
+    world = MiniClusterClient()
     outcome = await operation(context, world, fine).run(ignore)
     assert outcome.kind is OutcomeKind.FAILED
     assert "journal" in outcome.reason
@@ -267,7 +268,7 @@ async def test_nothing_is_begun_that_the_journal_cannot_hold_and_what_was_done_i
         begun.append(run.step)
         return ""
 
-    world = World()
+    world = MiniClusterClient()
     outcome = await operation(context, world, full_disk, never).run(ignore)
     assert begun == []
     assert not world.stopped
@@ -283,11 +284,11 @@ async def test_what_has_to_be_followed_up_is_done_whether_the_journal_can_be_wri
     context: OperationContext, full_disk: Action
 ) -> None:
     async def follow_up(run: Run) -> str:
-        run.by_hand("flux queue start")
+        run.shell_commands("flux queue start")
         run.remember("done", True)
         return "done"
 
-    running = operation(context, World(), full_disk, follow_up)
+    running = operation(context, MiniClusterClient(), full_disk, follow_up)
     running.script.tasks[2] = replace(running.script.tasks[2], alone=False)
     outcome = await running.run(ignore)
     assert outcome.kind is OutcomeKind.COMPLETED
@@ -304,7 +305,7 @@ async def test_a_bug_in_an_undo_does_not_keep_the_others_from_being_done(
         run.undo("the hole is filled", bug, "Fill it.")
         raise FluxstateError("a stone")
 
-    world = World()
+    world = MiniClusterClient()
     outcome = await operation(context, world, dig).run(ignore)
     assert not world.stopped
     assert "NOT put back: the hole is filled" in outcome.reason
@@ -318,7 +319,7 @@ async def test_a_screen_that_breaks_does_not_stop_what_it_shows(
     def broken_screen(event: StepEvent) -> None:
         raise KeyError("no such row")
 
-    world = World()
+    world = MiniClusterClient()
     outcome = await operation(context, world, fine).run(broken_screen)
     assert outcome.kind is OutcomeKind.COMPLETED
     assert journal.unfinished(context.state_dir) == []
@@ -330,7 +331,7 @@ async def test_what_nobody_foresaw_is_unknown_never_nothing_was_done(
     def boast() -> str:
         raise KeyError("nobody")
 
-    running = operation(context, World(), fine)
+    running = operation(context, MiniClusterClient(), fine)
     running.script.success = boast
     outcome = await running.run(ignore)
     assert outcome.kind is OutcomeKind.UNKNOWN
@@ -342,7 +343,7 @@ async def test_what_nobody_foresaw_is_unknown_never_nothing_was_done(
 async def test_a_part_that_fails_puts_back_all_it_can_and_says_what_is_left(
     context: OperationContext,
 ) -> None:
-    world = World()
+    world = MiniClusterClient()
 
     async def bug() -> str:
         raise KeyError("oops")
@@ -352,9 +353,9 @@ async def test_a_part_that_fails_puts_back_all_it_can_and_says_what_is_left(
         await world.stop(part)
         part.undo("the hole is filled", bug, "Fill it.")
         error = FluxstateError("a stone", advice="Dig elsewhere.")
-        await part.put_back(error)
+        await part.roll_back(error)
         assert not world.stopped
         raise error
 
-    outcome = await operation(context, World(), in_parts).run(ignore)
+    outcome = await operation(context, MiniClusterClient(), in_parts).run(ignore)
     assert outcome.advice == "Dig elsewhere. Fill it."

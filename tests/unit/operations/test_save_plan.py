@@ -6,13 +6,11 @@ import json
 
 import pytest
 
-from fluxstate_tui.archive.manifest import CatalogueEntry
-from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.model.job import JobState
-from fluxstate_tui.operations.choices import Choices, Running
-from fluxstate_tui.operations.plan import ConsentKind
-from fluxstate_tui.operations.save import plan as save_plan
+from fluxstate_tui.archive.manifest import CatalogEntry
+from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.flux.job import JobState
+from fluxstate_tui.operations import saving
+from fluxstate_tui.operations.base import Choices, ConsentKind, Running
 from tests.unit.operations.builders import NOW, job, minicluster, observation
 
 RUNNING = job(1, JobState.RUN, t_run=NOW - 60, duration=120.0)
@@ -20,42 +18,42 @@ ENDLESS = job(2, JobState.RUN, t_run=NOW - 60)
 
 
 def test_a_save_waits_for_running_jobs_and_says_how_long_it_can_take() -> None:
-    plan = save_plan.plan(observation(RUNNING, ENDLESS), Choices())
+    plan = saving.plan(observation(RUNNING, ENDLESS), Choices())
     assert any("at most 1m00s, 1 without a time limit" in line for line in plan.preview)
     assert plan.consent.kind is ConsentKind.NONE
 
 
 def test_cancelling_running_jobs_needs_the_name_and_says_how_much_work_is_lost() -> None:
-    consent = save_plan.plan(observation(RUNNING), Choices(Running.CANCEL)).consent
+    consent = saving.plan(observation(RUNNING), Choices(Running.CANCEL)).consent
     assert (consent.kind, consent.loses) == (ConsentKind.TYPE_NAME, 1)
     assert "cancels 1 running job; 1m00s of work is lost" in consent.question
 
 
 def test_leaving_running_jobs_out_of_an_archive_only_needs_a_yes_as_they_go_on() -> None:
-    consent = save_plan.plan(observation(RUNNING), Choices(Running.LEAVE)).consent
+    consent = saving.plan(observation(RUNNING), Choices(Running.LEAVE)).consent
     assert consent.kind is ConsentKind.CONFIRM
     assert "1 running" in consent.question
 
 
 def test_what_is_chosen_for_running_jobs_asks_nothing_when_none_runs() -> None:
     for running in (Running.CANCEL, Running.LEAVE):
-        assert save_plan.plan(observation(), Choices(running)).consent.kind is ConsentKind.NONE
+        assert saving.plan(observation(), Choices(running)).consent.kind is ConsentKind.NONE
 
 
 def test_the_queue_is_put_back_unless_it_shall_stay_paused() -> None:
-    assert save_plan.RESUME in save_plan.plan(observation(), Choices()).steps
-    kept = save_plan.plan(observation(), Choices(keep_paused=True))
-    assert save_plan.RESUME not in kept.steps
+    assert saving.RESUME in saving.plan(observation(), Choices()).steps
+    kept = saving.plan(observation(), Choices(keep_paused=True))
+    assert saving.RESUME not in kept.steps
 
 
 def test_an_armed_archive_is_called_a_danger() -> None:
-    plan = save_plan.plan(observation(armed=True), Choices())
+    plan = saving.plan(observation(armed=True), Choices())
     assert any(line.startswith("DANGER") for line in plan.preview)
 
 
 def test_a_stale_checkpoint_that_says_stopped_is_named() -> None:
     stale = json.dumps({"version": 1, "queue": [{"enable": True, "start": False}]})
-    plan = save_plan.plan(observation(checkpoint=stale), Choices())
+    plan = saving.plan(observation(checkpoint=stale), Choices())
     assert any("checkpoint" in line for line in plan.preview)
 
 
@@ -63,19 +61,19 @@ def test_a_stale_checkpoint_that_says_stopped_is_named() -> None:
     ("version", "words"), [("0.45.0", "comes up started"), ("0.88.0", "comes up paused")]
 )
 def test_what_a_paused_restore_is_worth_is_said_before(version: str, words: str) -> None:
-    plan = save_plan.plan(observation(core_version=version), Choices(restore_paused=True))
+    plan = saving.plan(observation(core_version=version), Choices(restore_paused=True))
     assert any(words in line for line in plan.preview)
 
 
 def test_a_full_volume_is_refused_before_the_queue_is_touched() -> None:
-    entry = CatalogueEntry("a", "/state/fluxstate/a.tar.gz", 10_000_000, NOW, None)
+    entry = CatalogEntry("a", "/state/fluxstate/a.tar.gz", 10_000_000, NOW, None)
     with pytest.raises(FluxstateError, match="bytes free"):
-        save_plan.plan(observation(free=15_000_000, catalogue=(entry,)), Choices())
+        saving.plan(observation(free=15_000_000, catalog=(entry,)), Choices())
 
 
 def test_a_minicluster_without_an_archive_path_cannot_be_saved() -> None:
     with pytest.raises(FluxstateError) as caught:
-        save_plan.plan(observation(minicluster=minicluster("")), Choices())
+        saving.plan(observation(minicluster=minicluster("")), Choices())
     assert caught.value.exit_code is ExitCode.REFUSED
     assert "archive.path" in caught.value.advice
 
@@ -83,4 +81,4 @@ def test_a_minicluster_without_an_archive_path_cannot_be_saved() -> None:
 def test_a_minicluster_whose_brokers_do_not_answer_cannot_be_saved() -> None:
     seen = observation(unreachable="no lead pod", queues=None)
     with pytest.raises(FluxstateError, match="no lead pod"):
-        save_plan.plan(seen, Choices())
+        saving.plan(seen, Choices())

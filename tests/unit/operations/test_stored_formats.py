@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.archive.manifest import FORMAT, CatalogueEntry
-from fluxstate_tui.feeds.catalogues import read_catalogue
-from fluxstate_tui.model.queue import Queue
-from fluxstate_tui.operations.catalogue.care import choose
-from fluxstate_tui.operations.catalogue.folder_files import LocalFolder
-from fluxstate_tui.operations.journal import audit, journal
-from fluxstate_tui.operations.journal.recover import judge
-from fluxstate_tui.operations.plan import Outcome, OutcomeKind
-from fluxstate_tui.operations.world.observation import PAUSED_BY_US
+from fluxstate_tui.archive.manifest import FORMAT, CatalogEntry
+from fluxstate_tui.catalog.catalog import read_catalog
+from fluxstate_tui.catalog.folder import LocalFolder
+from fluxstate_tui.catalog.maintenance import choose
+from fluxstate_tui.flux.queue import Queue
+from fluxstate_tui.operations import audit, journal
+from fluxstate_tui.operations.base import Outcome, OutcomeKind
+from fluxstate_tui.operations.recovery import judge
+from fluxstate_tui.operations.snapshot import PAUSED_BY_US
 from tests.unit.archive import given
 from tests.unit.operations.builders import NOW, REF, observation
 
@@ -34,7 +34,7 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 async def test_an_archive_with_its_manifest_is_found_whole_with_all_that_was_known(
     state: Path,
 ) -> None:
-    entries: tuple[CatalogueEntry, ...] = await read_catalogue(LocalFolder(), str(state))
+    entries: tuple[CatalogEntry, ...] = await read_catalog(LocalFolder(), str(state))
     (entry,) = choose(entries, [SAVED])
     assert entry.problem == ""
     manifest = entry.manifest

@@ -32,7 +32,7 @@ def test_every_theme_travels_inside_the_wheel(unpacked: Path) -> None:
 
 
 def test_the_unpacked_wheel_finds_its_own_themes(unpacked: Path) -> None:
-    show = "from fluxstate_tui.widgets.theme import theme_folder; print(theme_folder())"
+    show = "from fluxstate_tui.tui.theme import theme_folder; print(theme_folder())"
     done = subprocess.run(
         [sys.executable, "-c", show],
         capture_output=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.model.job import JobState
+from fluxstate_tui.flux.job import JobState
 from fluxstate_tui.sim.flux.statedir import StateDir
 from tests.unit.sim_flux.world import archive, events, world
 

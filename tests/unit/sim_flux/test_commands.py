@@ -6,15 +6,15 @@ import json
 
 import pytest
 
-from fluxstate_tui.model.jobid import f58, f58_ascii
+from fluxstate_tui.flux.jobid import f58, f58_ascii
 from fluxstate_tui.sim.flux.cli.formatting import fsd
 from fluxstate_tui.sim.machine import Collected, CommandNotFound
-from tests.unit.sim_flux.world import Ran, World, archive, world
+from tests.unit.sim_flux.world import MiniClusterClient, Ran, archive, world
 
 VIEWLESS = "/mnt/flux/config/run/flux/local"
 
 
-async def plain(w: World, script: str) -> Ran:
+async def plain(w: MiniClusterClient, script: str) -> Ran:
     """A shell in which nobody sourced flux-view.sh."""
     io = Collected()
     code = await w.clock.run(w.machine.run(["/bin/bash", "-c", script], io))

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from fluxstate_tui.model.flux_json import returncode
-from fluxstate_tui.model.job import JobResult, JobState
-from fluxstate_tui.model.jobid import f58
+from fluxstate_tui.flux.job import JobResult, JobState
+from fluxstate_tui.flux.job_json import returncode
+from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.sim.flux.job import SimJob
-from tests.unit.sim_flux.world import World, events, world
+from tests.unit.sim_flux.world import MiniClusterClient, events, world
 
 SUCCESS = [
     *("submit", "validate", "depend", "priority", "alloc", "start", "finish", "release"),
@@ -19,7 +19,7 @@ SUCCESS = [
 ]
 
 
-async def done(w: World, arguments: str, seconds: float = 30.0) -> SimJob:
+async def done(w: MiniClusterClient, arguments: str, seconds: float = 30.0) -> SimJob:
     job = await w.submit(arguments)
     await w.clock.advance(seconds)
     return job

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fluxstate_tui.flux import remote_program
-from fluxstate_tui.model.remote_code import ARGUMENTS, program_line
+from fluxstate_tui.flux.remote_code import ARGUMENTS, program_line
 from fluxstate_tui.sim.clock import ScaledClock
 from fluxstate_tui.sim.files import Files, Volume
 from fluxstate_tui.sim.flux import remote

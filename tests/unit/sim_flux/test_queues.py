@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fluxstate_tui.model.job import JobState
+from fluxstate_tui.flux.job import JobState
 from tests.unit.sim_flux.world import world
 
 

@@ -9,9 +9,9 @@ import pytest
 from fluxstate_tui.archive.container import iter_entries
 from fluxstate_tui.archive.reader import read_archive
 from fluxstate_tui.archive.writer import write_archive
-from fluxstate_tui.model.flux_json import job_to_json
+from fluxstate_tui.flux.job_json import job_to_json
 from fluxstate_tui.sim.flux.restore import load_content
-from tests.unit.sim_flux.world import World, archive, truth, world
+from tests.unit.sim_flux.world import MiniClusterClient, archive, truth, world
 
 NAMES = ["basic-completion", "pending", "mixed", "running", "old-0.66", "empty"]
 OWN_TIME = ("t_run", "t_cleanup", "t_inactive", "runtime", "expiration")
@@ -79,7 +79,7 @@ async def test_a_dump_of_a_restored_archive_can_be_read_and_has_every_job() -> N
                 assert job.job == before[job.job.id].job
 
 
-async def _restore_small(w: World) -> list[str]:
+async def _restore_small(w: MiniClusterClient) -> list[str]:
     return [event.name for event in w.job("p-2node").events()]
 
 

@@ -10,7 +10,7 @@ import tarfile
 import pytest
 
 from fluxstate_tui.archive.writer import write_archive
-from fluxstate_tui.model.job import JobState
+from fluxstate_tui.flux.job import JobState
 from fluxstate_tui.sim.clock import VirtualClock
 from fluxstate_tui.sim.flux.instance import FluxInstance
 from fluxstate_tui.sim.flux.statedir import StateDir

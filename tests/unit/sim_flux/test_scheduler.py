@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fluxstate_tui.model.job import JobResult, JobState
-from fluxstate_tui.model.jobspec import Counts
-from fluxstate_tui.model.resources import Share, make_alloc
+from fluxstate_tui.flux.job import JobResult, JobState
+from fluxstate_tui.flux.jobspec import Counts
+from fluxstate_tui.flux.resources import Share, make_alloc
 from fluxstate_tui.sim.flux.scheduler import Pool, UnsatisfiableError, resource_summary
 from tests.unit.sim_flux.world import HOSTS, events, world
 

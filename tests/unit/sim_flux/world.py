@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fluxstate_tui.model.job import JobState
+from fluxstate_tui.flux.job import JobState
 from fluxstate_tui.sim.clock import VirtualClock
 from fluxstate_tui.sim.files import Files, Volume
 from fluxstate_tui.sim.flux.instance import FluxInstance
@@ -43,7 +43,7 @@ class Ran:
     err: str
 
 
-class World:
+class MiniClusterClient:
     """Use `sh` for commands in the lead container; time passes as they need it."""
 
     def __init__(self, instance: FluxInstance, clock: VirtualClock, machine: Machine) -> None:
@@ -87,7 +87,7 @@ def events(job: SimJob) -> list[str]:
 
 @asynccontextmanager
 async def world(*, size: int = 2, state_volume: Volume | None = None, layout: str = "v1alpha2",
-                wait: str = "run", **options: Any) -> AsyncIterator[World]:  # fmt: skip
+                wait: str = "run", **options: Any) -> AsyncIterator[MiniClusterClient]:  # fmt: skip
     """An instance whose ranks are all there."""
     clock = options.pop("clock", None) or VirtualClock()
     state = state_volume or Volume("state", now=clock.now)
@@ -102,6 +102,6 @@ async def world(*, size: int = 2, state_volume: Volume | None = None, layout: st
             for rank in range(1, size):
                 instance.rank_online(rank)
             await clock.run(instance.wait_state(wait))
-        yield World(instance, clock, machine)
+        yield MiniClusterClient(instance, clock, machine)
     finally:
         await instance.close()

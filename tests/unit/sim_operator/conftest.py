@@ -15,7 +15,7 @@ from fluxstate_tui.sim.worlds.manifests import minicluster, with_defaults
 NAMESPACE = "default"
 
 
-class World:
+class MiniClusterClient:
     """Short words for what tests do and look at."""
 
     def __init__(self, cluster: SimulatedCluster, clock: VirtualClock) -> None:
@@ -87,9 +87,9 @@ def _index(pod: dict[str, Any]) -> int:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def world() -> AsyncIterator[MiniClusterClient]:
     """An empty cluster."""
     clock = VirtualClock()
     async with SimulatedCluster(clock=clock) as cluster:
         await clock.advance(1)
-        yield World(cluster, clock)
+        yield MiniClusterClient(cluster, clock)

@@ -14,35 +14,37 @@ from fluxstate_tui.sim.api.kinds import MINICLUSTERS, PODS
 from fluxstate_tui.sim.flux.instance import FluxInstance
 from fluxstate_tui.sim.flux.jobspecs import JobRequest
 from fluxstate_tui.sim.machine import Collected
-from tests.unit.sim_operator.conftest import NAMESPACE, World
+from tests.unit.sim_operator.conftest import NAMESPACE, MiniClusterClient
 
 ARCHIVES = Path(__file__).parents[2] / "data" / "archives"
 
 
-def arm(world: World, name: str) -> None:
+def arm(world: MiniClusterClient, name: str) -> None:
     """Place a real archive at the MiniCluster's archive.path."""
     data = (ARCHIVES / f"{name}.tar.gz").read_bytes()
     world.cluster.put_file("/data", "archive.tar.gz", data)
 
 
-def instance(world: World, name: str = "mc") -> FluxInstance:
+def instance(world: MiniClusterClient, name: str = "mc") -> FluxInstance:
     found = world.cluster.state.instance(NAMESPACE, name)
     assert found is not None
     return found
 
 
-def submit(world: World, *command: str) -> int:
+def submit(world: MiniClusterClient, *command: str) -> int:
     """Submit a job; its id."""
     return instance(world).jobs.submit(JobRequest(list(command)).jobspec()).id
 
 
-def restarts(world: World) -> int:
+def restarts(world: MiniClusterClient) -> int:
     """How often the lead's container was restarted."""
     statuses = [s for pod in world.pods()[:1] for s in pod["status"].get("containerStatuses", [])]
     return int(statuses[0]["restartCount"]) if statuses else 0
 
 
-async def run_in_lead(world: World, command: str, name: str = "mc") -> tuple[int, str, str]:
+async def run_in_lead(
+    world: MiniClusterClient, command: str, name: str = "mc"
+) -> tuple[int, str, str]:
     """A line of the tutorial in the lead's container: exit code, output, errors."""
     pod = world.cluster.state.lead_pod(NAMESPACE, name)
     container = world.cluster.state.kubelet.running(NAMESPACE, pod, name)
@@ -54,7 +56,7 @@ async def run_in_lead(world: World, command: str, name: str = "mc") -> tuple[int
     return running.result(), streams.stdout.decode(), streams.stderr.decode()
 
 
-async def kill_lead(world: World) -> None:
+async def kill_lead(world: MiniClusterClient) -> None:
     """SIGKILL as the OOM killer sends it, and the way back to `run`."""
     before = restarts(world)
     await world.cluster.faults.do("kill-lead", namespace=NAMESPACE, minicluster="mc")
@@ -62,7 +64,7 @@ async def kill_lead(world: World) -> None:
     await world.until(lambda: world.broker_runs())
 
 
-async def test_an_archive_at_the_path_is_loaded_and_said_so(world: World) -> None:
+async def test_an_archive_at_the_path_is_loaded_and_said_so(world: MiniClusterClient) -> None:
     arm(world, "pending")
     world.minicluster()
     await world.until(world.broker_runs)
@@ -73,7 +75,7 @@ async def test_an_archive_at_the_path_is_loaded_and_said_so(world: World) -> Non
 
 @pytest.mark.parametrize("name", ["basic-completion", "pending", "mixed", "running", "old-0.66"])
 async def test_jobs_of_a_real_archive_come_back_as_real_flux_restored_them(
-    name: str, world: World
+    name: str, world: MiniClusterClient
 ) -> None:
     arm(world, name)
     world.minicluster("flux-sample")
@@ -87,7 +89,7 @@ async def test_jobs_of_a_real_archive_come_back_as_real_flux_restored_them(
     assert ours == {job["id"]: (job["status"], job.get("result")) for job in theirs}
 
 
-async def test_a_dump_can_be_made_to_fail_and_to_succeed_again(world: World) -> None:
+async def test_a_dump_can_be_made_to_fail_and_to_succeed_again(world: MiniClusterClient) -> None:
     world.minicluster()
     await world.until(world.broker_runs)
     about = {"namespace": NAMESPACE, "minicluster": "mc"}
@@ -98,7 +100,7 @@ async def test_a_dump_can_be_made_to_fail_and_to_succeed_again(world: World) -> 
     assert (await run_in_lead(world, "flux dump --quiet /state/b.tar.gz"))[0] == 0
 
 
-async def test_a_full_disk_cuts_a_dump(world: World) -> None:
+async def test_a_full_disk_cuts_a_dump(world: MiniClusterClient) -> None:
     world.minicluster()
     await world.until(world.broker_runs)
     await world.cluster.faults.do("fill-disk", path="/data", free=0)
@@ -106,7 +108,7 @@ async def test_a_full_disk_cuts_a_dump(world: World) -> None:
     assert (code, "flux-dump: Write error" in errors) == (1, True)
 
 
-async def test_a_job_runs_in_its_pod_and_sees_the_volume(world: World) -> None:
+async def test_a_job_runs_in_its_pod_and_sees_the_volume(world: MiniClusterClient) -> None:
     world.minicluster()
     await world.until(world.broker_runs)
     submit(world, "bash", "-c", "hostname > /state/where")
@@ -114,14 +116,16 @@ async def test_a_job_runs_in_its_pod_and_sees_the_volume(world: World) -> None:
     assert (await run_in_lead(world, "cat /state/where"))[1].startswith("mc-")
 
 
-async def test_without_an_archive_it_starts_empty_and_says_nothing(world: World) -> None:
+async def test_without_an_archive_it_starts_empty_and_says_nothing(
+    world: MiniClusterClient,
+) -> None:
     world.minicluster()
     await world.until(world.broker_runs)
     assert instance(world).jobs.jobs == {}
     assert "archive" not in world.log()
 
 
-async def test_a_truncated_archive_ends_the_lead_with_exit_code_0(world: World) -> None:
+async def test_a_truncated_archive_ends_the_lead_with_exit_code_0(world: MiniClusterClient) -> None:
     arm(world, "truncated")
     world.minicluster()
     await world.clock.advance(45)
@@ -140,7 +144,7 @@ async def test_a_truncated_archive_ends_the_lead_with_exit_code_0(world: World) 
 
 
 async def test_a_killed_lead_restarts_in_place_and_an_archive_rolls_everything_back(
-    world: World,
+    world: MiniClusterClient,
 ) -> None:
     arm(world, "pending")
     world.minicluster()
@@ -157,7 +161,7 @@ async def test_a_killed_lead_restarts_in_place_and_an_archive_rolls_everything_b
 
 
 async def test_a_killed_lead_without_archive_falls_back_to_the_last_checkpoint(
-    world: World,
+    world: MiniClusterClient,
 ) -> None:
     world.minicluster()
     await world.until(world.broker_runs)
@@ -171,7 +175,7 @@ async def test_a_killed_lead_without_archive_falls_back_to_the_last_checkpoint(
     assert lost not in instance(world).jobs.jobs
 
 
-async def test_a_deleted_lead_pod_comes_back_with_an_empty_queue(world: World) -> None:
+async def test_a_deleted_lead_pod_comes_back_with_an_empty_queue(world: MiniClusterClient) -> None:
     world.minicluster()
     await world.until(world.broker_runs)
     submit(world, "true")
@@ -186,7 +190,7 @@ async def test_a_deleted_lead_pod_comes_back_with_an_empty_queue(world: World) -
     assert instance(world).jobs.jobs == {}
 
 
-async def test_an_evicted_worker_is_dead_to_flux_and_is_replaced(world: World) -> None:
+async def test_an_evicted_worker_is_dead_to_flux_and_is_replaced(world: MiniClusterClient) -> None:
     world.minicluster()
     await world.until(world.broker_runs)
     worker = world.pods()[1]["metadata"]["name"]
@@ -201,7 +205,7 @@ async def test_an_evicted_worker_is_dead_to_flux_and_is_replaced(world: World) -
 
 
 async def test_a_minicluster_with_a_command_ends_as_complete_even_if_it_fails(
-    world: World,
+    world: MiniClusterClient,
 ) -> None:
     container = {"image": "rockylinux:9", "command": "false"}
     world.minicluster(interactive=False, containers=[container])
@@ -212,7 +216,7 @@ async def test_a_minicluster_with_a_command_ends_as_complete_even_if_it_fails(
     assert world.get()["status"]["size"] == 0
 
 
-async def test_scaling_up_and_down_moves_pods_and_status(world: World) -> None:
+async def test_scaling_up_and_down_moves_pods_and_status(world: MiniClusterClient) -> None:
     world.minicluster(maxSize=4)
     await world.until(world.broker_runs)
 
@@ -232,7 +236,7 @@ async def test_scaling_up_and_down_moves_pods_and_status(world: World) -> None:
     assert (world.get()["spec"]["size"], len(world.pods())) == (9, 2)
 
 
-async def test_without_max_size_a_larger_size_is_patched_back(world: World) -> None:
+async def test_without_max_size_a_larger_size_is_patched_back(world: MiniClusterClient) -> None:
     world.minicluster()
     await world.until(world.broker_runs)
     world.store.modify(MINICLUSTERS, NAMESPACE, "mc", lambda draft: draft["spec"].update(size=5))
@@ -240,7 +244,9 @@ async def test_without_max_size_a_larger_size_is_patched_back(world: World) -> N
     assert len(world.pods()) == 2
 
 
-async def test_files_on_the_host_outlive_pods_and_pods_own_files_do_not(world: World) -> None:
+async def test_files_on_the_host_outlive_pods_and_pods_own_files_do_not(
+    world: MiniClusterClient,
+) -> None:
     world.minicluster()
     await world.until(world.broker_runs)
     pod = world.pods()[0]["metadata"]["name"]
@@ -259,7 +265,7 @@ async def test_files_on_the_host_outlive_pods_and_pods_own_files_do_not(world: W
     assert not container.machine.files.exists("/opt/software/lost")
 
 
-async def test_named_queues_come_up_stopped(world: World) -> None:
+async def test_named_queues_come_up_stopped(world: MiniClusterClient) -> None:
     config = "[queues.batch]\n[queues.debug]\n[policy.jobspec.defaults.system]\nqueue = 'batch'\n"
     world.minicluster(flux={"brokerConfig": config})
     await world.until(world.broker_runs)
@@ -268,7 +274,9 @@ async def test_named_queues_come_up_stopped(world: World) -> None:
     assert "debug: Scheduling is stopped" in out
 
 
-async def test_with_cleanup_the_minicluster_goes_when_its_lead_has_ended(world: World) -> None:
+async def test_with_cleanup_the_minicluster_goes_when_its_lead_has_ended(
+    world: MiniClusterClient,
+) -> None:
     container = {"image": "rockylinux:9", "command": "hostname"}
     world.minicluster(interactive=False, cleanup=True, containers=[container])
     await world.until(lambda: world.store.get(MINICLUSTERS, NAMESPACE, "mc") is None)
@@ -276,7 +284,7 @@ async def test_with_cleanup_the_minicluster_goes_when_its_lead_has_ended(world: 
 
 
 async def test_in_strict_mode_a_failed_restore_restarts_the_lead_again_and_again(
-    world: World,
+    world: MiniClusterClient,
 ) -> None:
     arm(world, "truncated")
     world.minicluster(logging={"strict": True})
@@ -285,20 +293,26 @@ async def test_in_strict_mode_a_failed_restore_restarts_the_lead_again_and_again
     assert (last["exitCode"], last["reason"]) == (1, "Error")
 
 
-async def test_a_quiet_minicluster_does_not_tell_that_it_found_an_archive(world: World) -> None:
+async def test_a_quiet_minicluster_does_not_tell_that_it_found_an_archive(
+    world: MiniClusterClient,
+) -> None:
     arm(world, "pending")
     world.minicluster(logging={"quiet": True})
     await world.until(world.broker_runs)
     assert "Found existing archive" not in world.log()
 
 
-async def test_a_low_min_size_lets_the_broker_run_before_everybody_is_there(world: World) -> None:
+async def test_a_low_min_size_lets_the_broker_run_before_everybody_is_there(
+    world: MiniClusterClient,
+) -> None:
     world.minicluster(size=3, minSize=1)
     await world.until(world.broker_runs)
     assert instance(world).quorum == 1
 
 
-async def test_the_previous_log_of_a_killed_lead_can_still_be_read(world: World) -> None:
+async def test_the_previous_log_of_a_killed_lead_can_still_be_read(
+    world: MiniClusterClient,
+) -> None:
     world.minicluster()
     await world.until(world.broker_runs)
     await kill_lead(world)

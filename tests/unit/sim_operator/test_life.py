@@ -9,7 +9,7 @@ from typing import Any
 from fluxstate_tui.sim.api.deletion import delete
 from fluxstate_tui.sim.api.kinds import CONFIGMAPS, JOBS, MINICLUSTERS, PODS, SERVICES
 from fluxstate_tui.sim.api.store import Change
-from tests.unit.sim_operator.conftest import NAMESPACE, World
+from tests.unit.sim_operator.conftest import NAMESPACE, MiniClusterClient
 
 LIFE = Path(__file__).parents[2] / "data" / "kubernetes" / "minicluster_life.json"
 
@@ -28,7 +28,7 @@ def paths(value: Any, prefix: str = "") -> set[str]:
     return {prefix}
 
 
-def same_as_recorded(world: World) -> None:
+def same_as_recorded(world: MiniClusterClient) -> None:
     """The MiniCluster of the recording."""
     view = {"image": "registry.local/flux-view:12"}
     world.apply(
@@ -48,7 +48,7 @@ def same_as_recorded(world: World) -> None:
     )
 
 
-async def test_a_minicluster_runs_7_to_15_seconds_after_apply(world: World) -> None:
+async def test_a_minicluster_runs_7_to_15_seconds_after_apply(world: MiniClusterClient) -> None:
     world.minicluster()
     took = await world.until(world.broker_runs)
     assert 5 <= took <= 15
@@ -57,7 +57,7 @@ async def test_a_minicluster_runs_7_to_15_seconds_after_apply(world: World) -> N
     assert "quorum-full: quorum->run" in log
 
 
-async def test_ready_is_true_long_before_any_pod_runs(world: World) -> None:
+async def test_ready_is_true_long_before_any_pod_runs(world: MiniClusterClient) -> None:
     world.minicluster()
 
     def ready() -> bool:
@@ -70,7 +70,7 @@ async def test_ready_is_true_long_before_any_pod_runs(world: World) -> None:
     assert world.get()["status"]["size"] == 0
 
 
-async def test_pod_and_job_carry_the_recorded_fields(world: World) -> None:
+async def test_pod_and_job_carry_the_recorded_fields(world: MiniClusterClient) -> None:
     same_as_recorded(world)
     await world.until(lambda: world.broker_runs("mc-rec"))
     life = recorded()
@@ -90,7 +90,7 @@ async def test_pod_and_job_carry_the_recorded_fields(world: World) -> None:
     assert paths(job["spec"]) - paths(world.job("mc-rec")["spec"]) == set()
 
 
-async def test_conditions_and_phases_come_in_the_recorded_order(world: World) -> None:
+async def test_conditions_and_phases_come_in_the_recorded_order(world: MiniClusterClient) -> None:
     seen: list[Any] = []
 
     def note(change: Change) -> None:
@@ -126,7 +126,9 @@ async def test_conditions_and_phases_come_in_the_recorded_order(world: World) ->
     assert seen == theirs
 
 
-async def test_pods_linger_half_a_minute_after_the_minicluster_is_gone(world: World) -> None:
+async def test_pods_linger_half_a_minute_after_the_minicluster_is_gone(
+    world: MiniClusterClient,
+) -> None:
     world.minicluster()
     await world.until(world.broker_runs)
     delete(world.store, MINICLUSTERS, world.get(), {})
@@ -141,7 +143,7 @@ async def test_pods_linger_half_a_minute_after_the_minicluster_is_gone(world: Wo
     assert 30 <= took <= 34
 
 
-async def test_size_above_max_size_or_zero_gets_no_status_at_all(world: World) -> None:
+async def test_size_above_max_size_or_zero_gets_no_status_at_all(world: MiniClusterClient) -> None:
     world.minicluster("zero", 0)
     world.minicluster("large", 4, maxSize=2)
     world.minicluster("x" * 60)
@@ -151,7 +153,7 @@ async def test_size_above_max_size_or_zero_gets_no_status_at_all(world: World) -
         assert world.store.get(CONFIGMAPS, NAMESPACE, f"{name}-entrypoint") is None
 
 
-async def test_only_the_operators_own_log_tells_what_it_rejects(world: World) -> None:
+async def test_only_the_operators_own_log_tells_what_it_rejects(world: MiniClusterClient) -> None:
     container = {"image": "rockylinux:9", "volumes": {"data": {"path": "/state"}}}
     world.minicluster("nojob", containers=[container])
     world.minicluster("large", 4, maxSize=2)
@@ -168,7 +170,7 @@ async def test_only_the_operators_own_log_tells_what_it_rejects(world: World) ->
 
 
 async def test_a_volume_with_only_a_path_leaves_config_map_and_service_but_no_job(
-    world: World,
+    world: MiniClusterClient,
 ) -> None:
     container = {"image": "rockylinux:9", "volumes": {"data": {"path": "/state"}}}
     world.minicluster(containers=[container])
@@ -179,7 +181,7 @@ async def test_a_volume_with_only_a_path_leaves_config_map_and_service_but_no_jo
     assert "status" not in world.get()
 
 
-async def test_a_missing_claim_keeps_the_pods_unschedulable(world: World) -> None:
+async def test_a_missing_claim_keeps_the_pods_unschedulable(world: MiniClusterClient) -> None:
     volume = {"d": {"path": "/d", "claimName": "nosuch"}}
     world.minicluster(containers=[{"image": "app", "volumes": volume}])
     await world.clock.advance(30)
@@ -191,7 +193,7 @@ async def test_a_missing_claim_keeps_the_pods_unschedulable(world: World) -> Non
     assert "FailedScheduling" in world.reasons("mc-0")
 
 
-async def test_a_request_for_too_many_cores_finds_no_node(world: World) -> None:
+async def test_a_request_for_too_many_cores_finds_no_node(world: MiniClusterClient) -> None:
     resources = {"requests": {"cpu": "64"}}
     world.minicluster(containers=[{"image": "app", "resources": resources}])
     await world.clock.advance(30)
@@ -199,7 +201,7 @@ async def test_a_request_for_too_many_cores_finds_no_node(world: World) -> None:
     assert message.startswith("0/1 nodes are available: 1 Insufficient cpu.")
 
 
-async def test_a_bad_image_backs_off_while_ready_stays_true(world: World) -> None:
+async def test_a_bad_image_backs_off_while_ready_stays_true(world: MiniClusterClient) -> None:
     world.minicluster(containers=[{"image": "registry.local/nope:1"}])
     await world.clock.advance(60)
     pod = world.pods()[0]
@@ -212,14 +214,16 @@ async def test_a_bad_image_backs_off_while_ready_stays_true(world: World) -> Non
     assert ready["JobMiniClusterReady"] == "True"
 
 
-async def test_a_host_path_that_is_no_directory_fails_to_mount(world: World) -> None:
+async def test_a_host_path_that_is_no_directory_fails_to_mount(world: MiniClusterClient) -> None:
     volume = {"d": {"path": "/d", "hostPath": "/nowhere"}}
     world.minicluster(containers=[{"image": "app", "volumes": volume}])
     await world.clock.advance(20)
     assert "FailedMount" in world.reasons("mc-0")
 
 
-async def test_a_passed_deadline_fails_the_job_but_not_the_minicluster(world: World) -> None:
+async def test_a_passed_deadline_fails_the_job_but_not_the_minicluster(
+    world: MiniClusterClient,
+) -> None:
     world.minicluster(deadlineSeconds=20)
     await world.clock.advance(90)
     conditions = world.job()["status"]["conditions"]
@@ -229,7 +233,7 @@ async def test_a_passed_deadline_fails_the_job_but_not_the_minicluster(world: Wo
     assert ready["JobMiniClusterReady"] == "True"
 
 
-async def test_a_label_less_pod_keeps_ready_away_for_ever(world: World) -> None:
+async def test_a_label_less_pod_keeps_ready_away_for_ever(world: MiniClusterClient) -> None:
     pod = {"metadata": {"name": "stray", "namespace": NAMESPACE},
            "spec": {"containers": [{"name": "c", "image": "busybox"}]}}  # fmt: skip
     world.store.create(PODS, pod)

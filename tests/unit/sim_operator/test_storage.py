@@ -7,7 +7,7 @@ from typing import Any
 from fluxstate_tui.sim.api.deletion import delete
 from fluxstate_tui.sim.api.kinds import PODS, PVCS, PVS
 from fluxstate_tui.sim.operator.binder import quantity
-from tests.unit.sim_operator.conftest import NAMESPACE, World
+from tests.unit.sim_operator.conftest import NAMESPACE, MiniClusterClient
 
 
 def claim(name: str, storage_class: str | None = None, **spec: Any) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def claim(name: str, storage_class: str | None = None, **spec: Any) -> dict[str,
     return body
 
 
-def phase(world: World, name: str) -> str:
+def phase(world: MiniClusterClient, name: str) -> str:
     found = world.store.get(PVCS, NAMESPACE, name)
     assert found is not None
     return str(found["status"]["phase"])
@@ -37,7 +37,7 @@ def test_quantities_are_numbers() -> None:
     assert quantity("3k") == 3000
 
 
-async def test_the_tutorials_claim_is_bound_from_the_start(world: World) -> None:
+async def test_the_tutorials_claim_is_bound_from_the_start(world: MiniClusterClient) -> None:
     assert phase(world, "data") == "Bound"
     volume = world.store.get(PVS, "", "data")
     assert volume is not None
@@ -45,7 +45,7 @@ async def test_the_tutorials_claim_is_bound_from_the_start(world: World) -> None
 
 
 async def test_a_claim_without_a_class_gets_a_new_volume_and_not_the_manual_one(
-    world: World,
+    world: MiniClusterClient,
 ) -> None:
     world.store.create(PVCS, claim("mine"))
     await world.clock.advance(2)
@@ -55,7 +55,9 @@ async def test_a_claim_without_a_class_gets_a_new_volume_and_not_the_manual_one(
     assert found["spec"]["volumeName"].startswith("pvc-")
 
 
-async def test_a_claim_with_an_unknown_class_stays_pending_with_an_event(world: World) -> None:
+async def test_a_claim_with_an_unknown_class_stays_pending_with_an_event(
+    world: MiniClusterClient,
+) -> None:
     world.store.create(PVCS, claim("mine", "nosuch"))
     world.store.create(PVCS, claim("plain", ""))
     await world.clock.advance(2)
@@ -64,7 +66,7 @@ async def test_a_claim_with_an_unknown_class_stays_pending_with_an_event(world: 
     assert world.reasons("plain") == ["FailedBinding"]
 
 
-async def test_a_claim_in_use_is_protected_until_its_pod_is_gone(world: World) -> None:
+async def test_a_claim_in_use_is_protected_until_its_pod_is_gone(world: MiniClusterClient) -> None:
     volume = {"d": {"path": "/d", "claimName": "data"}}
     world.minicluster(size=1, containers=[{"image": "app", "volumes": volume}])
     await world.until(world.broker_runs)
@@ -82,7 +84,7 @@ async def test_a_claim_in_use_is_protected_until_its_pod_is_gone(world: World) -
     assert volume_object["status"]["phase"] == "Released"
 
 
-async def test_a_pod_waits_for_its_claim_and_then_runs(world: World) -> None:
+async def test_a_pod_waits_for_its_claim_and_then_runs(world: MiniClusterClient) -> None:
     pod = {
         "metadata": {"name": "helper", "namespace": NAMESPACE, "labels": {"a": "b"}},
         "spec": {

@@ -14,7 +14,7 @@ import yaml
 
 from fluxstate_tui.archive.manifest import from_bytes
 from fluxstate_tui.archive.reader import read_archive
-from fluxstate_tui.model.job import JobState
+from fluxstate_tui.flux.job import JobState
 from fluxstate_tui.sim.api.kinds import MINICLUSTERS, PODS
 from fluxstate_tui.sim.files import Files
 from fluxstate_tui.sim.server import SimulatedCluster

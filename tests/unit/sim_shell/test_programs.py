@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fluxstate_tui.archive.entries import Entry
+from fluxstate_tui.archive.container import Entry
 from fluxstate_tui.archive.writer import write_archive
 from fluxstate_tui.sim.clock import ScaledClock, VirtualClock
 from fluxstate_tui.sim.files import Files, Volume

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.kube.resources import LEASES
-from fluxstate_tui.operations.journal import journal
-from fluxstate_tui.operations.lock.lease import ClusterLease
+from fluxstate_tui.errors import ExitCode
+from fluxstate_tui.kube.objects import LEASES
+from fluxstate_tui.operations import journal
+from fluxstate_tui.operations.lease import ClusterLease
 from tests.faults.stage import NAME, NAMESPACE, Stage, staged
 from tests.unit.termination.terminal import Terminal, terminal
 from tests.unit.termination.test_dashboard import ASKS, is_put_back, never, stopped

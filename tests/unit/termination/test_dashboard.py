@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.exits import ExitCode
-from fluxstate_tui.kube.resources import LEASES
-from fluxstate_tui.operations.journal import audit
+from fluxstate_tui.errors import ExitCode
+from fluxstate_tui.kube.objects import LEASES
+from fluxstate_tui.operations import audit
 from fluxstate_tui.termination import BURST_SECONDS
 from tests.faults.stage import NAME, NAMESPACE, Stage, staged
 from tests.unit.termination.terminal import Terminal, terminal

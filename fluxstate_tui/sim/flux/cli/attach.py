@@ -7,9 +7,8 @@ import base64
 import json
 import signal
 
-from fluxstate_tui.model.event import Event
-from fluxstate_tui.model.eventlog import parse_line
-from fluxstate_tui.model.jobid import f58
+from fluxstate_tui.flux.eventlog import Event, parse_line
+from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.sim.flux.cli.connection import Connection
 from fluxstate_tui.sim.flux.job import SimJob
 from fluxstate_tui.sim.flux.watching import follow_events, follow_output

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fluxstate_tui.model.job import JobState
-from fluxstate_tui.model.jobid import f58, parse_job_id
+from fluxstate_tui.flux.job import JobState
+from fluxstate_tui.flux.jobid import f58, parse_job_id
 from fluxstate_tui.sim.flux.cli.connection import connect
 from fluxstate_tui.sim.flux.commands import parse_duration
 from fluxstate_tui.sim.flux.errors import FluxError

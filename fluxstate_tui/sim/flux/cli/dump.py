@@ -7,7 +7,7 @@ import os
 import posixpath
 from collections.abc import Iterator
 
-from fluxstate_tui.archive.entries import Entry
+from fluxstate_tui.archive.container import Entry
 from fluxstate_tui.archive.writer import write_archive
 from fluxstate_tui.sim.flux.background import in_background
 from fluxstate_tui.sim.flux.cli.connection import Connection, connect

@@ -6,8 +6,8 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fluxstate_tui.model.eventlog import parse
-from fluxstate_tui.model.jobid import dothex, f58, f58_ascii, hex_id, kvs_key, parse_job_id
+from fluxstate_tui.flux.eventlog import parse
+from fluxstate_tui.flux.jobid import dothex, f58, f58_ascii, hex_id, kvs_key, parse_job_id
 from fluxstate_tui.sim.flux.cli.attach import attach, pretty
 from fluxstate_tui.sim.flux.cli.connection import Connection, connect
 from fluxstate_tui.sim.flux.cli.submit import URGENCIES

@@ -6,9 +6,9 @@ import json
 import signal
 from typing import Any
 
-from fluxstate_tui.model.flux_json import job_from_rpc, job_to_json
-from fluxstate_tui.model.job import Job, JobResult, JobState
-from fluxstate_tui.model.jobid import dothex, f58, f58_ascii, hex_id, kvs_key, parse_job_id
+from fluxstate_tui.flux.job import Job, JobResult, JobState
+from fluxstate_tui.flux.job_json import job_from_rpc, job_to_json
+from fluxstate_tui.flux.jobid import dothex, f58, f58_ascii, hex_id, kvs_key, parse_job_id
 from fluxstate_tui.sim.flux.cli.connection import Connection, connect
 from fluxstate_tui.sim.flux.cli.formatting import FieldError, render_rows
 from fluxstate_tui.sim.flux.commands import parse_duration

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.model.remote_code import ARGUMENTS, program_line
+from fluxstate_tui.flux.remote_code import ARGUMENTS, program_line
 from fluxstate_tui.sim.flux.remote import converse
 from fluxstate_tui.sim.shell.coreutils.interpreters import refuse
 from fluxstate_tui.sim.shell.process import Process

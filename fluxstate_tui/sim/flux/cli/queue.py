@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fluxstate_tui.model import idset
-from fluxstate_tui.model.resources import ResourceSet
+from fluxstate_tui.flux import idset
+from fluxstate_tui.flux.resources import ResourceSet
 from fluxstate_tui.sim.flux.cli.connection import Connection, connect
 from fluxstate_tui.sim.flux.cli.formatting import FieldError, render_rows
 from fluxstate_tui.sim.flux.cli.submit import duration

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from fluxstate_tui.model import hostlist, idset
-from fluxstate_tui.model.resources import ResourceSet
+from fluxstate_tui.flux import hostlist, idset
+from fluxstate_tui.flux.resources import ResourceSet
 from fluxstate_tui.sim.flux.cli.connection import Connection, connect
 from fluxstate_tui.sim.flux.cli.formatting import FieldError, render_rows
 from fluxstate_tui.sim.flux.errors import FluxError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fluxstate_tui.model import idset
-from fluxstate_tui.model.jobid import f58, f58_ascii
+from fluxstate_tui.flux import idset
+from fluxstate_tui.flux.jobid import f58, f58_ascii
 from fluxstate_tui.sim.flux.cli.attach import attach
 from fluxstate_tui.sim.flux.cli.connection import Connection, connect
 from fluxstate_tui.sim.flux.commands import parse_duration

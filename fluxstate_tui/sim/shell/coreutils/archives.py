@@ -5,8 +5,7 @@ from __future__ import annotations
 import zlib
 from datetime import UTC, datetime
 
-from fluxstate_tui.archive.container import iter_entries
-from fluxstate_tui.archive.entries import Entry
+from fluxstate_tui.archive.container import Entry, iter_entries
 from fluxstate_tui.archive.findings import BrokenArchiveError
 from fluxstate_tui.sim.shell.coreutils.text import content
 from fluxstate_tui.sim.shell.options import parse_options

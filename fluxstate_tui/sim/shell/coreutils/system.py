@@ -146,7 +146,7 @@ async def printenv(process: Process) -> int:
 
 async def run_other(process: Process, child: Process) -> int:
     """Run `child.argv` for a program like env or timeout; 127 when there is no such program."""
-    from fluxstate_tui.sim.shell.programs import find_program  # it lists this very program
+    from fluxstate_tui.sim.shell.programs import find_program
 
     path = child.env.get("PATH", process.env.get("PATH", ""))
     program = find_program(child.machine, child.argv[0], path, child.cwd)

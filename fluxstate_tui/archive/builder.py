@@ -1,0 +1,386 @@
+"""One job of an archive from its three files: eventlog, jobspec and R."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+
+from fluxstate_tui.archive.findings import Findings, Kind
+from fluxstate_tui.flux import eventlog as eventlogs
+from fluxstate_tui.flux import jobspec as jobspecs
+from fluxstate_tui.flux.eventlog import MAX_TIMESTAMP
+from fluxstate_tui.flux.job import Job, JobException, JobResult, JobState
+from fluxstate_tui.flux.jobid import f58
+from fluxstate_tui.flux.jobspec import Counts
+from fluxstate_tui.flux.reducer import HANDLERS, JobBuilder
+from fluxstate_tui.flux.resources import ResourceSet
+
+# Jobspec and R of a job, decoded straight into what is needed of them.
+#
+# msgspec instead of json, because of the benchmark (tests/benchmarks/archive.py): jobspecs are read
+# 15 times as fast. It knows only how flux-core writes them; whatever is unusual raises UnusualError
+# and is read with json.
+
+UnusualError = msgspec.MsgspecError
+
+_REMEMBERED = 1 << 12
+# The times of an R, which differ from job to job where nothing else does.
+_NUMBER = rb"(?:0|[1-9][0-9]{0,10})(?:\.[0-9]+)?"
+_R_TIMES = re.compile(rb'"starttime": ?%b, ?"expiration": ?(%b)(?=[,}])' % (_NUMBER, _NUMBER))
+_NOTHING = msgspec.Raw(b"")
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class _Naming(msgspec.Struct, frozen=True, gc=False):
+    name: str | None = None
+
+
+class _System(msgspec.Struct, gc=False):
+    duration: float = 0.0
+    cwd: str = ""
+    queue: str = ""
+    project: str = ""
+    bank: str = ""
+    job: _Naming = _Naming()
+    shell: msgspec.Raw = _NOTHING
+
+
+class _Attributes(msgspec.Struct, gc=False):
+    system: _System
+
+
+class _Task(msgspec.Struct, gc=False):
+    command: list[str]
+    count: msgspec.Raw = _NOTHING
+
+
+class _Jobspec(msgspec.Struct, gc=False):
+    resources: msgspec.Raw
+    tasks: list[_Task]
+    attributes: _Attributes
+
+
+class Decoders:
+    """Decoders with a memory: thousands of jobs ask for the same and run in the same places."""
+
+    def __init__(self) -> None:
+        self._jobspec = msgspec.json.Decoder(_Jobspec)
+        self._counts: dict[bytes, jobspecs.Counts] = {}
+        self._allocations: dict[tuple[bytes, bytes], ResourceSet] = {}
+
+    def asked(self, jobspec: bytes) -> jobspecs.Asked:
+        """What a Job shows of its jobspec. Raises UnusualError or ValueError."""
+        spec = self._jobspec.decode(jobspec)
+        system, task = spec.attributes.system, spec.tasks[0] if spec.tasks else None
+        if task is None or not 0 <= system.duration < 1e18:
+            raise UnusualError
+        key = b"%b|%b|%b" % (spec.resources, task.count, system.shell)
+        counts = self._counts.get(key)
+        if counts is None:
+            counts = jobspecs.counts(json.loads(jobspec))
+            _remember(self._counts, key, counts)
+        name = system.job.name
+        return jobspecs.Asked(
+            name if name is not None else jobspecs.program_name(task.command),
+            system.cwd,
+            system.queue,
+            system.project,
+            system.bank,
+            system.duration,
+            counts,
+        )
+
+    def resources(self, r: bytes) -> tuple[ResourceSet, float]:
+        """The allocation and its expiration: its own `expiration` may be another job's.
+
+        Raises ValueError, TypeError or AttributeError when it is none.
+        """
+        pieces = _R_TIMES.split(r)
+        if len(pieces) != 3:
+            found = ResourceSet.parse(json.loads(r))
+            return found, found.expiration
+        before, expiration, after = pieces
+        key = (before, after)
+        known = self._allocations.get(key)
+        if known is None:
+            known = ResourceSet.parse(json.loads(r))
+            _remember(self._allocations, key, known)
+        return known, float(expiration)
+
+
+def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    if len(memory) >= _REMEMBERED:
+        memory.clear()
+    memory[key] = value
+
+
+# What an eventlog makes of a job, worked out once for thousands of eventlogs that are alike.
+#
+# Most jobs of an archive went the same way and differ in their timestamps only. The fold
+# (model/replay.py) never computes with times, it only keeps them. So it is run on an eventlog with
+# line numbers in the place of its times, and the result, the course, is remembered under the
+# eventlog's names and contexts; each job then puts its own times in. That takes a third of the time
+# of a fold for every job, and a fifth off the reader's (tests/benchmarks/archive.py).
+
+_MAX_SHAPE = 1 << 13
+_NEVER: Final = -1
+
+_Time = Annotated[float, msgspec.Meta(ge=0.0, lt=MAX_TIMESTAMP)]
+
+
+class _Line(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """One line of an eventlog (RFC 18), decoded no further than its time."""
+
+    timestamp: _Time
+    name: msgspec.Raw
+    context: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class EventlogTemplate(msgspec.Struct, frozen=True, gc=False):
+    """What a Job shows of its eventlog; `submitted` to `inactive` are lines, -1 = never."""
+
+    lines: int
+    allocated: bool
+    userid: int
+    state: JobState
+    urgency: int
+    priority: int | None
+    submitted: int
+    depend: int
+    prioritized: int
+    sched: int
+    run: int
+    cleanup: int
+    inactive: int
+    result: JobResult | None
+    waitstatus: int | None
+    exception: JobException | None
+    dependencies: tuple[str, ...]
+    annotations: dict[str, Any]
+
+
+class EventlogTemplates:
+    """A memory of courses."""
+
+    def __init__(self) -> None:
+        self._lines = msgspec.json.Decoder(_Line)
+        self._name = msgspec.json.Decoder(str)
+        self._context = msgspec.json.Decoder(dict[str, Any])
+        self._known: dict[tuple[bytes, bytes], EventlogTemplate] = {}
+
+    def course(self, eventlog: bytes) -> tuple[EventlogTemplate, list[float | None]]:
+        """The course and the times of its lines, with None at the end, for what never was.
+
+        Raises UnusualError or ValueError when anything is not as flux-core writes it.
+        """
+        lines = self._lines.decode_lines(eventlog)
+        # No control character is in valid JSON: names have as many NULs as there are lines.
+        shape = (
+            b"\0".join([line.name for line in lines]),
+            b"\0".join([line.context for line in lines]),
+        )
+        course = self._known.get(shape)
+        if course is None:
+            course = self._learn(lines, shape)
+        number = course.lines
+        if number != len(lines) or not number == eventlog.count(b"\n") == eventlog.count(b"}\n"):
+            raise UnusualError  # an entry over two lines, or two in one
+        times: list[float | None] = [line.timestamp for line in lines]
+        times.append(None)
+        return course, times
+
+    def _learn(self, lines: list[_Line], shape: tuple[bytes, bytes]) -> EventlogTemplate:
+        builder, allocated = JobBuilder(0), False
+        for number, line in enumerate(lines):
+            name, context = self._name.decode(line.name), self._context.decode(line.context)
+            if name in _CHANGE_MORE:
+                raise UnusualError
+            allocated |= name == "alloc"
+            handler = HANDLERS.get(name)
+            if handler is not None and not handler(builder, number, context):
+                raise UnusualError
+        if builder.state is JobState.NEW or builder.userid < 0:
+            raise UnusualError
+        course = _template(builder, len(lines), allocated)
+        if len(shape[0]) + len(shape[1]) < _MAX_SHAPE:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[shape] = course
+        return course
+
+
+# They change what jobspec and R say, and that is no part of a course.
+_CHANGE_MORE = frozenset(("jobspec-update", "resource-update"))
+
+
+def _template(builder: JobBuilder, lines: int, allocated: bool) -> EventlogTemplate:
+    job = builder.freeze()
+    return EventlogTemplate(
+        lines,
+        allocated,
+        job.userid,
+        job.state,
+        job.urgency,
+        job.priority,
+        int(job.t_submit),
+        _line(job.t_depend),
+        _line(job.t_priority),
+        _line(job.t_sched),
+        _line(job.t_run),
+        _line(job.t_cleanup),
+        _line(job.t_inactive),
+        job.result,
+        job.waitstatus,
+        job.exception,
+        job.dependencies,
+        job.annotations,
+    )
+
+
+def _line(time: float | None) -> int:
+    return _NEVER if time is None else int(time)
+
+
+# The state that a job must have reached for an event to make sense (RFC 21).
+_NEEDS: Final[dict[str, JobState]] = {
+    "depend": JobState.DEPEND,
+    "priority": JobState.PRIORITY,
+    "alloc": JobState.SCHED,
+    "finish": JobState.RUN,
+    "clean": JobState.CLEANUP,
+}
+_ONCE = ("submit", "validate")
+_DIRECTORIES = 1 << 12
+
+
+class JobFolder:
+    """Makes Jobs of files. Broken files give findings, and a job of what could be read.
+
+    The working directory, which nearly all jobs share, is kept once.
+    """
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._directories: dict[str, str] = {}
+        self._decoders = Decoders()
+        self._courses = EventlogTemplates()
+
+    def fold(self, job_id: int, eventlog: bytes, jobspec: bytes | None, r: bytes | None) -> Job:
+        """The job as these files tell it. Whatever is wrong with them is a finding."""
+        try:
+            if jobspec is not None:
+                return self._fold_quickly(job_id, eventlog, jobspec, r)
+        except (UnusualError, ValueError, TypeError, AttributeError, RecursionError):
+            pass
+        builder = JobBuilder(job_id)
+        self._use_jobspec(builder, jobspec)
+        self._fold_slowly(builder, eventlog, r)
+        return builder.freeze()
+
+    def _fold_quickly(self, job_id: int, eventlog: bytes, jobspec: bytes, r: bytes | None) -> Job:
+        """The job if everything is as flux-core writes it, else UnusualError and its like."""
+        course, times = self._courses.course(eventlog)
+        asked = self._decoders.asked(jobspec)
+        got = self._got(course.allocated, asked.counts, r)
+        ntasks, ncores, nnodes, ranks, nodelist, expiration = got
+        return Job(
+            job_id,
+            course.userid,
+            course.state,
+            asked.name,
+            course.urgency,
+            course.priority,
+            self._shared(asked.cwd),
+            asked.queue,
+            asked.project,
+            asked.bank,
+            ntasks,
+            ncores,
+            nnodes,
+            asked.duration,
+            ranks,
+            nodelist,
+            expiration,
+            times[course.submitted] or 0.0,
+            times[course.depend],
+            times[course.prioritized],
+            times[course.sched],
+            times[course.run],
+            times[course.cleanup],
+            times[course.inactive],
+            course.result,
+            course.waitstatus,
+            course.exception,
+            course.dependencies,
+            course.annotations,
+        )
+
+    def _got(
+        self, allocated: bool, counts: Counts, r: bytes | None
+    ) -> tuple[int | None, int | None, int | None, str, str, float | None]:
+        """Tasks, cores, nodes, ranks, nodelist and expiration, as asked for or as allocated."""
+        if not allocated:
+            return counts.ntasks, counts.ncores, counts.nnodes, "", "", None
+        if r is None:
+            raise UnusualError
+        found, until = self._decoders.resources(r)
+        per = counts.ntasks_per
+        ntasks = counts.ntasks if per is None else found.tasks(per)
+        return ntasks, found.ncores, found.nnodes, found.ranks, found.nodelist, until or None
+
+    def _shared(self, directory: str) -> str:
+        """The same object for the same directory."""
+        if len(self._directories) < _DIRECTORIES:
+            return self._directories.setdefault(directory, directory)
+        return self._directories.get(directory, directory)
+
+    def _fold_slowly(self, builder: JobBuilder, eventlog: bytes, r: bytes | None) -> None:
+        """Line by line, with a finding for everything that is not as it should be."""
+        for number, line in enumerate(eventlog.split(b"\n"), start=1):
+            if not line:
+                continue
+            place = f"job {f58(builder.id)}, eventlog line {number}"
+            try:
+                event = eventlogs.parse_line(line)
+                if event.name == "alloc":
+                    self._use_resources(builder, r)
+                fits = builder.apply(event)
+            except (ValueError, TypeError, AttributeError) as error:
+                self._findings.add(Kind.DAMAGED, place, f"not an event of a job ({error})")
+                continue
+            early = builder.state < _NEEDS.get(event.name, JobState.NEW)
+            if not fits and (early or event.name in _ONCE):
+                message = f"event {event.name} does not belong here (state {builder.state.name})"
+                self._findings.add(Kind.DAMAGED, place, message)
+        if builder.userid < 0:
+            place = f"job {f58(builder.id)}, eventlog"
+            self._findings.add(Kind.DAMAGED, place, "there is no submit event")
+        if eventlog and not eventlog.endswith(b"\n"):
+            place = f"job {f58(builder.id)}, eventlog"
+            self._findings.add(Kind.DAMAGED, place, "the last line is not complete")
+
+    def _use_jobspec(self, builder: JobBuilder, jobspec: bytes | None) -> None:
+        if jobspec is None:
+            return
+        try:
+            value = json.loads(jobspec)
+            if not isinstance(value, dict):
+                raise ValueError("not an object")
+            builder.use_jobspec(value)
+        except (ValueError, RecursionError, TypeError, AttributeError) as error:
+            place = f"job {f58(builder.id)}, jobspec"
+            self._findings.add(Kind.DAMAGED, place, f"not a jobspec ({error})")
+
+    def _use_resources(self, builder: JobBuilder, r: bytes | None) -> None:
+        place = f"job {f58(builder.id)}, R"
+        if r is None:
+            self._findings.add(Kind.DAMAGED, place, "it is missing, though the job was allocated")
+            return
+        try:
+            builder.use_resources(ResourceSet.parse(json.loads(r)))
+        except (ValueError, RecursionError, TypeError, AttributeError) as error:
+            self._findings.add(Kind.DAMAGED, place, f"not a resource set ({error})")

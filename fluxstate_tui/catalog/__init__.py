@@ -1,0 +1,1 @@
+"""The folder of archives: manifests, transfer, retention, local copies, wherever they are."""

@@ -1,1 +1,0 @@
-"""Feeds turn what the clients see into events of the store."""

@@ -1,0 +1,235 @@
+"""What screens ask for, done over the open connection (implements screens.actions.Actions).
+
+Clients, operations and the archive reader are imported by the methods that need them: this module
+is there before the first paint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.live.actions import (
+    Interrupted,
+    JobDetail,
+    Kind,
+    Operation,
+    OutputLine,
+    SubmitRequest,
+)
+from fluxstate_tui.live.connection import Connection
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from fluxstate_tui.archive.manifest import CatalogEntry
+    from fluxstate_tui.archive.progress import Reading
+    from fluxstate_tui.archive.verify import Verdict
+    from fluxstate_tui.live.actions import JobAnswer, JobRequest
+    from fluxstate_tui.live.archives import ArchiveCopies
+    from fluxstate_tui.live.destinations import Destinations
+    from fluxstate_tui.live.interruptions import Interruptions
+    from fluxstate_tui.operations.base import Choices, Outcome
+    from fluxstate_tui.operations.lease import Holder
+
+
+class LiveActions:
+    """The way from a key to the cluster. Everything it returns was read back.
+
+    `protects` says which contexts the configuration makes read-only.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        read_only: bool,
+        protects: Callable[[str], bool] = lambda context: False,
+    ) -> None:
+        self._connection = connection
+        self._read_only = read_only
+        self._protects = protects
+        self._helper_pods: set[str] = set()
+
+    async def close(self) -> None:
+        """End what was opened, and remove the private copies of archives that were looked into."""
+        if "_destinations" in vars(self):
+            await self._destinations.stop()
+        if "_copies" in vars(self):
+            self._copies.close()
+
+    @cached_property
+    def _destinations(self) -> Destinations:
+        from fluxstate_tui.live.destinations import Destinations
+
+        return Destinations(self._connection, self._protects)
+
+    @cached_property
+    def _copies(self) -> ArchiveCopies:
+        from fluxstate_tui.live.archives import ArchiveCopies
+
+        return ArchiveCopies()
+
+    @cached_property
+    def _interruptions(self) -> Interruptions:
+        from fluxstate_tui.live.interruptions import Interruptions
+
+        return Interruptions(self._connection)
+
+    async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> Operation:
+        """Read the world and plan an operation."""
+        from fluxstate_tui.live.relayed import RelayedOperation
+        from fluxstate_tui.operations import audit as refusals
+        from fluxstate_tui.operations.migrate import migrate
+        from fluxstate_tui.operations.registry import prepare
+
+        agreed = ref.uid in self._helper_pods or self._connection.helper_pods_always
+        choices = replace(choices, start_helper_pod=agreed)
+        context, there = self._connection.context, None
+        if kind == "migrate" and not context.cluster.read_only:
+            destination, there = await self._destinations.open(ref, choices)
+            with refusals.logged(context, kind, ref):
+                operation = await migrate.prepare(context, ref, choices, destination)
+        else:
+            operation = await prepare(kind, context, ref, choices)
+        return RelayedOperation(
+            operation,
+            lambda: self._connection.look_again(ref),
+            lambda outcome: self._ended(kind, ref, outcome),
+            there,
+        )
+
+    async def _ended(self, kind: Kind, ref: ClusterRef, outcome: Outcome) -> Outcome:
+        if kind == "migrate":
+            self._connection.look_for_moves()
+        return await self._interruptions.ended(kind, ref, outcome)
+
+    async def default_archive(self, ref: ClusterRef) -> str:
+        """The id of the archive that a restore would take, as far as it is known without reading.
+
+        '' when that is not clear.
+        """
+        from fluxstate_tui.catalog.contents import NoDefaultError, default
+        from fluxstate_tui.catalog.records import identity, ours, recalled
+
+        context = self._connection.context
+        picture = self._connection.picture(ref)
+        if picture is None:
+            return ""
+        me = identity(context, ref, picture.minicluster.raw)
+        known = await asyncio.to_thread(recalled, picture.catalog, context.state_dir)
+        mine = ours(known, me)
+        try:
+            found = default(mine, context.server_now)
+        except NoDefaultError:
+            return ""
+        unread = any(one.contents is None for one in mine)
+        return found.entry.id if found is not None and not unread else ""
+
+    async def contexts(self) -> tuple[str, ...]:
+        """The contexts that a migration could go to, the one that is shown first."""
+        return await self._destinations.contexts()
+
+    async def namespaces(self, context: str) -> tuple[str, ...]:
+        """The namespaces of a context, as far as they may be listed."""
+        return await self._destinations.namespaces(context)
+
+    async def holder(self, ref: ClusterRef) -> Holder | None:
+        """The operator who works on it now, None when nobody does or we may not look."""
+        from fluxstate_tui.operations.lease import holder_of
+
+        return await holder_of(self._connection.context, ref)
+
+    async def break_lock(self, ref: ClusterRef, holder: Holder) -> None:
+        """Take that very lock away from its holder."""
+        from fluxstate_tui.operations.lease import break_lock
+
+        self._refuse_read_only("break the lock")
+        await break_lock(self._connection.context, ref, holder)
+
+    async def interrupted(self) -> tuple[Interrupted, ...]:
+        """Operations whose program was killed, as the world is now."""
+        return await self._interruptions.look()
+
+    async def close_interrupted(self, identity: str) -> None:
+        """Do not show that one again."""
+        self._interruptions.close(identity)
+
+    async def preview_restore(
+        self, ref: ClusterRef, archive: str, size: int | None
+    ) -> tuple[str, ...]:
+        """What a restore onto `size` pods would bring, in plain lines."""
+        from fluxstate_tui.archive.preview import preview
+        from fluxstate_tui.archive.progress import Reading
+        from fluxstate_tui.operations.restore.plan import Source
+
+        entry = self._connection.catalog_entry(ref, archive)
+        verdict = await self.open_archive(ref, entry, Reading())
+        wanted = size or (entry.manifest.size if entry.manifest else 1)
+        again = Source(entry, verdict.archive).queues_to_start
+        return preview(verdict.archive, size=wanted).lines(again)
+
+    async def job_detail(self, ref: ClusterRef, job_id: int) -> JobDetail:
+        """Eventlog, jobspec and output of one job, from the broker."""
+        from fluxstate_tui.live.job_actions import read_detail
+
+        return await read_detail(self._connection.watched(ref).session(), job_id)
+
+    def follow_output(
+        self, ref: ClusterRef, job_id: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[tuple[OutputLine, ...]]]:
+        """A job's output from its begin, live."""
+        from fluxstate_tui.live.job_actions import follow_output
+
+        return follow_output(self._connection.watched(ref).session(), job_id)
+
+    async def submit(self, ref: ClusterRef, request: SubmitRequest) -> tuple[int, ...]:
+        """Submit jobs and return their ids."""
+        from fluxstate_tui.live.job_actions import submit_all
+
+        self._refuse_read_only("submit")
+        return await submit_all(self._connection.watched(ref).queue, request)
+
+    async def act_on_jobs(
+        self, ref: ClusterRef, ids: tuple[int, ...], request: JobRequest
+    ) -> tuple[JobAnswer, ...]:
+        """Do it to each job; what was read back of each, or why Flux refused it."""
+        from fluxstate_tui.live.job_actions import act
+
+        self._refuse_read_only(request.verb)
+        session = self._connection.watched(ref).session()
+        return await act(session, ids, request, self._connection.context.clock)
+
+    async def refresh_archives(self, ref: ClusterRef) -> None:
+        """Read the catalog again; it comes back through the store."""
+        self._connection.watched(ref).catalog.wake()
+
+    async def open_archive(self, ref: ClusterRef, entry: CatalogEntry, reading: Reading) -> Verdict:
+        """Fetch an archive of the catalog to a private copy, verified, and read it."""
+        known = self._copies.known(ref.uid, entry)
+        if known is not None:
+            return known
+        agreed = ref.uid in self._helper_pods
+        async with self._connection.files(ref, start_helper_pod=agreed) as files:
+            return await self._copies.read(ref.uid, entry, files, reading)
+
+    def agree_to_helper_pod(self, ref: ClusterRef) -> None:
+        """From now on a helper pod may read the archives of that MiniCluster."""
+        self._helper_pods.add(ref.uid)
+
+    def why_not(self, kind: Kind | Literal["submit"], ref: ClusterRef) -> str:
+        """Why that is not possible for this MiniCluster, '' if it is."""
+        if self._read_only:
+            return f"{kind} would change the cluster, and this is --read-only."
+        return self._connection.rights.why_not(kind, ref.namespace)
+
+    def _refuse_read_only(self, what: str) -> None:
+        if self._read_only:
+            raise FluxstateError(
+                f"'{what}' would change the queue, and this is --read-only",
+                safe="Nothing was sent.",
+            )

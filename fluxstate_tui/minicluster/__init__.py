@@ -1,0 +1,1 @@
+"""The MiniCluster as data, pure: API versions, spec checks, phase."""

@@ -1,1 +1,0 @@
-"""Frozen dataclasses and pure rules: what Flux and Kubernetes objects are, without any client."""

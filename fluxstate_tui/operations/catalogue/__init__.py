@@ -1,1 +1,0 @@
-"""The folder of archives, wherever it can be reached."""

@@ -1,1 +1,0 @@
-"""What may be deleted, what would be lost, and deleting it."""

@@ -1,1 +1,0 @@
-"""What was meant, done and refused, on disk; and what an interrupted operation left."""

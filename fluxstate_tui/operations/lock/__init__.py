@@ -1,1 +1,0 @@
-"""One operator at a time."""

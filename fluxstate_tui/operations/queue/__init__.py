@@ -1,1 +1,0 @@
-"""Pause and resume, and waiting until nothing runs."""

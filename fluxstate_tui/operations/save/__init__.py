@@ -1,1 +1,0 @@
-"""From a live queue to a verified archive in the catalogue."""

@@ -1,0 +1,202 @@
+"""What was read from the world before a plan is made: plans are pure functions of it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fluxstate_tui.archive.manifest import folder_of
+from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.objects import read_objects
+from fluxstate_tui.broker.rpc import CHECKPOINT_KEY
+from fluxstate_tui.catalog.catalog import is_there, read_catalog
+from fluxstate_tui.catalog.transfer import free_bytes
+from fluxstate_tui.context import OperationContext
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.flux.job import Job, JobState
+from fluxstate_tui.flux.queue import Queue
+from fluxstate_tui.kube.errors import Forbidden
+from fluxstate_tui.minicluster.minicluster import Derived, MiniCluster, Phase
+from fluxstate_tui.minicluster.phase import derive
+
+if TYPE_CHECKING:
+    from fluxstate_tui.archive.manifest import CatalogEntry
+
+
+# Queues that carry this in their stop reason were stopped by us: it is how any dashboard, on any
+# computer, knows which queues a resume has to start again.
+PAUSED_BY_US = "fluxstate:"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One MiniCluster at one moment. `now` is the cluster's clock, in seconds since the epoch.
+
+    `jobs` and `queues` are None when the broker could not be asked (`unreachable` says why);
+    `free` is the room on the volume in bytes; `checkpoint` is the KVS value of
+    `checkpoint.job-manager`, None without one (flux-core 0.88: facts/flux.md, 2); `going_claim` is
+    the volume claim of the archives if it is being deleted.
+    """
+
+    minicluster: MiniCluster
+    now: float
+    queues: tuple[Queue, ...] | None = None
+    jobs: tuple[Job, ...] | None = None
+    catalog: tuple[CatalogEntry, ...] = ()
+    armed: bool = False
+    free: int | None = None
+    checkpoint: str | None = None
+    core_version: str = ""
+    unreachable: str = ""
+    going_claim: str = ""
+
+    @property
+    def pending(self) -> tuple[Job, ...]:
+        """Jobs that wait."""
+        return tuple(job for job in self.jobs or () if job.state.pending)
+
+    @property
+    def running(self) -> tuple[Job, ...]:
+        """Jobs that hold resources."""
+        return tuple(job for job in self.jobs or () if job.state.running)
+
+    @property
+    def started(self) -> tuple[str, ...]:
+        """Names of the queues that schedule ('' is the anonymous one)."""
+        return tuple(queue.name for queue in self.queues or () if queue.started)
+
+    @property
+    def stopped_by_us(self) -> tuple[str, ...]:
+        """Names of the queues that were stopped by this program, on whatever computer."""
+        return tuple(
+            queue.name
+            for queue in self.queues or ()
+            if not queue.started and queue.stop_reason.startswith(PAUSED_BY_US)
+        )
+
+    @property
+    def closed_by_us(self) -> tuple[str, ...]:
+        """Names of the queues that refuse new jobs because of this program."""
+        return tuple(
+            queue.name
+            for queue in self.queues or ()
+            if not queue.enabled and queue.disable_reason.startswith(PAUSED_BY_US)
+        )
+
+
+def counts(jobs: Iterable[Job]) -> dict[str, int]:
+    """Jobs by status, as manifests have them."""
+    return dict(Counter(job.status for job in jobs))
+
+
+def describe(jobs: Iterable[Job]) -> str:
+    """`2 running, 5 pending, 1008 completed`: in the words of `flux jobs --stats-only`."""
+    words: Counter[str] = Counter()
+    for job in jobs:
+        if job.state is JobState.INACTIVE:
+            words[job.status.lower()] += 1
+        else:
+            words["running" if job.state.running else "pending"] += 1
+    order = ("running", "pending", "completed", "failed", "canceled", "timeout")
+    known = [f"{words.pop(word)} {word}" for word in order if words[word]]
+    return (
+        ", ".join(known + [f"{count} {word}" for word, count in sorted(words.items()) if count])
+        or "no jobs"
+    )
+
+
+def queue_words(names: Iterable[str]) -> str:
+    """`the queue` for the anonymous one, else `queues batch, debug`."""
+    named = [name for name in names if name]
+    if not named:
+        return "the queue"
+    return ("queue " if len(named) == 1 else "queues ") + ", ".join(named)
+
+
+# Reads what plans are made of. Nothing here changes anything.
+
+
+async def take_snapshot(client: MiniClusterClient, *, catalog: bool = True) -> Snapshot:
+    """The queue, and with `catalog` also the volume. Raises FluxstateError."""
+    now = await client.cluster_now()
+    queues = await client.queues()
+    jobs = await client.jobs()
+    if not catalog or not client.minicluster.archive_path:
+        return Snapshot(client.minicluster, now, queues, jobs, core_version=client.core_version)
+    path = client.minicluster.archive_path
+    return Snapshot(
+        client.minicluster,
+        now,
+        queues,
+        jobs,
+        catalog=await read_catalog(client.files, folder_of(path)),
+        armed=await is_there(client.files, path),
+        free=await free_bytes(client.files, posixpath.dirname(path)),
+        checkpoint=await client.kvs_get(CHECKPOINT_KEY),
+        core_version=client.core_version,
+    )
+
+
+def unreachable(minicluster: MiniCluster, now: float, error: FluxstateError) -> Snapshot:
+    """What is left to know when the brokers do not answer."""
+    return Snapshot(minicluster, now, unreachable=error.message)
+
+
+# One MiniCluster at a glance, read once: phase, pods, queues and numbers of jobs.
+
+
+@dataclass(frozen=True, slots=True)
+class MiniClusterStatus:
+    """`queues` and `counts` (pending, running, inactive) are None if no broker can be asked.
+
+    `unreachable` says why.
+    """
+
+    minicluster: MiniCluster
+    derived: Derived
+    pods_running: int
+    queues: tuple[Queue, ...] | None = None
+    counts: dict[str, int] | None = None
+    unreachable: str = ""
+
+    @property
+    def why(self) -> str:
+        """Why it is in this phase; if that is unknown, also which right is wanting."""
+        reason = self.derived.reason
+        return f"{reason} {self.unreachable}" if self.derived.phase is Phase.UNKNOWN else reason
+
+    @property
+    def queue_word(self) -> str:
+        """started, stopped, or how many of several are started; `-` when it is not known."""
+        if self.queues is None:
+            return "-"
+        started = sum(queue.started for queue in self.queues)
+        if started in (0, len(self.queues)):
+            return "started" if started else "stopped"
+        return f"{started}/{len(self.queues)} started"
+
+
+async def read_status(context: OperationContext, minicluster: MiniCluster) -> MiniClusterStatus:
+    """Raises KubeError; brokers that do not answer are part of the picture."""
+    job, pods = await read_objects(context, minicluster)
+    running = sum(pod.phase == "Running" and pod.deleting_since is None for pod in pods)
+    now = context.server_now
+    try:
+        client = await MiniClusterClient.open(context, minicluster.ref)
+    except FluxstateError as error:
+        askable = not isinstance(error, Forbidden)
+        derived = derive(minicluster, job, pods, None, (), now, askable=askable)
+        return MiniClusterStatus(minicluster, derived, running, unreachable=error.message)
+    try:
+        queues = await client.queues()
+        counts = await client.counts()
+        derived = derive(minicluster, job, pods, client.broker_state, queues, now)
+        return MiniClusterStatus(minicluster, derived, running, queues, counts)
+    except FluxstateError as error:
+        derived = derive(minicluster, job, pods, client.broker_state, (), now)
+        return MiniClusterStatus(minicluster, derived, running, unreachable=error.message)
+    finally:
+        await client.close()

@@ -1,1 +1,0 @@
-"""What operations see and ask of a MiniCluster: objects, broker, files."""

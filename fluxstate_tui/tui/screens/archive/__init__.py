@@ -1,0 +1,1 @@
+"""An archive opened: its jobs, chart, comparison, preview."""

@@ -1,0 +1,1 @@
+"""Jobs, live or archived: columns, one job, what can be done to them."""

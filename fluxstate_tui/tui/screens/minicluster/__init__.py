@@ -1,0 +1,1 @@
+"""One MiniCluster: its queue, pods, nodes, archives and events, as tabs."""

@@ -1,0 +1,1 @@
+"""Home: every MiniCluster in one row."""

@@ -1,0 +1,1 @@
+"""An operation on the screen: dialogs, plan, consent, steps, outcome."""

@@ -1,0 +1,102 @@
+"""From a key to an operation's plan: ask what must be decided first, then show the plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import App
+
+from fluxstate_tui.formatting import age, plural
+from fluxstate_tui.live.actions import Kind
+from fluxstate_tui.live.summary import Summary
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations.base import Choices, Running
+from fluxstate_tui.tui.screens.dialog import Choice, ChoiceDialog
+from fluxstate_tui.tui.screens.operation.run import OperationRun
+from fluxstate_tui.tui.screens.operation.screen import OperationScreen
+from fluxstate_tui.tui.screens.services import Services
+from fluxstate_tui.tui.widgets.lines import Part
+
+
+def start_operation(app: App[Any], services: Services, kind: Kind, chosen: Summary) -> None:
+    """Show what runs there, or ended badly unseen, again; else ask and plan a new one."""
+    run = services.runs.get(chosen.ref.uid)
+    if run is not None and (run.running or (run.unseen and run.plan.operation == kind)):
+        app.push_screen(operation_screen(services, kind, chosen.ref, Choices(), run))
+        return
+
+    def decided(choices: Choices | None) -> None:
+        if choices is not None:
+            app.push_screen(operation_screen(services, kind, chosen.ref, choices))
+
+    if kind == "delete":
+        app.push_screen(_delete_dialog(services, chosen), decided)
+    elif kind == "save":
+        from fluxstate_tui.tui.screens.operation.save_dialog import SaveDialog
+
+        app.push_screen(SaveDialog(services, chosen), decided)
+    elif kind == "restore":
+        from fluxstate_tui.tui.screens.operation.restore_dialog import RestoreDialog
+
+        app.push_screen(RestoreDialog(services, chosen), decided)
+    elif kind == "migrate":
+        from fluxstate_tui.tui.screens.migration.dialog import MigrateDialog
+
+        app.push_screen(MigrateDialog(services, chosen), decided)
+    else:
+        decided(Choices())
+
+
+def operation_screen(
+    services: Services,
+    kind: Kind,
+    ref: ClusterRef,
+    choices: Choices,
+    run: OperationRun | None = None,
+) -> OperationScreen:
+    """The screen for that kind of operation; `run` is one that was started before."""
+    if kind != "migrate":
+        return OperationScreen(services, kind, ref, choices, run)
+    from fluxstate_tui.tui.screens.migration.screen import MigrateScreen
+
+    return MigrateScreen(services, kind, ref, choices, run)
+
+
+def _delete_dialog(services: Services, chosen: Summary) -> ChoiceDialog[Choices]:
+    first = Choices(save_first=True)
+    choices = [Choice(first, "Save first, then delete", "verified, or it is not deleted")]
+    if chosen.running:
+        cancel = Choices(save_first=True, running=Running.CANCEL)
+        hint = "their work is lost: you will be asked for its name"
+        choices.append(Choice(cancel, "Cancel the running jobs, save, then delete", hint))
+    hint = "you will be asked for its name, if a job would be lost"
+    plain = Choice(Choices(), "Delete without saving", hint)
+    can_save = chosen.queue is not None and chosen.queue_since is None
+    return ChoiceDialog(
+        f"Delete {chosen.ref.name}",
+        _delete_lines(services, chosen, can_save),
+        (*choices, plain) if can_save else (plain,),
+    )
+
+
+def _delete_lines(services: Services, chosen: Summary, can_save: bool) -> list[list[Part]]:
+    lines: list[list[Part]] = [
+        [("Its queue and its history die with its pods unless they are saved.", "")]
+    ]
+    if chosen.newest_archive is not None:
+        old = age(services.clock.now() - chosen.newest_archive)
+        jobs = "" if chosen.newest_jobs is None else f", with {plural(chosen.newest_jobs, 'job')}"
+        lines.append([(f"Its newest archive says: {old} old{jobs}.", "$state-warn")])
+        if (chosen.most_jobs or 0) > (chosen.newest_jobs or 0):
+            more = f"An older one says that it holds {plural(chosen.most_jobs or 0, 'job')}."
+            lines.append([(more, "$state-bad")])
+    elif chosen.archives == 0:
+        lines.append([("There is no archive of it.", "$state-bad")])
+    if chosen.running:
+        said = f"{plural(chosen.running, 'job')} running: a save waits for them."
+        lines.append([(said, "$state-busy")])
+    if chosen.pending:
+        lines.append([(f"{plural(chosen.pending, 'job')} pending.", "$state-wait")])
+    if not can_save:
+        lines.append([("It cannot be saved: its Flux does not answer.", "$state-bad")])
+    return lines

@@ -1,0 +1,1 @@
+"""The parts of screens: grid, tables, lines, charts, inputs."""

@@ -1,1 +1,0 @@
-"""The parts of screens: grid, tables, lines, panels, themes."""

@@ -1,0 +1,31 @@
+"""Feeds end when they are told to, at whatever moment that is."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from fluxstate_tui.tasks import ended
+
+
+async def test_a_cancel_that_comes_while_something_is_ended_is_not_lost() -> None:
+    async def feed() -> None:
+        waiting = asyncio.create_task(asyncio.Event().wait())
+        await asyncio.sleep(0)
+        await ended(waiting)
+        await asyncio.Event().wait()  # a feed goes on for ever
+
+    feeding = asyncio.create_task(feed())
+    for _ in range(2):
+        await asyncio.sleep(0)
+    feeding.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await feeding
+
+
+async def test_what_had_failed_by_then_leaves_no_unseen_error() -> None:
+    failed = asyncio.get_running_loop().create_future()
+    failed.set_exception(ValueError("too late to matter"))
+    await ended(failed)

@@ -1,0 +1,103 @@
+"""Actions on jobs and their output, with the remote program running for real."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from fluxstate_tui.broker.rpc import read_jobspec
+from fluxstate_tui.broker.submit import SubmitOptions
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.live.actions import JobRequest, SubmitRequest
+from fluxstate_tui.live.freshness import Freshness
+from fluxstate_tui.live.job_actions import act, follow_output, read_detail, submit_all
+from tests.unit.live_queues.test_in_simulation import stage
+
+
+async def test_every_action_is_read_back_from_the_eventlog(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        session, clock = on.feed.session, on.sim.clock
+        assert session is not None
+        runs, waits = await on.submit(
+            SubmitOptions(("sleep", "9999")),
+            SubmitOptions(("sleep", "9999"), dependencies=("begin-time:9999999999",)),
+        )
+        for request, expected in (
+            (JobRequest("hold"), "its eventlog says urgency: urgency 0"),
+            (JobRequest("release"), "its eventlog says urgency: urgency 16"),
+            (JobRequest("urgency", urgency=20), "its eventlog says urgency: urgency 20"),
+            (JobRequest("limit", limit=600), "its eventlog says jobspec-update: duration 600"),
+            (JobRequest("raise", type="look", severity=3), "exception: type look severity 3"),
+        ):
+            (answer,) = await act(session, (waits,), request, clock)
+            assert answer.taken
+            assert expected in answer.said
+        (again,) = await act(session, (runs,), JobRequest("again"), clock)
+        assert again.said.startswith("submitted again as ƒ")
+        both = await act(session, (runs, waits), JobRequest("cancel", note="enough"), clock)
+        assert [answer.taken for answer in both] == [True, True]
+        await on.all_ended([runs, waits])
+        late = await act(session, (runs, 42), JobRequest("hold"), clock)
+        assert [answer.taken for answer in late] == [False, False]
+        assert all(answer.said for answer in late)
+        detail = await read_detail(session, waits)
+        assert "exception" in [event.name for event in detail.events]
+
+
+async def test_a_job_submitted_again_has_its_limit_and_its_directory_of_now(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        session, clock = on.feed.session, on.sim.clock
+        assert session is not None
+        options = SubmitOptions(("sleep", "9999"), duration=60.0, cwd="/tmp", name="first")
+        (first,) = await on.submit(options)
+        await act(session, (first,), JobRequest("limit", limit=7200), clock)
+        await act(session, (first,), JobRequest("again"), clock)
+        await on.told.until(lambda _event: len(on.told.jobs) == 2)
+        (new,) = set(on.told.jobs) - {first}
+        assert (on.told.jobs[new].name, on.told.jobs[new].duration) == ("first", 7200.0)
+        system = (await read_jobspec(session, new))[0]["attributes"]["system"]
+        assert system["cwd"] == "/tmp"
+
+
+async def test_output_is_followed_until_the_job_has_ended(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        session = on.feed.session
+        assert session is not None
+        command = ("sh", "-c", "echo one; sleep 10; echo two")
+        (job_id,) = await submit_all(on.feed, SubmitRequest(command, name="talk", limit=600))
+        said = ""
+        async with asyncio.timeout(20), follow_output(session, job_id) as pieces:
+            async for some in pieces:
+                said += "".join(piece.text for piece in some)
+        assert said == "one\ntwo\n"
+
+
+async def test_following_can_be_left_and_the_session_goes_on(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        session = on.feed.session
+        assert session is not None
+        (job_id,) = await on.submit(SubmitOptions(("sh", "-c", "echo one; sleep 99999")))
+        async with asyncio.timeout(20), follow_output(session, job_id) as pieces:
+            async for some in pieces:
+                assert some[0].text == "one\n"
+                break
+        assert await session.now()
+
+
+async def test_flux_says_itself_why_it_refuses_a_job(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        session = on.feed.session
+        assert session is not None
+        with pytest.raises(FluxstateError, match="Flux refused 1"):
+            await submit_all(on.feed, SubmitRequest(("true",), queue="nowhere"))
+        with pytest.raises(FluxstateError, match="is no dependency"):
+            await submit_all(on.feed, SubmitRequest(("true",), dependencies=("whatever",)))

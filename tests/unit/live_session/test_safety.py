@@ -1,0 +1,202 @@
+"""The dashboard's connection, without a screen: the guard works by itself, leftovers are found."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from fluxstate_tui.config import Config, GuardSettings
+from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.kube.kubeconfig import KubeOptions
+from fluxstate_tui.kube.objects import LEASES
+from fluxstate_tui.live.connection import Connection
+from fluxstate_tui.live.events import GuardSeen, MiniClusterGone, StoreEvent
+from fluxstate_tui.live.session import LiveActions
+from fluxstate_tui.live.store import Store
+from fluxstate_tui.operations import journal
+from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, OutcomeKind, Plan
+from fluxstate_tui.operations.journal import Journal
+from fluxstate_tui.operations.saving import PAUSE
+from tests.faults.stage import ARMED, NAME, NAMESPACE, Stage, staged
+
+CONFIG = Config(guard=GuardSettings(checkpoint=5.0))
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    monkeypatch.setenv("FLUXSTATE_STATE_DIR", str(tmp_path / "state"))
+    async with staged(tmp_path) as found:
+        await found.create()
+        yield found
+
+
+@asynccontextmanager
+async def connected(
+    stage: Stage,
+    folder: Path,
+    config: Config = CONFIG,
+    *,
+    read_only: bool = False,
+    store: Store | None = None,
+) -> AsyncIterator[tuple[Store, LiveActions]]:
+    """Feeds, guard and actions as the dashboard wires them."""
+    store = store or Store()
+    options = KubeOptions(kubeconfig=str(folder / "kubeconfig"), read_only=read_only)
+    connection = Connection(options, store, stage.sim.clock, config)
+    actions = LiveActions(connection, read_only)
+    running = asyncio.create_task(connection.run())
+    try:
+        yield store, actions
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await actions.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = asyncio.get_running_loop().time() + 30
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.02)
+
+
+def guard_of(store: Store) -> GuardSeen | None:
+    return next((picture.guard for picture in store.clusters.values()), None)
+
+
+async def test_whoever_watches_guards(stage: Stage, tmp_path: Path) -> None:
+    async with connected(stage, tmp_path) as (store, _):
+        await stage.submit("true")
+        await stage.flux("queue", "idle")
+        before = await stage.jobs()
+        instance = stage.sim.state.instance(NAMESPACE, NAME)
+        assert instance is not None
+        await until(lambda: instance.statedir.sequence == instance.sequence)
+        await until(lambda: (seen := guard_of(store)) is not None and not seen.detail)
+        await stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
+        await stage.restarted()
+        after = await stage.jobs()
+    assert {one.id: one.t_run for one in after.values()} == {
+        one.id: one.t_run for one in before.values()
+    }
+
+
+async def test_read_only_watches_and_does_not_guard(stage: Stage, tmp_path: Path) -> None:
+    await stage.flux("kvs", "put", "--sync", "a=1")
+    async with connected(stage, tmp_path, read_only=True) as (store, _):
+        await until(
+            lambda: (seen := guard_of(store)) is not None and seen.checkpoint_at is not None
+        )
+        seen = guard_of(store)
+        assert seen is not None
+        assert seen.detail == "off: read-only"
+
+
+async def test_what_was_interrupted_is_closed_by_what_puts_it_right(
+    stage: Stage, tmp_path: Path
+) -> None:
+    context, reference = stage.context, await stage.ref()
+    plan = Plan("save", reference, (PAUSE,), (), Consent(ConsentKind.NONE, "?"))
+    for server in (context.cluster.server, "https://another"):
+        Journal.begin(context.state_dir, plan, who="ghost", server=server, now=1.0).close()
+    await stage.flux("queue", "stop", "--all", "-m", "fluxstate: save by ghost")
+    async with connected(stage, tmp_path) as (store, actions):
+        with pytest.raises(FluxstateError):
+            await actions.close_interrupted("nosuch")
+        await until(lambda: bool(store.clusters))
+        (found,) = await actions.interrupted()
+        assert (found.operation, found.next) == ("save", "resume")
+        operation = await actions.prepare("resume", found.ref, Choices())
+        outcome = await operation.run(lambda event: None)
+        assert outcome.kind is OutcomeKind.COMPLETED
+        assert await actions.interrupted() == ()
+    (other,) = journal.unfinished(context.state_dir)
+    assert other.server == "https://another"  # nobody can judge that from here
+
+
+async def test_a_full_disk_makes_no_failure_of_what_was_put_right(
+    stage: Stage, tmp_path: Path
+) -> None:
+    context, reference = stage.context, await stage.ref()
+    plan = Plan("save", reference, (PAUSE,), (), Consent(ConsentKind.NONE, "?"))
+    server = context.cluster.server
+    ghost = Journal.begin(context.state_dir, plan, who="ghost", server=server, now=1.0)
+    ghost.remember("much", "x" * 100_000)  # so that only this journal meets the limit below
+    ghost.close()
+    await stage.flux("queue", "stop", "--all", "-m", "fluxstate: save by ghost")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with connected(stage, tmp_path) as (store, actions):
+        await until(lambda: bool(store.clusters))
+        (found,) = await actions.interrupted()
+        operation = await actions.prepare("resume", found.ref, Choices())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (ghost.path.stat().st_size, before[1]))
+        try:
+            outcome = await operation.run(lambda event: None)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert outcome.kind is OutcomeKind.COMPLETED
+        assert "the journal cannot be written" in outcome.advice
+        (left,) = await actions.interrupted()
+        assert left.id == found.id
+
+
+async def test_what_is_put_right_by_halves_says_what_comes_next(
+    stage: Stage, tmp_path: Path
+) -> None:
+    context, reference = stage.context, await stage.ref()
+    plan = Plan("restore", reference, (PAUSE,), (), Consent(ConsentKind.NONE, "?"))
+    server = context.cluster.server
+    Journal.begin(context.state_dir, plan, who="ghost", server=server, now=1.0).close()
+    await stage.flux("queue", "stop", "--all", "-m", "fluxstate: restore by ghost")
+    stage.volume.write(f"/{ARMED}", b"an archive that nobody disarmed")
+    async with connected(stage, tmp_path) as (store, actions):
+        await until(lambda: bool(store.clusters))
+        (first,) = await actions.interrupted()
+        assert first.next is not None
+        operation = await actions.prepare(first.next, first.ref, Choices())
+        outcome = await operation.run(lambda event: None)
+        assert outcome.kind is OutcomeKind.COMPLETED
+        (second,) = await actions.interrupted()
+        assert {first.next, second.next} == {"resume", "disarm"}
+        assert f"Next: {second.next}" in outcome.advice
+
+
+class Noticing(Store):
+    """Tells at once that a MiniCluster is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone = asyncio.Event()
+
+    def take(self, event: StoreEvent) -> None:
+        super().take(event)
+        if isinstance(event, MiniClusterGone):
+            self.gone.set()
+
+
+async def test_a_save_by_itself_gives_its_lock_back_when_its_minicluster_and_then_we_go(
+    stage: Stage, tmp_path: Path
+) -> None:
+    store, locked = Noticing(), asyncio.Event()
+    cluster = stage.context.cluster
+    resource = await cluster.minicluster_resource()
+    config = Config(guard=GuardSettings(checkpoint=None, save=1.0))
+
+    async def gate(method: str, path: str) -> None:
+        if method == "POST" and path.endswith("/leases"):
+            locked.set()
+        elif locked.is_set() and "/exec" in path:
+            await store.gone.wait()
+
+    async with connected(stage, tmp_path, config, store=store):
+        stage.sim.faults.gate = gate
+        await locked.wait()
+        await cluster.delete(resource, NAME, NAMESPACE)
+        await store.gone.wait()
+    assert await cluster.list(LEASES, NAMESPACE) == []
