@@ -16,7 +16,7 @@ from fluxstate_tui.archive.source import Source
 from fluxstate_tui.archive.tar import Member, Wanted
 from fluxstate_tui.archive.zip import ZipMembers
 
-# What an archive consists of: one entry per KVS key (facts/flux.md, section c).
+# What an archive consists of: one entry per KVS key (ARCHITECTURE.md#F8).
 
 
 @dataclass(frozen=True, slots=True)

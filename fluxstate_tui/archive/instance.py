@@ -1,4 +1,4 @@
-"""What an archive says about the instance itself: starts, resources, queues (facts/flux.md, c)."""
+"""What an archive says of its instance: starts, resources, queues (ARCHITECTURE.md#F8)."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ FOLDER = "fluxstate"
 SUFFIX = ".tar.gz"
 MANIFEST_SUFFIX = ".json"
 
-# The suffixes that flux-dump knows (libarchive 3.6; facts/flux.md, c).
+# The suffixes that flux-dump knows (libarchive 3.6; ARCHITECTURE.md#F5).
 ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".zip", ".cpio", ".iso")
 _VERIFIED = ("L1", "L2", "L3")
 _NOT_A_NAME = re.compile(r"[^a-z0-9.-]+")

@@ -1,4 +1,4 @@
-"""What a restore would do with every job and queue, before it is done (facts/flux.md, section a).
+"""What a restore would do with every job and queue, before it is done (ARCHITECTURE.md#F20).
 
 Measured with flux-core 0.88 and sched-simple; Fluxion may leave an impossible job pending instead.
 """
@@ -236,7 +236,7 @@ def _nodes_needed(job: Job, cores: int | None) -> int:
 
 
 def _warning(finding: Finding) -> str:
-    """What a broken archive does to a restore (facts/flux.md, section g)."""
+    """What a broken archive does to a restore (ARCHITECTURE.md#F19)."""
     if finding.kind is Kind.ZERO_BYTES:
         return "the file has 0 bytes: Flux would start with an EMPTY queue, without any message"
     if finding.kind is Kind.HOSTILE:

@@ -1,4 +1,4 @@
-"""Reading `flux dump` archives without Flux (facts/flux.md, section c; flux-core 0.61 to 0.88).
+"""Reading `flux dump` archives without Flux (0.61 to 0.88: ARCHITECTURE.md#F8).
 
 One pass over the members: a job is folded as soon as its three files are there, and only the Job
 and two numbers per job are kept. Eventlog, jobspec, R and output are read again when asked for.

@@ -24,7 +24,7 @@ from fluxstate_tui.flux.job_json import job_from_json
 
 # Level 3: let real Flux open an archive in recovery mode, where no job starts (since 0.46).
 
-# 10,000 jobs take half a minute on two busy cores (facts/flux.md, f).
+# 10,000 jobs take half a minute on two busy cores (ARCHITECTURE.md#F26).
 TIMEOUT = 600.0
 
 _SUFFIXES = {

@@ -303,7 +303,7 @@ class MiniClusterClient:
             ) from error
 
     def _speed(self) -> list[str]:
-        """Twice as fast (facts/flux.md, f), where flux-dump knows it: since flux-core 0.81."""
+        """Twice as fast (ARCHITECTURE.md#F14), where flux-dump knows it: since flux-core 0.81."""
         numbers = [int(part) for part in re.findall(r"\d+", self.core_version)[:2]]
         return ["--maxreqs=64"] if numbers >= [0, 81] else []
 

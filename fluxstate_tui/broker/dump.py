@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 MAXREQS_SINCE: Final = (0, 81)
-"""`flux dump --maxreqs`: 64 is twice as fast as the default (facts/flux.md, f)."""
+"""`flux dump --maxreqs`: 64 is twice as fast as the default (ARCHITECTURE.md#F14)."""
 LONGEST: Final = 3600.0
 _COUNT = re.compile(r"\r?flux-dump: archived (\d+) keys\n?")
 
-# `flux dump` would truncate a file that is there (facts/flux.md).
+# `flux dump` would truncate a file that is there (ARCHITECTURE.md#F3).
 _DUMP = 'if [ -e "$1" ]; then exit 45; fi; shift; exec flux dump "$@"'
 
 

@@ -1,4 +1,4 @@
-"""Where and how a MiniCluster's Flux is reached (facts/operator.md, section 4).
+"""Where and how a MiniCluster's Flux is reached (ARCHITECTURE.md#F71).
 
 Paths are discovered, never assumed: the socket comes from the operator's own flux-view.sh, whose
 place is `spec.flux.container.mountPath`. Arguments travel as arguments of a constant script.

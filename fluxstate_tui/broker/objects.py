@@ -143,7 +143,7 @@ async def lead_log(context: OperationContext, ref: ClusterRef, lines: int) -> li
 async def left_of_name(context: OperationContext, ref: ClusterRef) -> list[str]:
     """What an earlier MiniCluster of that name left: its Job, ConfigMap, Service and pods.
 
-    Same names would be taken for the new one's (facts/operator.md, 2, "Delete").
+    Same names would be taken for the new one's (ARCHITECTURE.md#F67).
     """
     found: list[str] = []
     wanted = {

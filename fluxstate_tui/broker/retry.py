@@ -36,7 +36,7 @@ BROKEN = (CannotConnect, OutcomeUnknown, ExecUnknown, ServerError, TooManyReques
 BROKEN_FLUX = (*BROKEN, SessionLost, CannotStart, NoLead)
 
 PATIENCE = 60.0
-# After an API server's start users under RBAC are refused for about 1.7 s (facts/kubernetes-live).
+# After an API server's start users under RBAC are refused for 1.7 s (ARCHITECTURE.md#F82).
 _FORBIDDEN_PATIENCE = 5.0
 _FIRST, _MOST = 0.25, 5.0
 

@@ -24,7 +24,8 @@ from fluxstate_tui.broker.files import (
 
 # Files of this computer that never overwrite another one and are whole once they have a name.
 #
-# Temporary name in the same folder, flush, name, flush the folder (facts/client.md, P1-P3). A flush
+# Temporary name in the same folder, flush, name, flush the folder
+# (ARCHITECTURE.md#F101, ARCHITECTURE.md#F102). A flush
 # that fails is an error, and what was written is thrown away.
 
 

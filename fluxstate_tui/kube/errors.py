@@ -267,7 +267,7 @@ class BadAnswer(KubeError):
 # An HTTP answer that is no success -> one of our typed errors.
 #
 # The bodies are `Status` objects (apimachinery meta/v1), but a missing API group answers with the
-# text `404 page not found`, and proxies answer with HTML (facts/kubernetes-live.md, "API").
+# text `404 page not found`, and proxies answer with HTML (ARCHITECTURE.md#F81).
 
 _SHOWN = 200
 _READING = ("GET", "HEAD")

@@ -123,7 +123,7 @@ async def open_exec(transport: Transport, call: ExecCall) -> AsyncIterator[ExecS
     """Start a command. Leaving the block closes the connection (the command may run on)."""
     path = PODS.path(call.namespace, call.pod, "exec")
     # stdin is always asked for: without it some runtimes cut the output short and still say
-    # Success, and v4 with a tty loses it (facts/client.md, C2).
+    # Success, and v4 with a tty loses it (ARCHITECTURE.md#F89, ARCHITECTURE.md#F87).
     params = [("command", word) for word in call.argv]
     params += [("container", call.container), ("stdin", "true")]
     params += [("stdout", "true"), ("stderr", "true"), ("tty", "false")]

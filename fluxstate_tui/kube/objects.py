@@ -2,7 +2,7 @@
 
 Nothing is guessed from names: a pod belongs to its controller by uid, and its index is what the Job
 controller wrote on it (the operator's own `job-index` label is wrong as soon as two MiniClusters
-share a namespace: facts/operator.md, section 2).
+share a namespace: ARCHITECTURE.md#F60).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """List, then watch, for ever: whatever happens to the connection, the picture comes back.
 
-The algorithm of client-go's reflector and kopf (facts/client.md, B1): a closed watch is resumed
+The algorithm of client-go's reflector and kopf (ARCHITECTURE.md#F84): a closed watch is resumed
 from the last resource version, 410 means a fresh list, a silent stream is dead after 70 s, trouble
 is met with jittered back-off. It never ends by itself and never raises KubeError.
 """

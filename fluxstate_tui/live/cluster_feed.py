@@ -297,7 +297,7 @@ class ClusterFeed:
         """Notice within seconds that the API server is gone, or back again.
 
         A restarted one leaves open watches hanging silently for up to a minute
-        (facts/kubernetes-live.md, "API"), and back-off alone may sleep half a minute too long.
+        (ARCHITECTURE.md#F82), and back-off alone may sleep half a minute too long.
         """
         gone = False
         while True:

@@ -2,7 +2,7 @@
 
 When the lead's container dies, its queue goes on from the last checkpoint, and flux-core makes one
 only at a restore or a clean shutdown: newer jobs would be gone, older ones would run again. After
-a checkpoint a moment ago nothing is lost (facts/kubernetes-live.md has the table).
+a checkpoint a moment ago nothing is lost (ARCHITECTURE.md#F31).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ DELETE = "delete on miniclusters.flux-framework.org"
 CREATE = "create on miniclusters.flux-framework.org"
 HELPER = "create on pods"
 
-# What each key needs (facts/operator.md, section 7; examples/rbac.yaml grants all of it).
+# What each key needs: examples/rbac.yaml grants all of it.
 NEEDS: dict[str, tuple[str, ...]] = {
     "pause": (EXEC,),
     "resume": (EXEC,),

@@ -15,7 +15,7 @@ class Workload:
     """Pods and Jobs with an index by MiniCluster. Every change returns the uids it touched.
 
     A pod's owner is the Job, the Job's owner the MiniCluster. Where the right to list Jobs is
-    missing, the Job's name is the MiniCluster's name (facts/operator.md, section 2).
+    missing, the Job's name is the MiniCluster's name (ARCHITECTURE.md#F58).
     """
 
     def __init__(self) -> None:

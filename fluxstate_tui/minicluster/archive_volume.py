@@ -39,7 +39,7 @@ def dies_with_it(spec: dict[str, Any]) -> bool:
     """Whether a delete of the MiniCluster takes the volume of its archives along.
 
     In v1alpha1 the operator makes the volumes of `spec.volumes` and removes them with the
-    MiniCluster, unless `delete` is false (facts/operator.md, 1.6).
+    MiniCluster, unless `delete` is false (ARCHITECTURE.md#F74).
     """
     volume = archive_volume(spec)
     return volume is not None and bool(volume.get(_OWNED))
@@ -58,7 +58,7 @@ def _with_source(volume: dict[str, Any], made: object) -> dict[str, Any]:
 def no_place(spec: dict[str, Any]) -> str:
     """Why nothing could be restored with this spec, '' when it could.
 
-    The operator is silent about it (facts/operator.md, 3): the queue would come up empty.
+    The operator is silent about it (ARCHITECTURE.md#F70): the queue would come up empty.
     """
     path = str((spec.get("archive") or {}).get("path") or "")
     if not path:

@@ -22,7 +22,7 @@ class ClusterRef:
 
 
 class Phase(Enum):
-    """The derived state of a MiniCluster (facts/operator.md, section 2): never the conditions."""
+    """The derived state of a MiniCluster (ARCHITECTURE.md#F57): never conditions."""
 
     INVALID = "Invalid"
     REJECTED = "Rejected"

@@ -1,4 +1,4 @@
-"""The state of a MiniCluster, derived from what is really there (facts/operator.md, section 2).
+"""The state of a MiniCluster, derived from what is there (ARCHITECTURE.md#F57).
 
 The operator's conditions are not used: `JobMiniClusterReady` is true half a second after the
 create, with a bad image, without room and after the end. What counts: the MiniCluster itself, its

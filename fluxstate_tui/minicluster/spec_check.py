@@ -1,7 +1,7 @@
 """Rules for a MiniCluster's manifest that nobody else tells: the operator fails silently.
 
 Validation errors of the operator go to its own stdout only; the API server drops fields that it
-does not know without a word (facts/operator.md, sections 1.1, 1.3, 2; facts/kubernetes-live.md).
+does not know without a word (ARCHITECTURE.md#F54, ARCHITECTURE.md#F56).
 """
 
 from __future__ import annotations

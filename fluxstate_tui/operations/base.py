@@ -127,8 +127,8 @@ class Outcome:
 class Running(Enum):
     """What to do with jobs that run when the queue is saved.
 
-    A job that runs at the time of the dump comes back FAILED (facts/flux.md, "The seven
-    things", 5), so waiting is the default.
+    A job that runs at the time of the dump comes back FAILED
+    (ARCHITECTURE.md#F6), so waiting is the default.
     """
 
     WAIT = "wait until they are done"

@@ -69,7 +69,7 @@ def loss(live: Iterable[Job], saved: Iterable[Job]) -> DataLoss:
         if there is None:
             missing.append(job)
         elif there.state.running:
-            # Jobs that run at the time of a dump come back FAILED (facts/flux.md, 5).
+            # Jobs that run at a dump come back FAILED (ARCHITECTURE.md#F6).
             again.append(job)
         elif job.status != there.status:
             # DEPEND, PRIORITY and SCHED are all "waiting": going between them loses nothing.

@@ -143,7 +143,7 @@ def _consent(seen: Snapshot, coverage: BackupCoverage, choices: Choices) -> Cons
     )
 
 
-# What a MiniCluster owns, found by owner uids: never by name or label (facts/operator.md, 2).
+# What a MiniCluster owns, found by owner uids (ARCHITECTURE.md#F60).
 
 Object = dict[str, Any]
 

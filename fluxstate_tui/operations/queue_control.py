@@ -81,7 +81,8 @@ async def stop_queues(
 # `checkpoint.job-manager`: how the queues of an instance come up when its state is loaded.
 #
 # flux-core writes it on a clean shutdown only, and a live dump carries along whatever lies there
-# (facts/flux.md, 1 and 2). It is not an official interface; its form is the same since 0.46.
+# (ARCHITECTURE.md#F1, ARCHITECTURE.md#F2).
+# It is not an official interface; its form is the same since 0.46.
 
 # A resume finds its queues by this reason. Restored by flux-core since 0.46 (its queue.c; tried on
 # 0.88 with the anonymous and with named queues, together with a disable_reason).

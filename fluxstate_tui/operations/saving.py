@@ -59,7 +59,7 @@ from fluxstate_tui.operations.steps import Action, Run, Task, Undo
 
 # From the live queue to a verified archive in the catalog: each step read back.
 #
-# Order (facts/client.md D1, restic and borg): temporary name in the same folder, verify, flush,
+# Order (ARCHITECTURE.md#F101): temporary name in the same folder, verify, flush,
 # link to the final name without overwriting, manifest last. A kill at any point leaves either
 # nothing visible or a complete archive.
 
@@ -135,7 +135,7 @@ class ArchiveDumper:
     async def commit(self, run: Run) -> str:
         """Flush the KVS, and make `checkpoint.job-manager` say how a restore shall come up.
 
-        A live dump carries along whatever checkpoint an earlier life left (facts/flux.md, 2).
+        A live dump carries along whatever checkpoint an earlier life left (ARCHITECTURE.md#F2).
         """
         client = self._client
         current = await client.kvs_get(CHECKPOINT_KEY)
@@ -407,7 +407,7 @@ ENTER = Step("enter", "Enter it into the catalog", "ln FOLDER/.part-ID.tar.gz FO
 MANIFEST = Step("manifest", "Write the manifest and read it back", "cat FOLDER/ID.json")
 RESUME = Step("resume", "Put the queue back", "flux queue start --all")
 
-# A rough upper bound of what one job adds to a .tar.gz (facts/flux.md, f: 290 bytes measured),
+# A rough upper bound of what one job adds to a .tar.gz (290 bytes: ARCHITECTURE.md#F13),
 # with room for long command lines and for output, which is archived too.
 BYTES_PER_JOB = 4096
 FIXED_BYTES = 65536

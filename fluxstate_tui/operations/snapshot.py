@@ -37,7 +37,7 @@ class Snapshot:
 
     `jobs` and `queues` are None when the broker could not be asked (`unreachable` says why);
     `free` is the room on the volume in bytes; `checkpoint` is the KVS value of
-    `checkpoint.job-manager`, None without one (flux-core 0.88: facts/flux.md, 2); `going_claim` is
+    `checkpoint.job-manager`, None without one (ARCHITECTURE.md#F2); `going_claim` is
     the volume claim of the archives if it is being deleted.
     """
 

@@ -1,4 +1,4 @@
-"""Where an operator's version puts Flux in a container (facts/operator.md, section 4)."""
+"""Where an operator's version puts Flux in a container (ARCHITECTURE.md#F71)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ async def test_an_archive_tells_which_one_its_queue_was_restored_from(stage: Sta
 
 
 async def test_a_stale_checkpoint_does_not_stop_a_restored_queue(stage: Stage) -> None:
-    # As a clean shutdown of an earlier life left it (facts/flux.md, 2).
+    # As a clean shutdown of an earlier life left it (ARCHITECTURE.md#F2).
     stale = json.dumps({"version": 1, "max_jobid": 0, "queue": [{"enable": False, "start": False}]})
     await stage.flux("kvs", "put", f"checkpoint.job-manager={stale}")
     job = await stage.submit("true")

@@ -65,7 +65,7 @@ async def test_a_restore_whose_pods_never_run_says_why_meanwhile_and_is_taken_up
 async def test_a_broker_that_came_up_empty_without_a_word_is_not_called_restored(
     stage: Stage, left: bytes | None
 ) -> None:
-    """Real Flux says nothing when there is no archive, or one of 0 bytes (facts/flux.md, 4)."""
+    """Real Flux says nothing when there is no archive, or one of 0 bytes (ARCHITECTURE.md#F18)."""
     _, files = await deleted(stage)
 
     def spoil(event: StepEvent) -> None:

@@ -72,7 +72,7 @@ def require_sound(source: Source) -> None:
     """Raise FluxstateError (exit 6) when the archive must not be given to a broker.
 
     A truncated one lets the lead end as Completed; an empty one starts an empty queue; neither
-    says so (facts/kubernetes-live.md).
+    says so (ARCHITECTURE.md#F62, ARCHITECTURE.md#F18).
     """
     archive, entry = source.archive, source.entry
     problem = ""

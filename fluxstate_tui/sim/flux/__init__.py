@@ -1,1 +1,1 @@
-"""A Flux instance that behaves like flux-core 0.88 with sched-simple (facts/flux.md)."""
+"""A Flux instance that behaves like flux-core 0.88 with sched-simple."""

@@ -1,4 +1,4 @@
-"""The content of the KVS at one moment, and its order in an archive (facts/flux.md, section c)."""
+"""The content of the KVS at one moment, and its order in an archive (ARCHITECTURE.md#F9)."""
 
 from __future__ import annotations
 

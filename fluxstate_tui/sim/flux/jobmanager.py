@@ -332,7 +332,7 @@ class JobManager:
             self.inactive.append(job.id)
 
     def restarted(self, *, heeds_stop: bool = True) -> None:
-        """What a restart does to loaded jobs (facts/flux.md, a): queued ones are queued again.
+        """What a restart does to loaded jobs (ARCHITECTURE.md#F20): queued ones queue again.
 
         One that does not heed a stopped queue gives them resources all the same.
         """

@@ -1,4 +1,4 @@
-"""What flux commands print (recorded from flux-core 0.88, facts/flux.md)."""
+"""What flux commands print (recorded from flux-core 0.88)."""
 
 from __future__ import annotations
 

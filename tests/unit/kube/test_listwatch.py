@@ -157,7 +157,7 @@ async def test_a_server_without_bookmarks_is_given_more_time(tmp_path: Path) -> 
 
 
 async def test_a_short_403_is_no_verdict(tmp_path: Path) -> None:
-    """A restarted API server answers 403 for about 1.7 s (facts/kubernetes-live.md)."""
+    """A restarted API server answers 403 for about 1.7 s (ARCHITECTURE.md#F82)."""
     server = WatchServer([FORBIDDEN, listed(pod("a"))], [Watched()])
     async with watching(tmp_path, server) as (seen, _):
         await seen.until(lambda: len(server.watched_from) == 1)

@@ -77,7 +77,7 @@ def about(uid: str, reason: str, message: str) -> KubeEvent:
 
 @cache
 def recorded() -> dict[str, Any]:
-    """What a real cluster with the real operator showed (facts/kubernetes-live.md)."""
+    """What a real cluster with the real operator showed (ARCHITECTURE.md#F57)."""
     found: dict[str, Any] = json.loads(RECORDED.read_text())
     return found
 

@@ -88,7 +88,7 @@ def _entries(connection: Connection, *, from_checkpoint: bool) -> Iterator[Entry
 
 
 def _seconds(connection: Connection, options: Options) -> float:
-    """11 ms per job by default, half of that with many requests at a time (facts/flux.md, f)."""
+    """11 ms per job by default, half of that with many requests (ARCHITECTURE.md#F14)."""
     seconds = 0.02 + len(connection.instance.jobs.jobs) * SECONDS_PER_JOB
     return seconds / 2 if int(options.get("maxreqs", "2")) > 2 else seconds
 
