@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from fluxstate_tui.chunked import batched, clear_in_chunks, in_order
-from fluxstate_tui.flux.job import Job
-from fluxstate_tui.live.picture import JobCounts
 
 # Keys in order, in blocks: a change among a hundred thousand moves no more than one block.
 
@@ -325,32 +322,3 @@ def _go_on(wanted: Callable[[], bool]) -> None:
 def _apart(pairs: list[tuple[Any, K]]) -> Iterator[tuple[list[Any], list[K]]]:
     for some in batched(pairs):
         yield [value for value, _ in some], [key for _, key in some]
-
-
-# Jobs counted in groups: by state, user, queue or name.
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The jobs that share a value, counted."""
-
-    name: str
-    counts: JobCounts
-
-    @property
-    def total(self) -> int:
-        """All of its jobs whose state is known."""
-        counts = self.counts
-        return counts.pending + counts.running + counts.done + counts.failed
-
-
-def group_jobs(jobs: Iterable[Job], value: Callable[[Job], str]) -> dict[str, Group]:
-    """Groups by name. Looks at every job: for one look a second, not for every change."""
-    groups: dict[str, Group] = {}
-    for job in jobs:
-        name = value(job)
-        group = groups.get(name)
-        if group is None:
-            group = groups[name] = Group(name, JobCounts())
-        group.counts.add(job)
-    return groups

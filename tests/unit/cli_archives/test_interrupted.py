@@ -19,10 +19,10 @@ import os, sys
 from pathlib import Path
 from fluxstate_tui.clock import SystemClock
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations.archives import Books, journaled
+from fluxstate_tui.operations.archives import AuditContext, journaled
 what, folder, state = sys.argv[1:]
-books = Books(Path(state), SystemClock(), "me@here", "", ClusterRef("", folder, ""))
-with journaled(books, what) as change:
+context = AuditContext(Path(state), SystemClock(), "me@here", "", ClusterRef("", folder, ""))
+with journaled(context, what) as change:
     with change.of("one", "the first line"):
         pass
     with change.of("two", "the second line"):

@@ -48,6 +48,7 @@ SCRIPTS = [
     "printf 'b\\na\\nb\\n' | sort | uniq; echo a-b-c | cut -d - -f 2,3",
     "echo hello | grep -c l; echo hello | grep -q x || echo none",
     "basename /a/b.txt .txt; dirname /a/b/c; echo abc | tr a-c A-C",
+    "dirname -- /a/b; dirname /a; basename -- /a/b",
     "echo a; # a comment\necho b#c",
     "kill -TERM $$; echo never",
     "x=1\ny=2; if [ $x -eq 1 -a $y -eq 2 ]; then echo both; fi",

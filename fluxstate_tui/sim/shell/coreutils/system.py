@@ -220,16 +220,26 @@ async def seq(process: Process) -> int:
 
 async def basename(process: Process) -> int:
     """The last part of a path, without a suffix."""
-    name = posixpath.basename(process.args[0].rstrip("/")) or "/"
-    suffix = process.args[1] if len(process.args) > 1 else ""
+    path, *suffixes = _operands(process)
+    name = posixpath.basename(path.rstrip("/")) or "/"
+    suffix = suffixes[0] if suffixes else ""
     await process.out((name.removesuffix(suffix) if name != suffix else name) + "\n")
     return 0
 
 
 async def dirname(process: Process) -> int:
     """A path without its last part."""
-    await process.out((posixpath.dirname(process.args[0].rstrip("/")) or ".") + "\n")
+    path = _operands(process)[0]
+    above = posixpath.dirname(path.rstrip("/")) or ("/" if path.startswith("/") else ".")
+    await process.out(above + "\n")
     return 0
+
+
+def _operands(process: Process) -> list[str]:
+    args = process.args[1:] if process.args[:1] == ["--"] else process.args
+    if not args:
+        raise UsageError("missing operand")
+    return list(args)
 
 
 async def test(process: Process) -> int:

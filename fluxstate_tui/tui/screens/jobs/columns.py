@@ -10,7 +10,7 @@ from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.formatting import duration, moment
 from fluxstate_tui.live.filters import FilterField
-from fluxstate_tui.live.selection import Group
+from fluxstate_tui.live.groups import Group
 from fluxstate_tui.tui.widgets.grid import Column
 from fluxstate_tui.tui.widgets.job_words import job_word
 

@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from fluxstate_tui.flux.job import Job
+from fluxstate_tui.live.groups import Group, group_jobs
 from fluxstate_tui.live.picture import ClusterPicture
-from fluxstate_tui.live.selection import Group, group_jobs
 from fluxstate_tui.live.store import Changes
 from fluxstate_tui.live.summary import Summary
 from fluxstate_tui.minicluster.minicluster import ClusterRef
