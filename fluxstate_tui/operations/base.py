@@ -144,12 +144,13 @@ class Choices:
     `wait_seconds` belongs to `Running.WAIT_AT_MOST`; `archive` is an id of the catalog or a
     path on the volume; `from_file` is an archive of this computer, to be brought there first;
     `size` is the number of pods to restore to; `manifest` is a whole MiniCluster object to create
-    (a file, or the last seen one); `start_timeout` is how long a restored MiniCluster may take
-    until its broker runs, in seconds; `to_name`, `to_namespace` and `image` are what a migration
-    changes ('' = as it is); `to_context` is a context of the kubeconfig; `start_helper_pod` agrees
-    to a helper pod before there is a plan, to read the archives; `accept_spec` wants the
-    MiniCluster of the archive's manifest although another one is known; a `dry_run` looks without
-    any helper pod, and its plan cannot be carried out.
+    (a file, or, with `manifest_was_seen`, the object as the API server sent it last);
+    `start_timeout` is how long a restored MiniCluster may take until its broker runs, in
+    seconds; `to_name`, `to_namespace` and `image` are what a migration changes ('' = as it is);
+    `to_context` is a context of the kubeconfig; `start_helper_pod` agrees to a helper pod
+    before there is a plan, to read the archives; `accept_spec` wants the MiniCluster of the
+    archive's manifest although another one is known; a `dry_run` looks without any helper pod,
+    and its plan cannot be carried out.
     """
 
     running: Running = Running.WAIT
@@ -161,6 +162,7 @@ class Choices:
     from_file: Path | None = None
     size: int | None = None
     manifest: dict[str, Any] | None = None
+    manifest_was_seen: bool = False
     start_timeout: float = 600.0
     to_name: str = ""
     to_namespace: str = ""

@@ -463,6 +463,7 @@ class Deleting:
         blind = (
             f"; may not list {', '.join(sorted(self._owned.blind))}" if self._owned.blind else ""
         )
+        self.script.safe = SAFE  # nothing goes on any more
         return "no pod, Job, ConfigMap or Service of it is left" + blind
 
 

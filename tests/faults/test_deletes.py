@@ -299,3 +299,9 @@ async def test_a_delete_whose_end_nobody_saw_is_unknown_and_goes_on_by_itself(
     assert (outcome.kind, outcome.exit_code) == (OutcomeKind.UNKNOWN, ExitCode.UNKNOWN), outcome
     assert "goes on by itself" in outcome.safe
     assert "Nothing was changed" not in outcome.safe
+
+
+async def test_what_is_deleted_whole_is_not_said_to_be_going_on(stage: Stage) -> None:
+    outcome = await stage.well("delete", Choices(save_first=True))
+    assert "is deleted" in outcome.reason
+    assert "goes on" not in outcome.safe

@@ -51,7 +51,8 @@ class SpecSource:
 def known_spec(context: OperationContext, ref: ClusterRef, choices: Choices) -> SpecSource | None:
     """Without any archive: the user's, or the one that was seen from here last."""
     if choices.manifest is not None:
-        return SpecSource(choices.manifest, Origin.USER, _summary(Origin.USER, choices.manifest))
+        origin = Origin.SEEN if choices.manifest_was_seen else Origin.USER
+        return SpecSource(choices.manifest, origin, _summary(origin, choices.manifest))
     seen = manifest_cache.recall(context.state_dir, context.cluster.server, ref.namespace, ref.name)
     return SpecSource(seen, Origin.SEEN, _summary(Origin.SEEN, seen)) if seen is not None else None
 

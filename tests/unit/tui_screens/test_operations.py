@@ -114,6 +114,7 @@ async def test_restore_previews_the_archive_and_the_size_that_are_chosen() -> No
         assert isinstance(choices, Choices)
         assert (choices.archive, choices.size) == ("20261121-174210-flux-sample", 5)
         assert choices.manifest is not None
+        assert choices.manifest_was_seen
 
 
 async def test_an_operation_goes_on_when_its_screen_is_left_and_can_be_seen_again() -> None:

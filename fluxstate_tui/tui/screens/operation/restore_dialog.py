@@ -147,7 +147,9 @@ class RestoreDialog(Dialog[Choices]):
             return
         entry, size = self._entry(), self._wanted_size()
         if entry is not None and size is not None:
-            self.dismiss(Choices(archive=entry.id, size=size, manifest=self.manifest))
+            self.dismiss(
+                Choices(archive=entry.id, size=size, manifest=self.manifest, manifest_was_seen=True)
+            )
 
     def _entry(self) -> CatalogEntry | None:
         highlighted = self.query_one(ChoiceList).highlighted
