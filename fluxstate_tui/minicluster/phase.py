@@ -168,18 +168,28 @@ def _up(
 ) -> tuple[Phase, str]:
     wrong = _wrong(size, pods, nodes)
     stopped = [queue for queue in queues if not queue.started]
+    also = f" Besides, {_besides(pods)}." if not wrong and _besides(pods) else ""
     if stopped and len(stopped) == len(queues):
-        also = f" Besides, {wrong}." if wrong else ""
+        also = f" Besides, {wrong}." if wrong else also
         why = f" ({stopped[0].stop_reason})" if stopped[0].stop_reason else ""
         return Phase.PAUSED, f"The queue is stopped{why}: nothing new starts.{also}"
     if wrong:
         return Phase.DEGRADED, f"It runs, but {wrong}."
     if stopped:
-        return Phase.UP, f"It runs; {_some([queue.name for queue in stopped])} is stopped."
-    return Phase.UP, f"All {size} brokers run." if size > 1 else "Its broker runs."
+        return Phase.UP, f"It runs; {_some([queue.name for queue in stopped])} is stopped.{also}"
+    return Phase.UP, (f"All {size} brokers run." if size > 1 else "Its broker runs.") + also
+
+
+def _besides(pods: Sequence[PodState]) -> str:
+    """What is wrong with another container than Flux's, whose broker runs all the same."""
+    troubled = next((s for s in pods if s.stage is Stage.RUNNING and s.trouble), None)
+    return f"{troubled.pod.name} {troubled.trouble}" if troubled is not None else ""
 
 
 def _wrong(size: int, pods: Sequence[PodState], nodes: Sequence[Node]) -> str:
+    if nodes and len(nodes) < size:
+        # Pods do not tell: with a broker.toml that names no others, each boots alone.
+        return f"Flux has {len(nodes)} of {size} brokers: the other pods are no part of it"
     down = [node.host for node in nodes if not node.up]
     if down:
         return f"{_some(down)} {'is' if len(down) == 1 else 'are'} down"
@@ -221,6 +231,11 @@ _NO_JOB = (
     "The operator has made no Job of it: it does not run, or it rejected the spec (only its log "
     "says why)."
 )
+# The first process of the container ignores SIGTERM: the broker answers for 30 s more.
+_GOING = (
+    "The lead's pod is being deleted (for {since:.0f} s), and its queue goes with it: save it now, "
+    "while it still answers."
+)
 _DEAD = (
     "The lead broker has ended, but {workers} for it: Flux is gone, and nothing starts it again. "
     "The lead's log says why."
@@ -236,6 +251,7 @@ class _Facts:
     pods: tuple[PodState, ...]
     now: float
     events: Sequence[KubeEvent]
+    broker_state: str | None
 
     @property
     def age(self) -> float:
@@ -267,7 +283,7 @@ def derive(
     if minicluster.deleting_since is not None:
         return _deleting(minicluster, pods, now)
     states = tuple(state_of(pod, events) for pod in _one_per_index(pods))
-    facts = _Facts(minicluster, job, states, now, events)
+    facts = _Facts(minicluster, job, states, now, events, broker_state)
     phase, reason = (
         _ended(facts)
         or _not_created(facts)
@@ -365,10 +381,17 @@ def _not_running(facts: _Facts) -> tuple[Phase, str] | None:
     """The lead's pod is not running yet: say what holds it, or any other pod, up."""
     lead = facts.lead
     if lead is not None and lead.stage is Stage.RUNNING and lead.pod.deleting_since is None:
-        return (Phase.STARTING, f"The lead's pod {lead.trouble}.") if lead.trouble else None
+        # A broker that answers runs, whatever another container of its pod does.
+        some_run = any(container.state == "running" for container in lead.pod.containers)
+        answers = bool(facts.broker_state) and some_run
+        blocked = lead.trouble and not answers
+        return (Phase.STARTING, f"The lead's pod {lead.trouble}.") if blocked else None
     if lead is None:
         return Phase.SCHEDULING, "The lead's pod (index 0) is not there yet."
     if lead.pod.deleting_since is not None:
+        if lead.stage is Stage.RUNNING and facts.broker_state == "run":
+            since = max(facts.now - lead.pod.deleting_since, 0.0)
+            return Phase.DEGRADED, _GOING.format(since=since)
         return Phase.STARTING, "The lead's pod is being replaced; what it held in memory is lost."
     phase = Phase.SCHEDULING if lead.stage is Stage.UNPLACED else Phase.INIT
     alike = [s for s in facts.pods if s.stage is lead.stage and s.trouble == lead.trouble]

@@ -163,7 +163,7 @@ def test_the_newest_pod_of_an_index_counts() -> None:
 def test_a_pod_that_goes_away_counts_only_without_an_heir() -> None:
     going = pod(0, uid="going", name="zzz", created=NOW - 5, deleting_since=NOW - 3)
     assert phase([going, *RUNNING], "run", [STARTED]).phase is Phase.UP
-    derived = phase([going, pod(1)], "run", [STARTED])
+    derived = phase([going, pod(1)], None, [STARTED])
     assert derived.phase is Phase.STARTING
     assert "being replaced" in derived.reason
 
@@ -239,3 +239,43 @@ def test_a_missing_shell_in_the_image_is_named() -> None:
     why = 'exec: "/bin/bash": stat /bin/bash: no such file or directory'
     broken = pod(0, containers=(waiting("RunContainerError", why),))
     assert "/bin/bash" in phase([broken, pod(1)]).reason
+
+
+CRASHING = waiting("CrashLoopBackOff", name="registry")
+
+
+def sidecar_crashes(index: int) -> Pod:
+    return pod(index, containers=(*pod(index).containers, CRASHING))
+
+
+def test_a_broker_that_answers_runs_whatever_a_sidecar_does() -> None:
+    pods = [sidecar_crashes(0), sidecar_crashes(1)]
+    found = phase(pods, "run", [STARTED])
+    assert found.phase is Phase.UP
+    assert "keeps crashing in container registry" in found.reason
+    stopped = phase(pods, "run", [STOPPED])
+    assert stopped.phase is Phase.PAUSED
+    assert "keeps crashing in container registry" in stopped.reason
+
+
+def test_a_sidecar_that_crashes_before_the_broker_answers_is_what_it_waits_for() -> None:
+    found = phase([sidecar_crashes(0), pod(1)], None)
+    assert found.phase is Phase.STARTING
+    assert "registry" in found.reason
+
+
+def test_two_instances_of_one_broker_each_are_not_called_two_brokers() -> None:
+    alone = UP[:1]
+    found = phase([pod(0), pod(1)], "run", [STARTED], nodes=alone)
+    assert found.phase is Phase.DEGRADED
+    assert "Flux has 1 of 2 brokers" in found.reason
+
+
+def test_a_lead_that_is_going_is_said_while_it_can_still_be_saved() -> None:
+    going = pod(0, deleting_since=NOW - 4)
+    found = phase([going, pod(1)], "run", [STARTED])
+    assert found.phase is Phase.DEGRADED
+    assert "being deleted (for 4 s)" in found.reason
+    assert "save it now" in found.reason
+    silent = phase([going, pod(1)], None)
+    assert silent.phase is Phase.STARTING
