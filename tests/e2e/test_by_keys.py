@@ -103,6 +103,8 @@ async def test_watch_pause_save_delete_restore_by_keys(
         await walk.see("○ Deleted")
 
         await walk.press("r")
+        await walk.see("Nothing that runs has the volume")
+        await walk.press("enter")
         await walk.see("as history")
         await walk.press("plus", "enter")
         await walk.see("Back", "Go ahead")

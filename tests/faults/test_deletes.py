@@ -20,7 +20,7 @@ from fluxstate_tui.operations.base import (
 )
 from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.worlds.manifests import minicluster
-from tests.faults.stage import NAME, NAMESPACE, Stage
+from tests.faults.stage import NAME, NAMESPACE, Stage, agreed
 
 
 async def exists(stage: Stage) -> bool:
@@ -160,7 +160,10 @@ async def test_a_dead_minicluster_is_deleted_only_by_its_name(stage: Stage) -> N
     instance = stage.sim.state.instance(NAMESPACE, NAME)
     assert instance is not None
     instance.exit(1)
-    operation = await prepare("delete", stage.context, await stage.ref())
+    blind = await prepare("delete", stage.context, await stage.ref())
+    assert any("was not looked at" in line for line in blind.plan.preview)
+    await blind.close()
+    operation = await prepare("delete", stage.context, await stage.ref(), agreed(Choices()))
     assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
     assert any("newest verified archive" in line for line in operation.plan.preview)
     outcome = await operation.run(stage.seen.append, NAME)

@@ -83,7 +83,9 @@ async def test_killed_when_only_the_other_cluster_has_it_nothing_is_restored_a_s
     assert f"--context {OTHER}" in seen.says[-1]
     assert await recovery.settle(two.here.context, seen) == seen, "it stays open"
     arrived = await recovery.look(two.there.context, record)
-    assert arrived.next in ("resume", "disarm"), arrived
+    # Nothing is left when the kill came after the queue was opened there.
+    opened = await two.there.started()
+    assert arrived.next in (("resume", "disarm", "") if opened else ("resume", "disarm")), arrived
     assert set(await two.there.jobs()) == {job}
 
 

@@ -41,6 +41,7 @@ class Shell:
         self.background: list[asyncio.Task[int]] = []
         self.on_exit = ""
         self._conditions = 0
+        self._substituted = 0
 
     # -- texts and trees -------------------------------------------------------------------
 
@@ -259,7 +260,7 @@ class Shell:
         child = self.subshell()
         output = BytesWriter()
         child.process.stdout = output
-        self.scope.status = await child.run_to_end(body)
+        self.scope.status = self._substituted = await child.run_to_end(body)
         return output.data.decode("utf-8", "surrogateescape")
 
     async def wait_background(self) -> None:
@@ -272,7 +273,7 @@ class Shell:
     # -- simple commands -------------------------------------------------------------------
 
     async def _simple(self, node: syntax.Simple) -> int:
-        self.scope.status = 0 if not node.words else self.scope.status
+        self._substituted = 0
         words = await expand_words(node.words, self.scope)
         values = {name: await expand_one(word, self.scope) for name, word in node.assignments}
         if "x" in self.scope.options and words:
@@ -281,7 +282,8 @@ class Shell:
             self.scope.variables.update(values)
             probe = self.process.child([self.scope.name])
             ok = await self._redirect(probe, node.redirections)
-            return self.scope.status if ok else 1
+            # Of an assignment alone: as its last substitution ended.
+            return self._substituted if ok else 1
         child = self.process.child(words)
         child.cwd = self.scope.cwd
         child.env = {

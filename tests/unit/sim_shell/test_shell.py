@@ -44,6 +44,7 @@ SCRIPTS = [
     "echo 'it''s' \"a'b\" 'c\"d'; echo $'tab\\there'",
     "nosuchcommand 2>/dev/null; echo $?",
     "x=$(exit 5); echo $?; echo ${x}end",
+    "false; code=$?; echo $code; (exit 47) > /dev/null\ncode=$?\necho $code; y=1; echo $?",
     "seq 5 | head -2; seq 5 | tail -n +4; seq 3 | wc -l | tr -d ' '",
     "printf 'b\\na\\nb\\n' | sort | uniq; echo a-b-c | cut -d - -f 2,3",
     "echo hello | grep -c l; echo hello | grep -q x || echo none",
