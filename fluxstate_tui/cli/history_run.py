@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
-from fluxstate_tui.cli.operate_run import with_consent
+from fluxstate_tui.cli.operate_run import prepared, with_consent
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.short_script import short_script
 from fluxstate_tui.cli.tables import table
@@ -23,7 +23,6 @@ from fluxstate_tui.operations import recovery as recover
 from fluxstate_tui.operations.archives import is_of_catalog
 from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.recovery import Finding
-from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.operations.steps import RefusedError
 
 
@@ -110,7 +109,9 @@ async def _finish(args: argparse.Namespace, context: OperationContext, finding: 
     target = finding.record.target
     if not finding.next:
         return await _close(args, context, finding)
-    operation = await prepare(finding.next, context, ClusterRef(target.namespace, target.name, ""))
+    ref = ClusterRef(target.namespace, target.name, "")
+    choices = replace(finding.choices, dry_run=args.dry_run)
+    operation = await prepared(args, finding.next, context, ref, choices)
     try:
         code = await with_consent(args, operation, sys.stderr if args.json else sys.stdout)
     finally:

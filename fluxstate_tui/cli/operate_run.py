@@ -53,7 +53,7 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
         if not args.dry_run:
             await until_free(args, context, ref)
         interrupted = await _interrupted(context, ref)
-        operation = await _prepared(args, context, ref, choices)
+        operation = await prepared(args, args.operation, context, ref, choices)
         try:
             code = await with_consent(args, operation, out)
         finally:
@@ -66,12 +66,16 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
         return code
 
 
-async def _prepared(
-    args: argparse.Namespace, context: OperationContext, ref: ClusterRef, choices: Choices
+async def prepared(
+    args: argparse.Namespace,
+    kind: str,
+    context: OperationContext,
+    ref: ClusterRef,
+    choices: Choices,
 ) -> Operation:
     """The plan; a helper pod that is needed for it is asked for first, and never in a dry run."""
     accept = vars(args).get("accept_spec") or ""
-    with audit.logged(context, args.operation, ref):
+    with audit.logged(context, kind, ref):
         if accept and accept != ref.name:
             raise RefusedError(
                 f"--accept-spec {accept} is not about {ref.name}", safe="Nothing was done."
@@ -82,11 +86,11 @@ async def _prepared(
         accept_spec=bool(accept),
     )
     try:
-        return await prepare(args.operation, context, ref, choices)
+        return await prepare(kind, context, ref, choices)
     except HelperPodNeededError as needed:
-        with audit.said(context, args.operation, ref):
+        with audit.said(context, kind, ref):
             require_helper_pod(needed)
-    return await prepare(args.operation, context, ref, replace(choices, start_helper_pod=True))
+    return await prepare(kind, context, ref, replace(choices, start_helper_pod=True))
 
 
 async def _interrupted(context: OperationContext, ref: ClusterRef) -> list[recovery.Finding]:

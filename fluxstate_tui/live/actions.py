@@ -81,7 +81,8 @@ class JobDetail(Struct, frozen=True):
 class Interrupted(Struct, frozen=True):
     """An operation whose program was killed, compared with the world.
 
-    `next` is the operation that would put right what it left, None when there is nothing.
+    `next` is the operation that would put right what it left, None when there is nothing;
+    `archive` is the one that it takes, '' where it takes none.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Interrupted(Struct, frozen=True):
     operation: str
     says: tuple[str, ...]
     next: Kind | None = None
+    archive: str = ""
 
 
 def as_kind(word: str) -> Kind | None:

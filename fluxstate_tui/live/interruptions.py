@@ -43,6 +43,7 @@ class Interruptions:
                 operation=finding.record.operation,
                 says=finding.says,
                 next=as_kind(finding.next),
+                archive=finding.choices.archive,
             )
             for identity, finding in self._found.items()
         )

@@ -14,7 +14,7 @@ from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.archives import is_of_catalog, left_over
 from fluxstate_tui.operations.audit import audited
-from fluxstate_tui.operations.base import Outcome, OutcomeKind, StepState
+from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind, StepState
 from fluxstate_tui.operations.delete import DELETE
 from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.restore.plan import ARM, CREATE, TO_START
@@ -35,6 +35,12 @@ class Finding:
     says: tuple[str, ...]
     next: str = ""
     asked: bool = True
+
+    @property
+    def choices(self) -> Choices:
+        """Of `next`: a restore takes the archive that the journal names, not the newest one."""
+        archive = self.record.facts.get("archive") if self.next == "restore" else ""
+        return Choices(archive=archive if isinstance(archive, str) else "")
 
 
 def interrupted(record: Record) -> str:

@@ -66,7 +66,7 @@ async def _do(trial: Trial, me: Actor, finding: Finding) -> str:
     target = finding.record.target
     ref = ClusterRef(target.namespace, target.name, "")
     typed = ref.name if finding.next == "delete" else ""
-    outcome = await _patiently(trial, me, finding.next, ref, Choices(), typed)
+    outcome = await _patiently(trial, me, finding.next, ref, finding.choices, typed)
     if outcome.kind is OutcomeKind.COMPLETED:
         return ""
     return f"AGAIN: {finding.next} of {ref}: {outcome.kind.value}: {outcome.reason}"

@@ -62,7 +62,9 @@ def _ask(app: App[Any], services: Services, found: Sequence[Interrupted]) -> Non
         if answer is Answer.FINISH and first.next:
             from fluxstate_tui.tui.screens.operation.start import operation_screen
 
-            app.push_screen(operation_screen(services, first.next, first.ref, Choices()))
+            app.push_screen(
+                operation_screen(services, first.next, first.ref, Choices(archive=first.archive))
+            )
             return  # the others are asked about when this one is done: with the same key
         if answer is Answer.CLOSE:
             in_background(app, lambda: _close(services, first), f"close {first.id}")

@@ -1,0 +1,28 @@
+"""What a killed operation left is put right with what its journal names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations.journal import Record
+from fluxstate_tui.operations.recovery import Finding
+
+
+def record(**facts: object) -> Record:
+    return Record(
+        path=Path("20261201-000000-migrate-flux-sample-1.jsonl"),
+        operation="migrate",
+        target=ClusterRef("ns", "flux-sample", "uid"),
+        who="me@here",
+        server="https://cluster",
+        began=0.0,
+        facts=dict(facts),
+    )
+
+
+def test_a_restore_takes_the_archive_that_the_journal_names_and_no_default() -> None:
+    killed = record(archive="/state/fluxstate/one.tar.gz")
+    assert Finding(killed, (), next="restore").choices.archive == "/state/fluxstate/one.tar.gz"
+    assert Finding(killed, (), next="resume").choices.archive == ""
+    assert Finding(record(), (), next="restore").choices.archive == ""
