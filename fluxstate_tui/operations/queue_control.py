@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.client import BrokerRestartedError, MiniClusterClient
 from fluxstate_tui.broker.rpc import CHECKPOINT_KEY
 from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.queue import Queue
 from fluxstate_tui.flux.running_jobs import duration, expect, names
 from fluxstate_tui.minicluster.minicluster import ClusterRef
@@ -139,6 +140,7 @@ async def forget_pause(client: MiniClusterClient) -> str:
 # Waiting until no job runs, with the live list and a way out.
 
 POLL_SECONDS = 1.0
+CHECKPOINT_SECONDS = 2.0
 
 
 async def drain(
@@ -159,7 +161,9 @@ async def drain(
     if choices.running is Running.CANCEL:
         await client.cancel_jobs([job.id for job in running if job.id in agreed])
     begin = client.clock.now()
+    checkpoints = _Checkpoints(client, tell)
     while running:
+        await checkpoints.keep(running)
         waited = client.clock.now() - begin
         if choices.running is Running.WAIT_AT_MOST and waited >= (choices.wait_seconds or 0.0):
             raise _too_long(len(running), waited)
@@ -173,6 +177,39 @@ async def drain(
         running = await client.running_jobs()
     await client.settle()
     return True
+
+
+class _Checkpoints:
+    """Keeps the KVS checkpoint fresh while a save waits.
+
+    A lead that dies meanwhile comes back with its last checkpoint: without one of now it would have
+    lost what the plan counted. At once, then after each change, at most every two seconds.
+    """
+
+    def __init__(self, client: MiniClusterClient, tell: Callable[[str], None]) -> None:
+        self._client = client
+        self._tell = tell
+        self._made: float | None = None
+        self._saved: object = None
+
+    async def keep(self, running: Collection[Job]) -> None:
+        """Make one if anything changed. A failure is told: the save that waits matters more."""
+        now = self._client.clock.now()
+        if self._made is not None and now - self._made < CHECKPOINT_SECONDS:
+            return
+        counts = await self._client.counts()
+        state = (tuple(job.id for job in running), tuple(sorted(counts.items())))
+        if state == self._saved:
+            return
+        self._made = now
+        try:
+            await self._client.kvs_sync()
+        except BrokerRestartedError:
+            raise
+        except FluxstateError as error:
+            self._tell(f"no KVS checkpoint: {error.message}")
+        else:
+            self._saved = state
 
 
 def _too_long(count: int, waited: float) -> FluxstateError:

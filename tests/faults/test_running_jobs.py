@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.operations.base import Choices, OutcomeKind, Running, StepEvent
+from fluxstate_tui.operations.queue_control import CHECKPOINT_SECONDS
 from fluxstate_tui.operations.registry import prepare
-from tests.faults.stage import NAME, Stage
+from tests.faults.stage import NAME, NAMESPACE, Stage
 
 
 async def test_leaving_them_running_deletes_what_was_typed_and_no_more(stage: Stage) -> None:
@@ -41,3 +44,31 @@ async def test_a_job_that_began_after_the_question_is_not_cancelled_with_the_oth
     jobs = await stage.jobs()
     assert jobs[late].state.running
     assert jobs[agreed].status == "CANCELED"
+
+
+async def test_a_lead_that_dies_while_a_save_waits_loses_no_job_that_the_plan_counted(
+    stage: Stage,
+) -> None:
+    runs = await stage.submit("sleep", "100000")
+    waiting = [await stage.submit("--urgency=hold", "true") for _ in range(8)]
+    operation = await prepare("save", stage.context, await stage.ref(), Choices())
+    later: list[int] = []
+
+    async def submit_and_kill() -> None:
+        later.append(await stage.submit("--urgency=hold", "true"))
+        before = stage.sim.clock.now()
+        while stage.sim.clock.now() < before + 3 * CHECKPOINT_SECONDS:
+            await stage.sim.clock.sleep(0.5)
+        await stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
+
+    killing: list[asyncio.Task[None]] = []
+
+    def kill(event: StepEvent) -> None:
+        if event.step == "wait" and " running (" in event.read_back and not killing:
+            killing.append(asyncio.create_task(submit_and_kill()))
+
+    outcome = await operation.run(kill)
+    await killing[0]
+    assert outcome.kind is not OutcomeKind.COMPLETED, outcome
+    await stage.answers()
+    assert {runs, *waiting, *later} <= set(await stage.jobs())
