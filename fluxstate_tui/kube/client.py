@@ -24,7 +24,7 @@ from fluxstate_tui.kube.errors import (
     shorten,
 )
 from fluxstate_tui.kube.kubeconfig import KubeOptions
-from fluxstate_tui.kube.list_body import decode_list
+from fluxstate_tui.kube.list_body import decode_list, load_json
 from fluxstate_tui.kube.objects import (
     FLUX_GROUP,
     MINICLUSTERS,
@@ -303,7 +303,7 @@ class Cluster:
             method, path, params=params, body=body, content_type=content_type, accept=accept
         )
         try:
-            document = json.loads(answer)
+            document = load_json(answer)
         except ValueError as error:
             raise self.no_api_answer(answer) from error
         if not isinstance(document, dict):

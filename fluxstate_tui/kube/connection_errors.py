@@ -51,11 +51,18 @@ def explain(error: BaseException, server: str, *, changing: bool) -> KubeError:
     return _cannot(server, f"the connection broke ({_reason(error)})")
 
 
+_MOST_WORDS = 80
+
+
 def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return (error.os_error.strerror or str(error.os_error)).lower()
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"HTTP {error.status} {error.message}"
+    if isinstance(error, aiohttp.ClientResponseError):
+        # Its own text has the whole URL, in whose path a token may stand.
+        words = " ".join(error.message.split())
+        return words[:_MOST_WORDS] or type(error).__name__
     return str(error) or type(error).__name__
 
 

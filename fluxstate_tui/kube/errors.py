@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.kube.list_body import load_json
 from fluxstate_tui.kube.objects import FLUX_GROUP
 
 # What a request asks for, in RBAC's words: verb, resource and namespace of a path.
@@ -309,7 +309,7 @@ def error_from_response(
 def parse_status(body: bytes) -> dict[str, Any]:
     """The Status object in a body, or {} if it holds none."""
     try:
-        document = json.loads(body)
+        document = load_json(body)
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
@@ -500,7 +500,7 @@ def exit_code_of(frame: bytes, command: str) -> int:
 
 def _status(frame: bytes, command: str) -> dict[str, Any]:
     try:
-        status = json.loads(frame)
+        status = load_json(frame)
     except ValueError:
         status = None
     if not isinstance(status, dict):

@@ -33,17 +33,28 @@ async def decode_list(body: bytes, read: Callable[[Object], Read]) -> tuple[list
     place = _skip(text, found.end())
     started = time.perf_counter()
     while not text.startswith("]", place):
-        item, end = decoder.raw_decode(text, place)
+        try:
+            item, end = decoder.raw_decode(text, place)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
         items.append(read(item))
         place = _skip(text, end)
         if time.perf_counter() - started > SLICE_SECONDS:
             await asyncio.sleep(0)
             started = time.perf_counter()
-    return items, own | json.loads('{"items":[' + text[place:])
+    return items, own | load_json('{"items":[' + text[place:])
+
+
+def load_json(text: str | bytes) -> Any:
+    """Raises ValueError, also of what is nested too deeply to be read."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def _at_once(text: str, read: Callable[[Object], Read]) -> tuple[list[Read], Object]:
-    document = json.loads(text)
+    document = load_json(text)
     if not isinstance(document, dict):
         raise ValueError("a list's answer is not an object")
     return [read(item) for item in document.get("items") or ()], document
@@ -53,7 +64,7 @@ def _fields_before(text: str, end: int) -> Object | None:
     """The fields before `items`; None if that is not the list's own (but deeper inside)."""
     head = text[:end].rstrip().removesuffix(",")
     try:
-        fields = json.loads(head + "}")
+        fields = load_json(head + "}")
     except ValueError:
         return None
     return fields if isinstance(fields, dict) else None

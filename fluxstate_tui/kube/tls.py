@@ -20,7 +20,7 @@ def build_ssl(target: Target, credential: Credential) -> ssl.SSLContext | None:
     """The TLS settings for this target and credential; None for a plain http:// server."""
     if target.server.startswith("http://"):
         return None
-    insecure = bool(target.cluster.data.get("insecure-skip-tls-verify"))
+    insecure = _is_insecure(target.cluster)
     authority = _pem(target.cluster, "certificate-authority")
     if insecure and authority:
         raise BadConfig(
@@ -35,6 +35,19 @@ def build_ssl(target: Target, credential: Credential) -> ssl.SSLContext | None:
         context.verify_mode = ssl.CERT_NONE
     _load_client_certificate(context, target.user, credential)
     return context
+
+
+def _is_insecure(cluster: Entry) -> bool:
+    """Only a boolean turns checks off: kubectl refuses a kubeconfig with a text there."""
+    found = cluster.data.get("insecure-skip-tls-verify")
+    if found is not None and not isinstance(found, bool):
+        raise BadConfig(
+            f"insecure-skip-tls-verify of cluster '{cluster.name}' is {found!r}, neither true nor "
+            "false.",
+            safe=NOTHING_SENT,
+            advice="Write true or false, without quotes.",
+        )
+    return bool(found)
 
 
 def _context(authority: str, cluster: str) -> ssl.SSLContext:

@@ -49,6 +49,11 @@ from fluxstate_tui.kube.tls import build_ssl, choose_proxy
 # aiohttp's session, set up so that it neither repeats a change nor hides why it was refused.
 
 CONNECT_SECONDS = 10.0
+# A page of a list has at most 250 objects: 10 KiB each, and 1.5 MiB at the most (etcd's limit).
+MOST_OF_AN_ANSWER = 256 << 20
+MOST_OF_A_REFUSAL = 1 << 20
+_PART = 256 << 10
+_THIS_COMPUTER = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class HandshakeRefused(Exception):
@@ -59,6 +64,24 @@ class HandshakeRefused(Exception):
         self.status = status
         self.body = body
         self.headers = headers
+
+
+async def read_body(response: aiohttp.ClientResponse, most: int | None = None) -> bytes:
+    """A whole body, inflated. Raises BadAnswer when it has more than `most` bytes."""
+    most = MOST_OF_AN_ANSWER if most is None else most
+    parts, size = [], 0
+    async for part in response.content.iter_chunked(_PART):
+        size += len(part)
+        if size > most:
+            response.close()
+            raise BadAnswer(
+                f"an answer of more than {most >> 20} MiB was not read on.",
+                safe=NOTHING_CHANGED,
+                advice="Is this address really a Kubernetes API server? Check the context.",
+                status=response.status,
+            )
+        parts.append(part)
+    return b"".join(parts)
 
 
 def open_session(*, force_close: bool) -> aiohttp.ClientSession:
@@ -78,11 +101,17 @@ async def _never_twice(
     handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
 ) -> aiohttp.ClientResponse:
     try:
-        return await handler(request)
+        response = await handler(request)
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise BrokenAfterSending from error
+    if 300 <= response.status < 400:
+        # aiohttp's ws_connect follows redirects, and says there whom we act as: none is followed.
+        headers = response.headers
+        response.close()
+        raise HandshakeRefused(response.status, b"", headers)
+    return response
 
 
 async def _refuse_handshake(response: aiohttp.ClientResponse) -> None:
@@ -90,7 +119,8 @@ async def _refuse_handshake(response: aiohttp.ClientResponse) -> None:
     asked: Any = response.request_info.headers.get("Upgrade", "")
     if asked.lower() == "websocket" and response.status != 101:
         async with response:
-            raise HandshakeRefused(response.status, await response.read(), response.headers)
+            body = await read_body(response, MOST_OF_A_REFUSAL)
+            raise HandshakeRefused(response.status, body, response.headers)
 
 
 # --read-only, enforced where requests leave (promise P16): nothing that changes anything goes out.
@@ -160,7 +190,7 @@ class ServerClock:
         """The offset is right within this many seconds; None as long as nothing is known."""
         return (self._high - self._low) / 2 if self._known else None
 
-    def take_snapshot(self, date: str | None, sent: float, received: float) -> None:
+    def update(self, date: str | None, sent: float, received: float) -> None:
         """Take in one answer. A header that is missing or no date is ignored."""
         try:
             seconds = parsedate_to_datetime(date or "").timestamp()
@@ -279,7 +309,9 @@ class Transport:
             async with asyncio.timeout(self.route.request_timeout):
                 response = await self._send(method, path, params, body, headers)
                 async with response:
-                    data = await response.read()
+                    data = await read_body(response)
+        except HandshakeRefused as refusal:
+            raise self._elsewhere(refusal.status, refusal.headers) from refusal
         except (*CONNECTION_ERRORS, BrokenAfterSending) as error:
             raise explain(error, self.route.target.shown, changing=changing) from error
         self._raise_for(method, path, params, response, data)
@@ -293,7 +325,7 @@ class Transport:
         try:
             async with asyncio.timeout(self.route.request_timeout):
                 response = await self._send("GET", path, params, None, headers)
-                data = b"" if response.status == 200 else await response.read()
+                data = b"" if response.status == 200 else await read_body(response)
         except CONNECTION_ERRORS as error:
             raise explain(error, self.route.target.shown, changing=False) from error
         try:
@@ -313,6 +345,8 @@ class Transport:
         try:
             return await self._handshake(path, params, protocols, credential)
         except HandshakeRefused as refusal:
+            if 300 <= refusal.status < 400:
+                raise self._elsewhere(refusal.status, refusal.headers) from refusal
             renewed = await self._renewed(refusal.status, credential)
             if renewed is None:
                 raise
@@ -385,7 +419,7 @@ class Transport:
             ssl=self._ssl_for(credential) or True,
             server_hostname=self.route.server_name,
         )
-        self.server_clock.take_snapshot(response.headers.get("Date"), sent, self._clock.now())
+        self.server_clock.update(response.headers.get("Date"), sent, self._clock.now())
         return response
 
     def _require_open(self, session: aiohttp.ClientSession) -> None:
@@ -407,11 +441,24 @@ class Transport:
         self, credential: Credential, headers: Mapping[str, str] | None
     ) -> CIMultiDict[str]:
         sent: CIMultiDict[str] = CIMultiDict({"Accept": "application/json", **(headers or {})})
-        if credential.authorization:
+        if credential.authorization and self._may_send_credentials():
             sent["Authorization"] = _header_value(credential.authorization, "The token")
         for name, value in self.route.impersonation:
             sent.add(name, _header_value(value, "The name to act as"))
         return sent
+
+    def _may_send_credentials(self) -> bool:
+        """Never over plain http to another computer: who is on the way would have them."""
+        server = URL(self.route.target.server)
+        return server.scheme != "http" or server.host in _THIS_COMPUTER
+
+    def _elsewhere(self, status: int, headers: Mapping[str, str]) -> BadAnswer:
+        return BadAnswer(
+            f"{self.route.target.shown} sends us elsewhere: {headers.get('Location')}.",
+            safe=NOTHING_CHANGED,
+            advice="Is this address really a Kubernetes API server? Check the context.",
+            status=status,
+        )
 
     def _raise_for(
         self, method: str, path: str, params: Params, answer: aiohttp.ClientResponse, body: bytes
@@ -419,12 +466,7 @@ class Transport:
         if answer.status < 300:
             return
         if answer.status < 400:
-            raise BadAnswer(
-                f"{self.route.target.shown} sends us elsewhere: {answer.headers.get('Location')}.",
-                safe=NOTHING_CHANGED,
-                advice="Is this address really a Kubernetes API server? Check the context.",
-                status=answer.status,
-            )
+            raise self._elsewhere(answer.status, answer.headers)
         raise error_from_response(
             method, path, answer.status, body, headers=answer.headers, params=dict(params)
         )

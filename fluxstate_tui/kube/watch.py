@@ -31,7 +31,7 @@ from fluxstate_tui.kube.errors import (
     error_from_response,
     shorten,
 )
-from fluxstate_tui.kube.list_body import SLICE_SECONDS
+from fluxstate_tui.kube.list_body import SLICE_SECONDS, load_json
 from fluxstate_tui.minicluster.objects import as_map, as_whole
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ async def decoded(lines: Iterator[bytes]) -> AsyncIterator[dict[str, Any]]:
     started = time.perf_counter()
     for line in lines:
         try:
-            document = json.loads(line)
+            document = load_json(line)
         except ValueError:
             document = None
         if not isinstance(document, dict):

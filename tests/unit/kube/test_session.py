@@ -145,17 +145,17 @@ def test_the_servers_clock_is_never_wrong_by_more_than_it_says(
     for pause, takes in answers_:
         sent = now + pause
         now = sent + takes
-        clock.take_snapshot(formatdate(int(sent + takes / 2 + offset), usegmt=True), sent, now)
+        clock.update(formatdate(int(sent + takes / 2 + offset), usegmt=True), sent, now)
         assert clock.uncertainty is not None
         assert abs(clock.offset - offset) <= clock.uncertainty + 1e-3
-    clock.take_snapshot("rubbish", now, now)
-    clock.take_snapshot(None, now, now)
+    clock.update("rubbish", now, now)
+    clock.update(None, now, now)
 
 
 def test_a_clock_that_was_set_is_followed() -> None:
     clock = ServerClock()
-    clock.take_snapshot("Sat, 21 Nov 2026 22:30:00 GMT", 1_795_300_200.0, 1_795_300_200.5)
-    clock.take_snapshot("Sat, 21 Nov 2026 23:30:00 GMT", 1_795_300_201.0, 1_795_300_201.5)
+    clock.update("Sat, 21 Nov 2026 22:30:00 GMT", 1_795_300_200.0, 1_795_300_200.5)
+    clock.update("Sat, 21 Nov 2026 23:30:00 GMT", 1_795_300_201.0, 1_795_300_201.5)
     assert abs(clock.offset - 3599.25) < 0.5
 
 
