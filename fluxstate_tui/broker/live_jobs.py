@@ -26,6 +26,10 @@ from fluxstate_tui.flux.reducer import JobBuilder
 # A job list of any length, read piece by piece, so that no piece stops the event loop for long.
 
 _DECODER = json.JSONDecoder()
+# A piece is 128 Ki characters, of at most four bytes each. Whoever controls the pod may speak for
+# the remote program, so what a piece inflates to is not left to it.
+MOST_OF_A_PIECE = 1 << 20
+MOST_OF_A_JOB = 64 << 20
 
 
 class JobListReader:
@@ -40,9 +44,14 @@ class JobListReader:
     def feed(self, data: str, last: bool) -> list[dict[str, Any]]:
         """The jobs that are complete now. Raises ValueError when it is no such answer."""
         try:
-            piece = self._inflate.decompress(base64.b64decode(data, validate=True))
+            raw = base64.b64decode(data, validate=True)
+            piece = self._inflate.decompress(raw, MOST_OF_A_PIECE)
         except zlib.error as error:
             raise ValueError(f"the job list cannot be inflated: {error}") from None
+        if self._inflate.unconsumed_tail:
+            raise ValueError(f"a piece of the job list has more than {MOST_OF_A_PIECE} bytes")
+        if len(self._text) > MOST_OF_A_JOB:
+            raise ValueError(f"a job of the job list has more than {MOST_OF_A_JOB} characters")
         self._text += self._decode.decode(piece, final=last)
         if not self._inside and not self._enter():
             if last:
@@ -75,6 +84,8 @@ class JobListReader:
                 job, position = _DECODER.raw_decode(text, position)
             except json.JSONDecodeError:
                 break  # the rest of it comes with the next piece
+            except RecursionError:
+                raise ValueError("a job of the job list is nested too deeply") from None
             jobs.append(job)
         self._text = text[position:]
         return jobs

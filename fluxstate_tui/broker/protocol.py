@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 PROTOCOL = 2
-LINE_LIMIT = 256 * 1024 * 1024
+LINE_LIMIT = 64 * 1024 * 1024
 _SHOWN = 200
 
 Fields = dict[str, Any]
@@ -167,7 +167,7 @@ def parse(line: bytes) -> Message:
     try:
         fields = json.loads(line)
         return _PARSERS[fields["t"]](fields)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return UnknownMessage(line[: _SHOWN * 4].decode("utf-8", "replace")[:_SHOWN])
 
 
@@ -208,7 +208,7 @@ def _jobs(fields: Fields) -> JobsPiece:
 
 def _reply(fields: Fields) -> Reply:
     return Reply(
-        id=fields["id"],
+        id=None if fields["id"] is None else int(fields["id"]),
         ok=bool(fields["ok"]),
         result=fields.get("result") or {},
         errno=fields.get("errno"),
