@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.private_files import private_folder, read_private, write_private
 
 MOST_SPECS = 500
 _OURS = "fluxstate/"
@@ -21,11 +22,8 @@ def remember(state_dir: Path, server: str, ref: ClusterRef, raw: dict[str, Any])
     """Keep the object; a disk that refuses is no reason to stop (the manifest has it too)."""
     path = _path(state_dir, server, ref.namespace, ref.name)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(raw))
-        temporary.chmod(0o600)
-        temporary.replace(path)
+        private_folder(state_dir, "seen", path.parent.name)
+        write_private(path, json.dumps(raw).encode())
         _remember_spec(path.with_suffix(".specs"), raw)
     except OSError:
         return
@@ -34,7 +32,7 @@ def remember(state_dir: Path, server: str, ref: ClusterRef, raw: dict[str, Any])
 def recall(state_dir: Path, server: str, namespace: str, name: str) -> dict[str, Any] | None:
     """The object as it was seen last on that API server, None when it never was."""
     try:
-        raw = json.loads(_path(state_dir, server, namespace, name).read_text())
+        raw = json.loads(read_private(_path(state_dir, server, namespace, name)))
     except (OSError, ValueError):
         return None
     return raw if isinstance(raw, dict) else None
@@ -75,15 +73,12 @@ def _remember_spec(path: Path, raw: dict[str, Any]) -> None:
     known, now = _fingerprints(path), fingerprint(raw)
     if now in known:
         return
-    temporary = path.with_suffix(".specs-part")
-    temporary.write_text("\n".join([*known, now][-MOST_SPECS:]) + "\n")
-    temporary.chmod(0o600)
-    temporary.replace(path)
+    write_private(path, ("\n".join([*known, now][-MOST_SPECS:]) + "\n").encode())
 
 
 def _fingerprints(path: Path) -> list[str]:
     try:
-        return path.read_text().split()
+        return read_private(path).decode().split()
     except (OSError, ValueError):
         return []
 

@@ -21,6 +21,7 @@ from fluxstate_tui.broker.files import (
     RemoteFileTaken,
     RemoteStat,
 )
+from fluxstate_tui.private_files import open_private
 
 # Files of this computer that never overwrite another one and are whole once they have a name.
 #
@@ -39,13 +40,17 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
         raise FileExistsError(f"{path} exists")
     part = path.with_name(f".part-{secrets.token_hex(8)}")
     try:
-        with part.open("xb") as target:
+        with open(part, "xb", opener=_private) as target:
             yield target
             target.flush()
             os.fsync(target.fileno())
         _enter(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return open_private(Path(path), flags)
 
 
 def flush_folder(folder: Path) -> None:

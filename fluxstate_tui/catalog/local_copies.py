@@ -29,6 +29,7 @@ from fluxstate_tui.catalog.maintenance import NotSoundError, fetch_archive
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.private_files import private_folder
 
 FOLDER = "copies"
 
@@ -85,7 +86,7 @@ def newest_copy(state_dir: Path, ref: ClusterRef) -> Path | None:
 
 def _prepare(path: Path) -> None:
     """Make the folder; a copy of an earlier try is made anew."""
-    path.parent.mkdir(0o700, parents=True, exist_ok=True)
+    private_folder(path.parent.parent, path.parent.name)
     _remove(path)
 
 

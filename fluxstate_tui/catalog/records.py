@@ -31,6 +31,7 @@ from fluxstate_tui.catalog.ownership import Identity, Owner, identity_of, owners
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.formatting import counted
 from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.private_files import open_private, private_folder
 
 ARCHIVES, LINEAGE = "archives", "lineage"
 MOST_RECORDS = 2000
@@ -181,8 +182,8 @@ def _write(folder: Path, name: str, data: bytes) -> None:
         return
     part = folder / f".part-{secrets.token_hex(8)}"
     try:
-        folder.mkdir(0o700, parents=True, exist_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        private_folder(folder.parent, folder.name)
+        descriptor = open_private(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()

@@ -72,17 +72,19 @@ def _open(path: Path) -> RotatingFileHandler:
     """Raises OSError. Imported here, as most runs have nothing to write."""
     from logging.handlers import RotatingFileHandler
 
+    from fluxstate_tui.private_files import open_private, private_folder
+
     class Private(RotatingFileHandler):
         def _open(self) -> object:  # type: ignore[override]
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-            return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8", errors="replace")
+            return os.fdopen(open_private(path, flags), "a", encoding="utf-8", errors="replace")
 
         def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
             error = sys.exception()
             if isinstance(error, OSError):
                 raise error
 
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent)
     file = Private(path, maxBytes=LARGEST, backupCount=1, encoding="utf-8", delay=True)
     file.setFormatter(_Plain(FORMAT))
     return file

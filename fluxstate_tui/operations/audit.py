@@ -26,6 +26,7 @@ from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.base import Outcome
 from fluxstate_tui.operations.journal import Record
+from fluxstate_tui.private_files import open_private, private_folder, write_private
 
 FILE = "audit.jsonl"
 HEAD = "audit.head"
@@ -70,9 +71,9 @@ class Log:
 
 def append(state_dir: Path, entry: Entry) -> None:
     """Add one line and flush it to the disk. Raises OSError."""
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(state_dir)
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-    with os.fdopen(os.open(state_dir / FILE, flags, 0o600), "r+b") as handle:
+    with os.fdopen(open_private(state_dir / FILE, flags), "r+b") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)  # two programs may end at the same moment
         last, whole = _last_line(handle.fileno())
         line = _line(entry, _hash(last) if last else _FIRST)
@@ -132,10 +133,7 @@ def _last_line(descriptor: int) -> tuple[bytes, bool]:
 
 
 def _write_head(state_dir: Path, digest: str) -> None:
-    temporary = state_dir / f"{HEAD}.part"
-    temporary.write_text(digest)
-    temporary.chmod(0o600)
-    temporary.replace(state_dir / HEAD)
+    write_private(state_dir / HEAD, digest.encode())
 
 
 def _head(state_dir: Path) -> str:

@@ -21,6 +21,7 @@ from typing import Any, TextIO
 
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import Outcome, Plan, StepEvent
+from fluxstate_tui.private_files import open_private, private_folder
 
 _log = logging.getLogger(__name__)
 
@@ -80,12 +81,11 @@ class Journal:
     @classmethod
     def begin(cls, state_dir: Path, plan: Plan, *, who: str, server: str, now: float) -> Journal:
         """Create the file and write the intent. Raises OSError when the disk refuses."""
-        folder = state_dir / "journal"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = private_folder(state_dir, "journal")
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
         what = re.sub(r"[^\w.-]+", "_", f"{plan.operation}-{plan.target.name}")[:_LONGEST_NAME]
         path = folder / f"{stamp}-{what}-{secrets.token_hex(4)}.jsonl"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         journal = cls(path, os.fdopen(descriptor, "w", encoding="utf-8"))
         try:
@@ -209,11 +209,12 @@ def remember_later(record: Record, key: str, value: Any) -> None:
 
 
 def _reopened(record: Record) -> Journal:
-    with record.path.open("r+b") as handle:
+    with os.fdopen(open_private(record.path, os.O_RDWR), "r+b") as handle:
         _, length = _believed(handle.read())
         # A torn line would hide what comes after it.
         handle.truncate(length)
-    return Journal(record.path, record.path.open("a", encoding="utf-8"))
+    descriptor = open_private(record.path, os.O_WRONLY | os.O_APPEND)
+    return Journal(record.path, os.fdopen(descriptor, "a", encoding="utf-8"))
 
 
 def _intent(plan: Plan, who: str, server: str, now: float) -> dict[str, Any]:

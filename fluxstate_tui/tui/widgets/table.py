@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -21,6 +20,7 @@ from textual.widget import AwaitMount
 from textual.widgets import Input
 
 from fluxstate_tui.live.filters import FilterError, FilterField, parse_filter
+from fluxstate_tui.private_files import private_folder, write_private
 from fluxstate_tui.tui.widgets.grid import Column, Grid
 from fluxstate_tui.tui.widgets.lines import Line
 
@@ -79,11 +79,8 @@ class Memory:
             return
         data = json.dumps({table: asdict(kept) for table, kept in known.items()}, indent=1)
         with contextlib.suppress(OSError):
-            folder = self._folder()
-            folder.mkdir(parents=True, exist_ok=True)
-            part = folder / f".{FILE}.{os.getpid()}"
-            part.write_text(data, encoding="utf-8")
-            part.replace(folder / FILE)
+            folder = private_folder(self._folder())
+            write_private(folder / FILE, data.encode())
 
     def _all(self) -> dict[str, TableChoice]:
         if self._known is None:

@@ -123,7 +123,7 @@ def test_a_changed_byte_is_never_believed(tmp_path: Path) -> None:
 
 def test_a_disk_that_cannot_be_written_is_an_error_before_anything_is_done(tmp_path: Path) -> None:
     (tmp_path / "journal").write_text("in the way")
-    with pytest.raises(OSError, match="exists"):
+    with pytest.raises(OSError, match="Not a directory"):
         begin(tmp_path)
 
 
