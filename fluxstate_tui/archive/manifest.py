@@ -14,8 +14,6 @@ from typing import Any
 
 import msgspec
 
-from fluxstate_tui.archive.verify import Part
-
 # The newest form that can be read. A newer version adds fields, which are kept, without another
 # number; it takes another one only when what is here would be misunderstood.
 FORMAT = 1
@@ -23,6 +21,16 @@ FORMAT = 1
 _LATEST = 253402300800.0  # the year 10000: later, no calendar of Python can say when it is
 
 DUMPED = "flux dump"  # how most manifests' `came_from` begins
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a saved state. Today always the queue's archive; storage will add parts."""
+
+    kind: str
+    file: str
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from fluxstate_tui.archive.compression import HEAD_BYTES, Format, detect
 from fluxstate_tui.archive.findings import Finding, Kind
+from fluxstate_tui.archive.manifest import Part
 from fluxstate_tui.archive.reader import Archive, Cancelled, Progress, read_archive
 from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.flux.job import Job, JobResult
@@ -90,19 +91,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, subprocess.TimeoutExpired):
         return f"no answer after {TIMEOUT:.0f} s"
     return str(error)
-
-
-# What a verification expects.
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One file of a saved state. Today always the queue's archive; storage will add parts."""
-
-    kind: str
-    file: str
-    size: int
-    sha256: str
 
 
 # From the hardest to the mildest: the first kind that was found decides.

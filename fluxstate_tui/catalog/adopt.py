@@ -11,13 +11,13 @@ from fluxstate_tui.archive.manifest import (
     ARCHIVE_SUFFIXES,
     CatalogEntry,
     Manifest,
+    Part,
     id_of,
     manifest_name,
     new_id,
     to_bytes,
 )
 from fluxstate_tui.archive.reader import Archive
-from fluxstate_tui.archive.verify import Part
 from fluxstate_tui.catalog.catalog import read_catalog
 from fluxstate_tui.catalog.folder import FolderFiles
 from fluxstate_tui.catalog.maintenance import NotSoundError, Tell, verify_archive

@@ -12,6 +12,7 @@ from fluxstate_tui.archive.manifest import (
     CatalogEntry,
     Manifest,
     ManifestError,
+    Part,
     from_bytes,
     id_of,
     manifest_name,
@@ -19,7 +20,7 @@ from fluxstate_tui.archive.manifest import (
     to_bytes,
 )
 from fluxstate_tui.archive.reader import Archive
-from fluxstate_tui.archive.verify import Part, verify
+from fluxstate_tui.archive.verify import verify
 from fluxstate_tui.broker.files import RemoteFiles, RemoteStat, upload
 from fluxstate_tui.catalog.adopt import Adoption, manifest_for, read_back
 from fluxstate_tui.catalog.folder import LocalFolder

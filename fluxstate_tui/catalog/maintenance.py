@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from fluxstate_tui.archive.manifest import CatalogEntry, manifest_name
-from fluxstate_tui.archive.verify import Part, Verdict, verify
+from fluxstate_tui.archive.manifest import CatalogEntry, Part, manifest_name
+from fluxstate_tui.archive.verify import Verdict, verify
 from fluxstate_tui.catalog.contents import Known
 from fluxstate_tui.catalog.folder import FolderFiles, new_file
 from fluxstate_tui.catalog.ownership import Owner

@@ -22,7 +22,7 @@ from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.jobid import parse_job_id
 
 if TYPE_CHECKING:
-    from fluxstate_tui.archive.verify import Part
+    from fluxstate_tui.archive.manifest import Part
 
 
 def show(args: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from fluxstate_tui.archive.manifest import (
     DUMPED,
     CatalogEntry,
     Manifest,
+    Part,
     archive_name,
     folder_of,
     manifest_name,
@@ -22,7 +23,6 @@ from fluxstate_tui.archive.manifest import (
     to_bytes,
 )
 from fluxstate_tui.archive.reader import Archive
-from fluxstate_tui.archive.verify import Part
 from fluxstate_tui.broker.client import DumpFailedError, MiniClusterClient
 from fluxstate_tui.broker.files import RemoteFileError
 from fluxstate_tui.broker.retry import BROKEN
@@ -48,13 +48,7 @@ from fluxstate_tui.operations.queue_control import (
     start_again,
     stop_queues,
 )
-from fluxstate_tui.operations.snapshot import (
-    PAUSED_BY_US,
-    Snapshot,
-    counts,
-    describe,
-    queue_words,
-)
+from fluxstate_tui.operations.snapshot import PAUSED_BY_US, Snapshot, counts, describe, queue_words
 from fluxstate_tui.operations.steps import Action, Run, Task, Undo
 
 # From the live queue to a verified archive in the catalog: each step read back.

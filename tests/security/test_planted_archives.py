@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.archive.manifest import Manifest, to_bytes
+from fluxstate_tui.archive.manifest import Manifest, Part, to_bytes
 from fluxstate_tui.archive.reader import read_archive
-from fluxstate_tui.archive.verify import Part
 from fluxstate_tui.archive.writer import write_archive
 from fluxstate_tui.catalog import records
 from fluxstate_tui.catalog.contents import Contents, contents_of

@@ -8,9 +8,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fluxstate_tui.archive.manifest import Manifest, archive_name, manifest_name, new_id, to_bytes
+from fluxstate_tui.archive.manifest import (
+    Manifest,
+    Part,
+    archive_name,
+    manifest_name,
+    new_id,
+    to_bytes,
+)
 from fluxstate_tui.archive.reader import read_archive
-from fluxstate_tui.archive.verify import Part
 from fluxstate_tui.archive.writer import write_archive
 from fluxstate_tui.sim.clock import VirtualClock
 from fluxstate_tui.sim.flux.instance import FluxInstance

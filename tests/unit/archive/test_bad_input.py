@@ -267,7 +267,7 @@ def test_a_thousand_broken_jobs_give_a_hundred_findings_and_a_number() -> None:
 
 
 def test_a_checksum_that_is_not_the_manifests_is_damage() -> None:
-    from fluxstate_tui.archive.verify import Part
+    from fluxstate_tui.archive.manifest import Part
 
     part = Part("queue", "x.tar.gz", 1, "0" * 64)
     verdict = verify(given.path("mixed"), expected=part)

@@ -10,6 +10,7 @@ import pytest
 from fluxstate_tui.archive.manifest import (
     Manifest,
     ManifestError,
+    Part,
     archive_name,
     build,
     folder_of,
@@ -19,7 +20,6 @@ from fluxstate_tui.archive.manifest import (
     new_id,
     to_bytes,
 )
-from fluxstate_tui.archive.verify import Part
 from fluxstate_tui.catalog.contents import Known, Retention, removable
 
 _NOW = 1795296000.0

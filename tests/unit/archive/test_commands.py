@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from fluxstate_tui.archive.container import Entry
-from fluxstate_tui.archive.manifest import Manifest, archive_name, manifest_name, to_bytes
+from fluxstate_tui.archive.manifest import Manifest, Part, archive_name, manifest_name, to_bytes
 from fluxstate_tui.archive.reader import read_archive
-from fluxstate_tui.archive.verify import Part
 from fluxstate_tui.cli.main import main
 from fluxstate_tui.flux import eventlog
 from fluxstate_tui.flux.eventlog import Event

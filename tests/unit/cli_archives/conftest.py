@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from fluxstate_tui.archive.manifest import Manifest, to_bytes
-from fluxstate_tui.archive.verify import Part
+from fluxstate_tui.archive.manifest import Manifest, Part, to_bytes
 from fluxstate_tui.cli.main import main
 from fluxstate_tui.cli.options import configuration
 from tests.unit.archive import given

@@ -21,7 +21,9 @@ async def test_the_tutorial_without_a_screen(program: Program) -> None:
     assert deleted.code == ExitCode.OK, deleted
     assert "ok    Delete the MiniCluster" in deleted.out
 
-    listed = await program("get", "archives", "flux-sample", "--json")
+    unasked = await program("get", "archives", "flux-sample", "--json")
+    assert unasked.code == ExitCode.REFUSED, "only a helper pod could read them"
+    listed = await program("get", "archives", "flux-sample", "--json", "--yes")
     (archive,) = listed.json["archives"]
     assert archive["manifest"]["counts"] == {"COMPLETED": 2}
 

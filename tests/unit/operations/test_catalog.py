@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fluxstate_tui.archive.manifest import Manifest, to_bytes
-from fluxstate_tui.archive.verify import Part
+from fluxstate_tui.archive.manifest import Manifest, Part, to_bytes
 from fluxstate_tui.broker.files import RemoteFiles
 from fluxstate_tui.catalog.catalog import is_there, read_catalog
 from tests.unit.broker.local import LocalExecutor

@@ -9,8 +9,7 @@ from typing import Any
 
 from msgspec import structs
 
-from fluxstate_tui.archive.manifest import CatalogEntry, Manifest
-from fluxstate_tui.archive.verify import Part
+from fluxstate_tui.archive.manifest import CatalogEntry, Manifest, Part
 from fluxstate_tui.flux.job import Job, JobException, JobResult, JobState
 from fluxstate_tui.flux.queue import Node, Queue
 from fluxstate_tui.live import events

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fluxstate_tui.live import events
 from fluxstate_tui.live.freshness import Freshness
 from fluxstate_tui.live.store import Store
-from fluxstate_tui.tui.screens.explanation import queue_parts
+from fluxstate_tui.tui.screens.glance import queue_parts
 from tests.unit.tui_screens import feed
 from tests.unit.tui_screens.feed import NOW
 

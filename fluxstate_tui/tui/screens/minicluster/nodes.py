@@ -18,7 +18,7 @@ from fluxstate_tui.live.outlook import run_times, throughput, until_idle
 from fluxstate_tui.live.picture import ClusterPicture
 from fluxstate_tui.live.store import Changes
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.tui.screens.explanation import (
+from fluxstate_tui.tui.screens.glance import (
     broken_rows,
     graph_parts,
     outlook_parts,

@@ -14,7 +14,7 @@ from fluxstate_tui.live.picture import ClusterPicture
 from fluxstate_tui.live.store import Changes
 from fluxstate_tui.live.summary import Summary
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.tui.screens.explanation import graph_parts, queue_parts
+from fluxstate_tui.tui.screens.glance import graph_parts, queue_parts
 from fluxstate_tui.tui.screens.jobs.actions import JobKeys
 from fluxstate_tui.tui.screens.jobs.columns import (
     GROUP_COLUMNS,

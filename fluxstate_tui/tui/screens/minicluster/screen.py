@@ -14,7 +14,8 @@ from fluxstate_tui.live.store import Changes
 from fluxstate_tui.live.summary import Summary
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.tui.screens.base import LiveScreen
-from fluxstate_tui.tui.screens.explanation import explanation, guard_line, headline
+from fluxstate_tui.tui.screens.explanation import explanation, headline
+from fluxstate_tui.tui.screens.glance import guard_line
 from fluxstate_tui.tui.screens.minicluster.archives import ArchivesView
 from fluxstate_tui.tui.screens.minicluster.events import EventsView
 from fluxstate_tui.tui.screens.minicluster.nodes import NodesView

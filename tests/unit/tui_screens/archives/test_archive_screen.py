@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from fluxstate_tui.archive.container import Entry
-from fluxstate_tui.archive.manifest import Manifest, to_bytes
+from fluxstate_tui.archive.manifest import Manifest, Part, to_bytes
 from fluxstate_tui.archive.progress import Reading, ReadingCancelledError
-from fluxstate_tui.archive.verify import Part, Verdict, verify
+from fluxstate_tui.archive.verify import Verdict, verify
 from fluxstate_tui.flux import eventlog
 from fluxstate_tui.flux.eventlog import Event
 from fluxstate_tui.tui.screens.archive.opened import VERDICTS
