@@ -38,7 +38,7 @@ from fluxstate_tui.tui.widgets.table import Memory
 
 if TYPE_CHECKING:
     from fluxstate_tui.live.actions import Actions
-    from fluxstate_tui.tui.screens.operation.run import OperationRun
+    from fluxstate_tui.tui.screens.services import OperationRun
 
 
 Start = Callable[[], Awaitable[None]]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.formatting import age
 from fluxstate_tui.live.summary import Summary
-from fluxstate_tui.tui.screens.miniclusters.columns import state_word
+from fluxstate_tui.tui.screens.words import state_word
 from fluxstate_tui.tui.theme import color
 from fluxstate_tui.tui.widgets.lines import Part
 
 if TYPE_CHECKING:
     from fluxstate_tui.minicluster.objects import KubeEvent
-    from fluxstate_tui.tui.screens.operation.run import OperationRun
+    from fluxstate_tui.tui.screens.services import OperationRun
 
 
 # The keys of ClusterActions.

@@ -10,7 +10,7 @@ from fluxstate_tui.formatting import age, plural, sparkline
 from fluxstate_tui.live.outlook import Outlook, Throughput, ended_between
 from fluxstate_tui.live.picture import ClusterPicture
 from fluxstate_tui.live.summary import Summary
-from fluxstate_tui.tui.screens.miniclusters.columns import QUEUES
+from fluxstate_tui.tui.screens.words import QUEUES
 from fluxstate_tui.tui.theme import color
 from fluxstate_tui.tui.widgets.lines import Part
 

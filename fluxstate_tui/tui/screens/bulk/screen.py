@@ -16,23 +16,11 @@ from fluxstate_tui.live.actions import Kind
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import Choices, OutcomeKind
 from fluxstate_tui.tui.screens.base import LiveScreen
-from fluxstate_tui.tui.screens.bulk.run import (
-    COLUMNS,
-    LOCKED,
-    NOT_POSSIBLE,
-    BulkRun,
-    PartRun,
-    run_of,
-    state_word,
-)
+from fluxstate_tui.tui.screens.bulk.columns import COLUMNS, LOCKED, NOT_POSSIBLE, part_word
 from fluxstate_tui.tui.screens.dialog import Choice, ChoiceDialog
-from fluxstate_tui.tui.screens.operation.screen import (
-    OUTCOMES,
-    ConsentBar,
-    OperationScreen,
-    error_rows,
-)
-from fluxstate_tui.tui.screens.services import Services
+from fluxstate_tui.tui.screens.operation.screen import ConsentBar, OperationScreen, error_rows
+from fluxstate_tui.tui.screens.services import BulkRun, PartRun, Services, run_of
+from fluxstate_tui.tui.screens.words import OUTCOMES
 from fluxstate_tui.tui.theme import INNER_CSS, color
 from fluxstate_tui.tui.widgets.grid import Grid
 from fluxstate_tui.tui.widgets.inputs import in_background
@@ -50,7 +38,7 @@ if TYPE_CHECKING:
 def outcomes(run: BulkRun) -> dict[str, int]:
     """How many ended how, the good ones first."""
     ended = [part for part in run.parts.values() if part.outcome is not None]
-    found = Counter(state_word(part).word for part in ended)
+    found = Counter(part_word(part).word for part in ended)
     order = [*(kind.value for kind in OutcomeKind), NOT_POSSIBLE.word]
     return {word: found[word] for word in order if found[word]}
 
@@ -61,7 +49,7 @@ def whole_parts(run: BulkRun) -> tuple[list[Words], list[Words]]:
     way = "one after the other" if limit == 1 else f"{limit} at the same time"
     if not run.started:
         words = f"{len(run.bulk.ready)} of {plural(len(run.parts), 'MiniCluster')} possible"
-        locked = sum(state_word(part) is LOCKED for part in run.parts.values())
+        locked = sum(part_word(part) is LOCKED for part in run.parts.values())
         warning = (f"  {locked} locked by another operator", "$state-warn")
         return [(words, "$foreground bold"), *([warning] if locked else [])], [(way, "$accent")]
     glyphs = {word.word: word for word in (*OUTCOMES.values(), NOT_POSSIBLE)}
@@ -80,7 +68,7 @@ def part_rows(part: Part) -> list[list[Words]]:
     outcome, run = part.outcome, run_of(part)
     if outcome is None:
         return _plan_rows(part, run) if run is not None and not run.started else []
-    word = state_word(part)
+    word = part_word(part)
     rows = [[(f"{word} ", color(word.tone)), (f"{part.ref.name}: {outcome.reason}", "")]]
     if outcome.safe:
         rows.append([("  safe  ", "$state-ok"), (outcome.safe, "")])

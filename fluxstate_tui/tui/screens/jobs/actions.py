@@ -31,7 +31,7 @@ from fluxstate_tui.live.actions import (
     why_not,
 )
 from fluxstate_tui.tui.screens.dialog import Dialog
-from fluxstate_tui.tui.screens.miniclusters.keys import READ_ONLY
+from fluxstate_tui.tui.screens.words import READ_ONLY
 from fluxstate_tui.tui.theme import color
 from fluxstate_tui.tui.widgets.inputs import ChoiceList, in_background
 from fluxstate_tui.tui.widgets.job_words import job_word

@@ -8,20 +8,15 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from fluxstate_tui.archive.manifest import CatalogEntry, says_verified
-from fluxstate_tui.catalog.ownership import (
-    Identity,
-    Ownership,
-    claimed_owner,
-    identity_of,
-    ownership,
-)
+from fluxstate_tui.archive.manifest import CatalogEntry
+from fluxstate_tui.catalog.ownership import identity_of
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.formatting import Word, age, plural, size
+from fluxstate_tui.formatting import age, size
 from fluxstate_tui.live.filters import FilterField
 from fluxstate_tui.live.store import Changes
 from fluxstate_tui.live.summary import made_at
 from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.tui.screens.archive.words import note, verified_word
 from fluxstate_tui.tui.screens.minicluster.view import View
 from fluxstate_tui.tui.screens.services import Services
 from fluxstate_tui.tui.widgets.grid import Column, Grid
@@ -33,16 +28,6 @@ _PENDING = ("NEW", "DEPEND", "PRIORITY", "SCHED")
 _RUNNING = ("RUN", "CLEANUP")
 
 
-def verified_word(entry: CatalogEntry) -> Word:
-    """How far its manifest says that it was verified: a claim, until it is opened and read."""
-    if entry.problem:
-        return Word("✗", "problem", "bad")
-    if entry.manifest is None:
-        return Word("?", "unverified", "warn")
-    said = f"says {entry.manifest.verified or 'L0'}"
-    return Word("·", said, "plain") if says_verified(entry) else Word("?", said, "warn")
-
-
 def counted(entry: CatalogEntry, names: tuple[str, ...]) -> str:
     """How many jobs of these statuses its manifest counts."""
     if entry.manifest is None:
@@ -52,28 +37,6 @@ def counted(entry: CatalogEntry, names: tuple[str, ...]) -> str:
 
 def _jobs(entry: CatalogEntry) -> str:
     return "–" if entry.manifest is None else str(sum(entry.manifest.counts.values()))
-
-
-def whose(entry: CatalogEntry, me: Identity | None) -> str:
-    """`of default/other: ` for one that says it is another MiniCluster's, else ''."""
-    if me is None or entry.manifest is None or ownership(entry, me) is Ownership.OWN:
-        return ""
-    return f"of {claimed_owner(entry.manifest) or 'nobody knows whom'}: "
-
-
-def note(entry: CatalogEntry, me: Identity | None = None) -> str:
-    """What one must know before restoring it; whose it is, if it is not that of `me`."""
-    if entry.problem:
-        return entry.problem
-    if entry.manifest is None:
-        return "made by flux dump, without a manifest"
-    if not entry.manifest.idle:
-        return f"{whose(entry, me)}the queue was not idle: running jobs come back FAILED"
-    manifest = entry.manifest
-    nodes = (
-        f"{whose(entry, me)}from {plural(manifest.size, 'node')}, flux-core {manifest.core_version}"
-    )
-    return f"{nodes}; {manifest.origin}" if manifest.origin else nodes
 
 
 _COLUMNS: tuple[Column[CatalogEntry], ...] = (
@@ -216,7 +179,7 @@ class ArchivesView(View):
         entry = self.chosen
         if entry is not None:
             from fluxstate_tui.tui.screens.archive.screen import ArchiveScreen
-            from fluxstate_tui.tui.screens.operation.helper_pod import with_helper_pod
+            from fluxstate_tui.tui.screens.helper_pod import with_helper_pod
 
             actions, ref = self.services.actions, self.ref
             self.app.push_screen(

@@ -22,7 +22,7 @@ from fluxstate_tui.tui.screens.minicluster.nodes import NodesView
 from fluxstate_tui.tui.screens.minicluster.pods import PodsView
 from fluxstate_tui.tui.screens.minicluster.queue import QueueView
 from fluxstate_tui.tui.screens.minicluster.view import View
-from fluxstate_tui.tui.screens.miniclusters.keys import ClusterActions
+from fluxstate_tui.tui.screens.operation.keys import ClusterActions
 from fluxstate_tui.tui.screens.services import Services
 from fluxstate_tui.tui.theme import INNER_CSS
 from fluxstate_tui.tui.widgets.grid import Grid

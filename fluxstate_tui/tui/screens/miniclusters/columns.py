@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fluxstate_tui.formatting import Word, age
+from fluxstate_tui.formatting import age
 from fluxstate_tui.live.filters import FilterField
 from fluxstate_tui.live.summary import Summary
 from fluxstate_tui.minicluster.minicluster import Phase
+from fluxstate_tui.tui.screens.words import QUEUES, state_word
 from fluxstate_tui.tui.widgets.grid import Column
-from fluxstate_tui.tui.widgets.words import DELETED, PHASES
-
-QUEUES = {
-    "started": Word("▶", "started", "ok"),
-    "stopped": Word("‖", "stopped", "warn"),
-    "mixed": Word("◐", "mixed", "warn"),
-}
-
-
-def state_word(summary: Summary) -> Word:
-    """The phase, or that only its last picture is left."""
-    return DELETED if summary.deleted else PHASES[summary.phase]
+from fluxstate_tui.tui.widgets.words import PHASES
 
 
 def queue_text(summary: Summary, now: float) -> str:

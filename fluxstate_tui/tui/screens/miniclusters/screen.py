@@ -16,8 +16,9 @@ from fluxstate_tui.live.summary import Summary
 from fluxstate_tui.tui.screens.base import LiveScreen
 from fluxstate_tui.tui.screens.explanation import explanation, headline, trouble_rows
 from fluxstate_tui.tui.screens.miniclusters.columns import CLUSTER_FIELDS, cluster_columns
-from fluxstate_tui.tui.screens.miniclusters.keys import READ_ONLY, ClusterActions
+from fluxstate_tui.tui.screens.operation.keys import ClusterActions
 from fluxstate_tui.tui.screens.services import Services
+from fluxstate_tui.tui.screens.words import READ_ONLY
 from fluxstate_tui.tui.widgets.grid import Grid
 from fluxstate_tui.tui.widgets.lines import Line
 from fluxstate_tui.tui.widgets.table import Table

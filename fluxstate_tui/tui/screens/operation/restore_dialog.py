@@ -21,9 +21,9 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.formatting import age
 from fluxstate_tui.live.summary import Summary, made_at, says_jobs
 from fluxstate_tui.operations.base import Choices
+from fluxstate_tui.tui.screens.archive.words import note, verified_word
 from fluxstate_tui.tui.screens.dialog import Dialog
-from fluxstate_tui.tui.screens.minicluster.archives import note, verified_word
-from fluxstate_tui.tui.screens.operation.helper_pod import question, with_helper_pod
+from fluxstate_tui.tui.screens.helper_pod import question, with_helper_pod
 from fluxstate_tui.tui.screens.services import Services
 from fluxstate_tui.tui.text import fit
 from fluxstate_tui.tui.widgets.inputs import ChoiceList, in_background

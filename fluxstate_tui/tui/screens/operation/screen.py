@@ -22,7 +22,6 @@ from fluxstate_tui.operations.base import (
     Consent,
     ConsentKind,
     Outcome,
-    OutcomeKind,
     Plan,
     Step,
     StepEvent,
@@ -30,31 +29,16 @@ from fluxstate_tui.operations.base import (
 )
 from fluxstate_tui.tui.screens.base import LiveScreen
 from fluxstate_tui.tui.screens.dialog import Choice, ChoiceDialog
-from fluxstate_tui.tui.screens.operation.helper_pod import with_helper_pod
-from fluxstate_tui.tui.screens.operation.run import OperationRun
-from fluxstate_tui.tui.screens.services import Services
+from fluxstate_tui.tui.screens.helper_pod import with_helper_pod
+from fluxstate_tui.tui.screens.services import OperationRun, Services
+from fluxstate_tui.tui.screens.words import OUTCOMES, STEPS
 from fluxstate_tui.tui.theme import INNER_CSS, color
 from fluxstate_tui.tui.widgets.inputs import in_background
 from fluxstate_tui.tui.widgets.lines import Panel, Part
 
 # An operation in lines of text: the preview, the steps, the outcome.
 
-STEPS: Final[dict[StepState, Word]] = {
-    StepState.PENDING: Word("○", "pending", "off"),
-    StepState.RUNNING: Word("▶", "running", "busy"),
-    StepState.DONE: Word("✓", "done", "ok"),
-    StepState.SKIPPED: Word("–", "skipped", "off"),
-    StepState.FAILED: Word("✗", "failed", "bad"),
-    StepState.UNKNOWN: Word("?", "unknown", "warn"),
-}
 _CANCELLED: Final = Word("⊘", "cancelled", "warn")
-OUTCOMES: Final[dict[OutcomeKind, Word]] = {
-    OutcomeKind.COMPLETED: Word("✓", "Completed", "ok"),
-    OutcomeKind.PARTIALLY_FAILED: Word("▲", "PartiallyFailed", "warn"),
-    OutcomeKind.FAILED: Word("✗", "Failed", "bad"),
-    OutcomeKind.CANCELLED: Word("⊘", "Cancelled", "warn"),
-    OutcomeKind.UNKNOWN: Word("?", "Unknown", "warn"),
-}
 
 
 def preview_rows(plan: Plan) -> list[list[Part]]:

@@ -12,9 +12,8 @@ from fluxstate_tui.live.summary import Summary
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import Choices, Running
 from fluxstate_tui.tui.screens.dialog import Choice, ChoiceDialog
-from fluxstate_tui.tui.screens.operation.run import OperationRun
 from fluxstate_tui.tui.screens.operation.screen import OperationScreen
-from fluxstate_tui.tui.screens.services import Services
+from fluxstate_tui.tui.screens.services import OperationRun, Services
 from fluxstate_tui.tui.widgets.lines import Part
 
 
@@ -40,7 +39,7 @@ def start_operation(app: App[Any], services: Services, kind: Kind, chosen: Summa
 
         app.push_screen(RestoreDialog(services, chosen), decided)
     elif kind == "migrate":
-        from fluxstate_tui.tui.screens.migration.dialog import MigrateDialog
+        from fluxstate_tui.tui.screens.operation.migration_dialog import MigrateDialog
 
         app.push_screen(MigrateDialog(services, chosen), decided)
     else:
@@ -57,7 +56,7 @@ def operation_screen(
     """The screen for that kind of operation; `run` is one that was started before."""
     if kind != "migrate":
         return OperationScreen(services, kind, ref, choices, run)
-    from fluxstate_tui.tui.screens.migration.screen import MigrateScreen
+    from fluxstate_tui.tui.screens.operation.migration import MigrateScreen
 
     return MigrateScreen(services, kind, ref, choices, run)
 

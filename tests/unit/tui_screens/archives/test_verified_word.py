@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fluxstate_tui.tui.screens.minicluster.archives import verified_word
+from fluxstate_tui.tui.screens.archive.words import verified_word
 from tests.unit.tui_screens import feed
 
 

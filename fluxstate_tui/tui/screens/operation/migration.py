@@ -14,9 +14,10 @@ from fluxstate_tui.operations import delete, saving
 from fluxstate_tui.operations.base import Plan, StepState
 from fluxstate_tui.operations.restore import plan as restore_plan
 from fluxstate_tui.tui.screens.dialog import Choice, ChoiceDialog
-from fluxstate_tui.tui.screens.migration.sides import Sides, Watching, new_rows, old_rows
-from fluxstate_tui.tui.screens.operation.run import OperationRun
-from fluxstate_tui.tui.screens.operation.screen import STEPS, OperationScreen
+from fluxstate_tui.tui.screens.operation.migration_sides import Sides, Watching, new_rows, old_rows
+from fluxstate_tui.tui.screens.operation.screen import OperationScreen
+from fluxstate_tui.tui.screens.services import OperationRun
+from fluxstate_tui.tui.screens.words import STEPS
 from fluxstate_tui.tui.theme import INNER_CSS, color
 from fluxstate_tui.tui.widgets.lines import Line, Part
 

@@ -8,19 +8,12 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from fluxstate_tui.minicluster.minicluster import Phase
+from fluxstate_tui.tui.screens.words import ASKABLE, NONE_CHOSEN, READ_ONLY
 
 if TYPE_CHECKING:
     from fluxstate_tui.live.actions import Kind
     from fluxstate_tui.live.summary import Summary
     from fluxstate_tui.tui.screens.services import Services
-
-
-# Of an unknown one the rights say why it cannot be asked.
-ASKABLE = (Phase.UP, Phase.PAUSED, Phase.DEGRADED, Phase.QUORUM, Phase.UNKNOWN)
-
-
-NONE_CHOSEN = "No MiniCluster is chosen."
-READ_ONLY = "Read-only: it was asked for, or the context is protected (see --write)."
 
 
 class ClusterActions(Screen[None]):

@@ -16,7 +16,7 @@ from fluxstate_tui.live.store import Store
 from fluxstate_tui.live.summary import Summary
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import Arrival
-from fluxstate_tui.tui.screens.miniclusters.columns import state_word
+from fluxstate_tui.tui.screens.words import state_word
 from fluxstate_tui.tui.text import fit
 from fluxstate_tui.tui.theme import color
 from fluxstate_tui.tui.widgets.lines import Panel, Part

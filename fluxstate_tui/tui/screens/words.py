@@ -1,0 +1,55 @@
+"""What screens share of words: states of queues, steps and outcomes, and why a key is grey."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fluxstate_tui.formatting import Word
+from fluxstate_tui.live.summary import Summary
+from fluxstate_tui.minicluster.minicluster import Phase
+from fluxstate_tui.operations.base import OutcomeKind, StepState
+from fluxstate_tui.tui.widgets.words import DELETED, PHASES
+
+QUEUES = {
+    "started": Word("▶", "started", "ok"),
+    "stopped": Word("‖", "stopped", "warn"),
+    "mixed": Word("◐", "mixed", "warn"),
+}
+
+
+def state_word(summary: Summary) -> Word:
+    """The phase, or that only its last picture is left."""
+    return DELETED if summary.deleted else PHASES[summary.phase]
+
+
+# Keys that are grey.
+
+# Of an unknown one the rights say why it cannot be asked.
+ASKABLE = (Phase.UP, Phase.PAUSED, Phase.DEGRADED, Phase.QUORUM, Phase.UNKNOWN)
+
+
+NONE_CHOSEN = "No MiniCluster is chosen."
+
+
+READ_ONLY = "Read-only: it was asked for, or the context is protected (see --write)."
+
+
+# Steps and outcomes.
+
+STEPS: Final[dict[StepState, Word]] = {
+    StepState.PENDING: Word("○", "pending", "off"),
+    StepState.RUNNING: Word("▶", "running", "busy"),
+    StepState.DONE: Word("✓", "done", "ok"),
+    StepState.SKIPPED: Word("–", "skipped", "off"),
+    StepState.FAILED: Word("✗", "failed", "bad"),
+    StepState.UNKNOWN: Word("?", "unknown", "warn"),
+}
+
+
+OUTCOMES: Final[dict[OutcomeKind, Word]] = {
+    OutcomeKind.COMPLETED: Word("✓", "Completed", "ok"),
+    OutcomeKind.PARTIALLY_FAILED: Word("▲", "PartiallyFailed", "warn"),
+    OutcomeKind.FAILED: Word("✗", "Failed", "bad"),
+    OutcomeKind.CANCELLED: Word("⊘", "Cancelled", "warn"),
+    OutcomeKind.UNKNOWN: Word("?", "Unknown", "warn"),
+}
