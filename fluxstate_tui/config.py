@@ -141,6 +141,12 @@ class _Reader:
             room_for_copies=self._take(data, "copies", _room, ROOM_FOR_COPIES),
         )
         self._unknown("", data)
+        if any(_means_protected(key) for key in data):
+            # Whoever meant to protect a context must not find out by a change that it was not.
+            self._problems.append(
+                f"{self._where}: did you mean protected? Every context is read-only."
+            )
+            config = replace(config, protected=(EVERYTHING,))
         return replace(config, problems=tuple(self._problems))
 
     def _guard(self, data: dict[Any, Any]) -> GuardSettings:
@@ -186,6 +192,12 @@ class _Reader:
     def _unknown(self, prefix: str, rest: dict[Any, Any]) -> None:
         for key in rest:
             self._problems.append(f"{self._where}: there is no setting {prefix}{key}.")
+
+
+def _means_protected(key: object) -> bool:
+    from difflib import get_close_matches  # only a mistake needs it
+
+    return bool(get_close_matches(str(key).casefold(), ["protected"], cutoff=0.8))
 
 
 def _text(value: Any) -> str:

@@ -159,3 +159,10 @@ def test_the_current_context_is_that_of_the_first_file_that_has_one(
     assert current_context(KubeOptions(kubeconfig=str(home / "a"))) == ""
     written(home, "protected: ['*']")
     assert options("--kubeconfig", str(home / "a")).read_only  # no context at all is protected too
+
+
+@pytest.mark.parametrize("key", ["Protected", "PROTECTED", "protectd", "protected_", "protect"])
+def test_a_mistyped_protection_protects_everything_and_says_so(tmp_path: Path, key: str) -> None:
+    found = written(tmp_path, f"{key}: [prod-1]\n")
+    assert found.protects("dev")
+    assert "did you mean protected?" in found.problems[-1]
