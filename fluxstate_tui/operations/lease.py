@@ -1,8 +1,9 @@
 """One operator at a time: a coordination.k8s.io/v1 Lease per MiniCluster.
 
 The lease holds for 30 s and is renewed every 10 s. It is only taken over after it has expired and
-was then seen not to be renewed, so that two clocks which differ do not break a living one. Its
-times are the API server's: those of two operators may be hours apart.
+was then seen not to be renewed, so that two clocks which differ do not break a living one; at
+once if a journal of this computer says that its holder is dead. Its times are the API server's:
+those of two operators may be hours apart.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import Conflict, Forbidden, NotFound
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations import audit
+from fluxstate_tui.operations import audit, journal
 from fluxstate_tui.operations.base import OutcomeKind
 
+LOCK = "lock"
+"""The fact of a journal that names its lease."""
 DURATION = 30
 RENEW_EVERY = 10.0
 TAKE_SECONDS = 20.0
@@ -155,7 +158,7 @@ class ClusterLease:
         self.held = True
 
     async def _take_over(self, lease: dict[str, Any]) -> None:
-        if _holder(lease):
+        if _holder(lease) and not _known_dead(self._context, _holder(lease)):
             if self._context.server_now <= _expires(lease):
                 raise self._locked(lease)
             await self._context.clock.sleep(RENEW_EVERY + 1)
@@ -221,6 +224,17 @@ class ClusterLease:
         )
 
 
+def _known_dead(context: OperationContext, identity: str) -> bool:
+    """Whether an operation of this computer had that lock, and its process is gone.
+
+    Its journal says so, which a living process keeps locked: a number of a process would not do, as
+    another container of the same name has others.
+    """
+    return any(
+        record.facts.get(LOCK) == identity for record in journal.unfinished(context.state_dir)
+    )
+
+
 def _holder(lease: dict[str, Any]) -> str:
     return str(lease.get("spec", {}).get("holderIdentity") or "")
 
@@ -272,7 +286,9 @@ async def holder_of(context: OperationContext, ref: ClusterRef) -> Holder | None
     except (NotFound, Forbidden):
         return None
     holder = _parse(lease)
-    return None if holder is None or holder.expired(context.server_now) else holder
+    if holder is None or holder.expired(context.server_now):
+        return None
+    return None if _known_dead(context, _holder(lease)) else holder
 
 
 async def break_lock(context: OperationContext, ref: ClusterRef, holder: Holder) -> None:

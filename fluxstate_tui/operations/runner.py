@@ -27,7 +27,7 @@ from fluxstate_tui.operations.base import (
     StepState,
 )
 from fluxstate_tui.operations.journal import Journal
-from fluxstate_tui.operations.lease import ClusterLease
+from fluxstate_tui.operations.lease import LOCK, ClusterLease
 from fluxstate_tui.operations.steps import Run, Script, Task, Undo
 
 _log = logging.getLogger(__name__)
@@ -188,6 +188,7 @@ class Operation:
     async def _with_lease(self, journal: Journal, lease: ClusterLease) -> Outcome:
         run = Run(journal)
         try:
+            journal.remember(LOCK, lease.identity)
             await lease.acquire()
             lease.keep(run.problem)
         except FluxstateError as error:

@@ -10,7 +10,16 @@ import pytest
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.kube.objects import LEASES
-from fluxstate_tui.operations.lease import ClusterLease, LockedError, LockLostError
+from fluxstate_tui.operations.base import Consent, ConsentKind, Plan
+from fluxstate_tui.operations.journal import Journal
+from fluxstate_tui.operations.lease import (
+    LOCK,
+    RENEW_EVERY,
+    ClusterLease,
+    LockedError,
+    LockLostError,
+    holder_of,
+)
 from fluxstate_tui.sim.api.auth import Rule, User
 from fluxstate_tui.sim.server import SimulatedCluster
 from tests.unit.operations.builders import REF
@@ -158,3 +167,25 @@ async def test_a_lock_that_a_cancel_may_have_left_is_told(
     with pytest.raises(asyncio.CancelledError):
         await taking
     assert "expires after 30 s" in lease.left
+
+
+async def test_the_lock_of_a_dead_program_of_this_computer_is_not_waited_for(
+    sim: SimulatedCluster, context: OperationContext
+) -> None:
+    dead = ClusterLease(context, REF, "save")
+    plan = Plan("save", REF, (), (), Consent(ConsentKind.NONE, ""))
+    journal = Journal.begin(context.state_dir, plan, who="me", server="s", now=0.0)
+    journal.remember(LOCK, dead.identity)
+    await dead.acquire()
+    with pytest.raises(LockedError):
+        await ClusterLease(context, REF, "delete").acquire()
+    assert await holder_of(context, REF) is not None, "its process lives: it has the journal open"
+
+    journal.close()  # as the kernel does with a process that is killed
+    assert await holder_of(context, REF) is None
+    before = sim.clock.now()
+    after = ClusterLease(context, REF, "delete")
+    await after.acquire()
+    assert after.held
+    assert sim.clock.now() - before < RENEW_EVERY
+    assert await dead.lost() != "", "should it live after all, it goes on no more"
