@@ -66,14 +66,6 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-# Numbers of things in words.
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 job`, `4 jobs`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 # Text of jobs and clusters for plain output: shown as it is, but never obeyed by a terminal.
 
 

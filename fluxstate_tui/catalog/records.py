@@ -29,7 +29,7 @@ from fluxstate_tui.catalog.folder import FolderFiles
 from fluxstate_tui.catalog.maintenance import NotSoundError, queue_part, verify_archive
 from fluxstate_tui.catalog.ownership import Identity, Owner, identity_of, ownership
 from fluxstate_tui.context import OperationContext
-from fluxstate_tui.formatting import counted
+from fluxstate_tui.formatting import plural
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.private_files import open_private, private_folder
 
@@ -334,13 +334,13 @@ def missing_lines(missing: Iterable[Missing], than: str, most: int = 3) -> tuple
     """What other archives hold that this one does not, one line for each; the first few."""
     found = list(missing)
     lines = [
-        f"{one.known.entry.id} holds {counted(one.jobs, 'job')} that {than} does not."
+        f"{one.known.entry.id} holds {plural(one.jobs, 'job')} that {than} does not."
         for one in found[:most]
     ]
     if len(found) > most:
         rest = sum(one.jobs for one in found[most:])
-        others = counted(len(found) - most, "other archive")
-        lines.append(f"{others} of it hold {counted(rest, 'job')} more.")
+        others = plural(len(found) - most, "other archive")
+        lines.append(f"{others} of it hold {plural(rest, 'job')} more.")
     return tuple(lines)
 
 
@@ -350,4 +350,4 @@ def unread_line(found: Iterable[Known]) -> tuple[str, ...]:
     if not unread:
         return ()
     first = f"{unread[0].entry.id}: {unread[0].why}".rstrip(".")
-    return (f"{counted(len(unread), 'archive')} decided nothing here ({first}).",)
+    return (f"{plural(len(unread), 'archive')} decided nothing here ({first}).",)

@@ -33,7 +33,7 @@ from fluxstate_tui.cli.catalog_tables import entry_json, listing, names, verdict
 from fluxstate_tui.cli.options import configuration
 from fluxstate_tui.context import default_who
 from fluxstate_tui.errors import ExitCode, FluxstateError
-from fluxstate_tui.formatting import plain
+from fluxstate_tui.formatting import plain, plural, size
 from fluxstate_tui.operations.restore.spec_source import says_of_spec
 from fluxstate_tui.operations.steps import RefusedError
 
@@ -314,7 +314,9 @@ async def _remove(
     """Say what goes, ask, and remove it; what went is read back and logged."""
     out = sys.stderr if args.json else sys.stdout
     facts = {one.entry.path: one.contents for one in known if one.contents is not None}
-    print(listing(chosen, place.now, facts) if chosen else "Nothing would go.", file=out)
+    print(_what_goes(chosen, would=args.dry_run), file=out)
+    if chosen:
+        print(listing(chosen, place.now, facts), file=out)
     wanted = bool(chosen) and not args.dry_run
     agreed = wanted and _agreed(args, chosen, facts)
     if agreed:
@@ -326,6 +328,13 @@ async def _remove(
         word = "removed" if agreed else "wouldRemove"
         print(json.dumps({word: [entry_json(entry) for entry in chosen]}, indent=2))
     return ExitCode.REFUSED if wanted and not agreed else ExitCode.OK
+
+
+def _what_goes(chosen: Sequence[CatalogEntry], *, would: bool) -> str:
+    if not chosen:
+        return "Nothing would go."
+    count, total = plural(len(chosen), "archive"), size(sum(entry.size for entry in chosen))
+    return f"{count} would go ({total}); this is a dry run:" if would else f"{count} go ({total}):"
 
 
 async def _remove_each(

@@ -18,7 +18,7 @@ from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.running_jobs import duration
-from fluxstate_tui.formatting import counted
+from fluxstate_tui.formatting import plural
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.snapshot import Snapshot, describe
 
@@ -212,7 +212,7 @@ async def _what_is_saved(
         return BackupCoverage(None, nothing, "No verified archive of it is in the catalog.")
     newest, contents = ordered[0]
     age = duration(seen.now - contents.made)
-    jobs = counted(len(contents.jobs), "job")
+    jobs = plural(len(contents.jobs), "job")
     said = f"The newest verified archive is {newest.entry.id}, {age} old, with {jobs}"
     others = [known for known, _ in ordered[1:]]
     beyond = missing_lines(missing_from(contents.jobs, others), newest.entry.id)

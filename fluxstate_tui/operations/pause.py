@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.context import OperationContext
-from fluxstate_tui.formatting import counted
+from fluxstate_tui.formatting import plural
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, Plan, Step
 from fluxstate_tui.operations.queue_control import stop_queues
@@ -22,7 +22,7 @@ def plan(seen: Snapshot) -> Plan:
     else:
         preview = [
             f"Stop {queue_words(seen.started)}: {describe(seen.pending)} will wait.",
-            f"{counted(len(seen.running), 'running job')} may go on. New jobs are still accepted.",
+            f"{plural(len(seen.running), 'running job')} may go on. New jobs are still accepted.",
         ]
     return Plan(
         "pause",

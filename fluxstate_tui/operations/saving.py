@@ -38,7 +38,7 @@ from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.jobid import f58_ascii
 from fluxstate_tui.flux.queue import restores_stopped
 from fluxstate_tui.flux.running_jobs import duration, expect
-from fluxstate_tui.formatting import counted
+from fluxstate_tui.formatting import plural
 from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, Plan, Running, Step
 from fluxstate_tui.operations.data_loss import loss
 from fluxstate_tui.operations.queue_control import (
@@ -509,12 +509,12 @@ def cancelled(seen: Snapshot, choices: Choices) -> str:
     if not seen.running or choices.running is not Running.CANCEL:
         return ""
     work = sum(job.runtime(seen.now) or 0.0 for job in seen.running)
-    jobs = counted(len(seen.running), "running job")
+    jobs = plural(len(seen.running), "running job")
     return f"cancels {jobs}; {duration(work)} of work is lost"
 
 
 def _running_line(seen: Snapshot, choices: Choices) -> str:
-    jobs = counted(len(seen.running), "running job")
+    jobs = plural(len(seen.running), "running job")
     expected = expect(seen.running, seen.now)
     match choices.running:
         case Running.WAIT:

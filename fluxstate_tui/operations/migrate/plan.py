@@ -13,7 +13,7 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.queue import restores_stopped
 from fluxstate_tui.flux.running_jobs import expect
-from fluxstate_tui.formatting import counted
+from fluxstate_tui.formatting import plural
 from fluxstate_tui.kube.errors import Forbidden, RequestInfo
 from fluxstate_tui.kube.manifest import for_create
 from fluxstate_tui.kube.objects import PODS, Resource
@@ -59,15 +59,15 @@ def _running(seen: Snapshot, choices: Choices) -> list[str]:
         return []
     count = len(seen.running)
     if choices.running is Running.CANCEL:
-        return [f"CANCEL {counted(count, 'running job')} first."]
-    return [f"Wait for {counted(count, 'running job')} first ({expect(seen.running, seen.now)})."]
+        return [f"CANCEL {plural(count, 'running job')} first."]
+    return [f"Wait for {plural(count, 'running job')} first ({expect(seen.running, seen.now)})."]
 
 
 def _fit(seen: Snapshot, target: Target, choices: Choices, wide: Sequence[Job]) -> list[str]:
     if wide:
-        return [f"LOST: {counted(len(wide), 'job')} that need more nodes come back FAILED."]
+        return [f"LOST: {plural(len(wide), 'job')} that need more nodes come back FAILED."]
     waiting = len(seen.pending)
-    lines = [f"{counted(waiting, 'waiting job')} will wait there."] if waiting else []
+    lines = [f"{plural(waiting, 'waiting job')} will wait there."] if waiting else []
     if not (seen.running and choices.running is Running.CANCEL):
         lines.append("Nothing is lost.")
     return lines
@@ -125,7 +125,7 @@ def _end(seen: Snapshot) -> str:
 
 def pods(count: int) -> str:
     """`1 pod`, `4 pods`."""
-    return counted(count, "pod")
+    return plural(count, "pod")
 
 
 REACH = Step("reach", "Read the archive from the new one's volume", "sha256sum FOLDER/ID.tar.gz")
@@ -275,10 +275,10 @@ def _consent(seen: Snapshot, target: Target, choices: Choices) -> Consent:
     lost = []
     cancelled = len(seen.running) if choices.running is Running.CANCEL else 0
     if cancelled:
-        lost.append(f"cancels {counted(cancelled, 'running job')}")
+        lost.append(f"cancels {plural(cancelled, 'running job')}")
     wide = len(too_wide(seen, target))
     if wide:
-        lost.append(f"fails {counted(wide, 'waiting job')} that never fit")
+        lost.append(f"fails {plural(wide, 'waiting job')} that never fit")
     if lost:
         question = f"Migrating {ref} {' and '.join(lost)}."
         return Consent(ConsentKind.TYPE_NAME, question, ref.name, cancelled + wide)

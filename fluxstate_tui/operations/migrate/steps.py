@@ -31,7 +31,7 @@ from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.queue import restores_stopped
-from fluxstate_tui.formatting import counted
+from fluxstate_tui.formatting import plural
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.kube.manifest import for_create
 from fluxstate_tui.minicluster.minicluster import MiniCluster
@@ -360,7 +360,7 @@ class Migrating:
         if refused and self._target.beside:
             # The scheduler refuses them only when the new queue is started, after the account.
             run.problem(
-                f"{counted(len(refused), 'job')} never fit there and end as FAILED, as agreed",
+                f"{plural(len(refused), 'job')} never fit there and end as FAILED, as agreed",
                 "The archive still has them pending.",
             )
         return f"{entry.path}: sha256 {archive.sha256[:12]}, every job fits as agreed"

@@ -19,7 +19,7 @@ from fluxstate_tui.catalog.ownership import Owner, identity_of
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
-from fluxstate_tui.formatting import counted
+from fluxstate_tui.formatting import plural
 from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.kube.manifest import refuse_broken
 from fluxstate_tui.kube.objects import parse_minicluster
@@ -221,13 +221,13 @@ def dangers(
         if both:
             verb = "is" if both == 1 else "are"
             lines.append(
-                f"DANGER: {counted(both, 'job')} of it {verb} in the live queue of {name} now: "
+                f"DANGER: {plural(both, 'job')} of it {verb} in the live queue of {name} now: "
                 "they may run in both."
             )
         if waiting and other.active is None and other.related:
             lines.append(
                 f"DANGER: {name}, whose queue came from it, lives and cannot be asked "
-                f"({other.why.rstrip('.')}): {counted(len(waiting), 'job')} may run in both."
+                f"({other.why.rstrip('.')}): {plural(len(waiting), 'job')} may run in both."
             )
         if place is not None and _file(ref.namespace, other.raw.get("spec") or {}) == place:
             lines.append(
@@ -263,7 +263,7 @@ async def dangers_beside(
     lines = [*dangers(manifest, waiting, (*asked, *rest))]
     if rest:
         lines.append(
-            f"{counted(len(rest), 'other MiniCluster')} were not asked whether they have its jobs."
+            f"{plural(len(rest), 'other MiniCluster')} were not asked whether they have its jobs."
         )
     return (*lines, *_moved(context, owner, len(waiting)))
 
@@ -274,7 +274,7 @@ def _moved(context: OperationContext, owner: Owner | None, waiting: int) -> Sequ
         return ()
     return [
         f"DANGER: {move.source} was migrated to {move.words} from here: "
-        f"{counted(waiting, 'job')} may run there, which was not asked."
+        f"{plural(waiting, 'job')} may run there, which was not asked."
         for move in moves(context.state_dir)
         if move.source.uid == owner.uid and move.server != context.cluster.server
     ]

@@ -23,7 +23,7 @@ from fluxstate_tui.catalog.ownership import RESTORED_FROM, owner_of
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.running_jobs import duration
-from fluxstate_tui.formatting import counted
+from fluxstate_tui.formatting import plural
 from fluxstate_tui.kube.errors import Conflict, NotFound
 from fluxstate_tui.minicluster.minicluster import ClusterRef, Derived, Phase
 from fluxstate_tui.minicluster.spec_check import dropped
@@ -446,7 +446,7 @@ class Restoring:
         if refused:
             reasons = "; ".join(sorted({one.reason for one in refused})[:3])
             run.problem(
-                f"{counted(len(refused), 'job')} came back FAILED: {reasons}",
+                f"{plural(len(refused), 'job')} came back FAILED: {reasons}",
                 "The archive still has them pending: submit them again, or delete this MiniCluster "
                 "and restore the archive onto a larger size.",
             )

@@ -146,7 +146,12 @@ def test_prune_keeps_what_the_policy_says_and_what_others_made(
     (folder / "theirs.tar.gz").write_bytes(archive.path("mixed").read_bytes())
     dry = archives("prune", "--keep-last", "2", "--dry-run", "--json")
     assert [one["id"] for one in dry.json["wouldRemove"]] == ["v2", "v3"]
-    assert archives("prune", "--keep-last", "2", "--yes").code == ExitCode.OK
+    said = archives("prune", "--keep-last", "2", "--dry-run").out
+    assert said.startswith("2 archives would go (")
+    assert "this is a dry run" in said
+    done = archives("prune", "--keep-last", "2", "--yes")
+    assert done.code == ExitCode.OK
+    assert done.out.startswith("2 archives go (")
     listed = archives("list", "--json").json["archives"]
     assert {one["id"] for one in listed} == {"v0", "v1", "theirs"}
 
