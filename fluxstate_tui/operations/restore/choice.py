@@ -88,7 +88,7 @@ def newest(
 ) -> Known:
     """The default among those of one MiniCluster. Raises FluxstateError with what to name."""
     try:
-        found = default(versions, now)
+        found = _default(versions, me, now)
     except NoDefaultError as error:
         raise _undecided(error, versions) from None
     if found is None or found.contents is None:
@@ -99,6 +99,25 @@ def newest(
         if one.contents is None and since < _claimed_time(one) <= now + FUTURE_SECONDS:
             raise _not_sound(one)
     return found
+
+
+def _default(versions: Sequence[Known], me: Identity, now: float) -> Known | None:
+    """Of what this computer saved in this life of the MiniCluster, once that has any job.
+
+    Archives of an earlier life under the same name are told of in the plan. They leave it undecided
+    only where this life has none of its own, or an empty one: its queue may have been lost.
+    """
+    own = default([one for one in versions if _of_this_life(one, me)], now)
+    if own is not None and own.contents is not None and own.contents.jobs:
+        return own
+    return default(versions, now)
+
+
+def _of_this_life(known: Known, me: Identity) -> bool:
+    owner = known.owner
+    if owner is None or not owner.recorded or not owner.uid:
+        return False
+    return owner.uid == me.uid or owner.uid in me.predecessors
 
 
 def named(entries: Sequence[CatalogEntry], wanted: str) -> CatalogEntry:
