@@ -31,6 +31,7 @@ from fluxstate_tui.minicluster.minicluster import ClusterRef, MiniCluster
 from fluxstate_tui.operations import audit
 from fluxstate_tui.operations.archives import AuditContext, Change, journaled
 from fluxstate_tui.operations.audit import REFUSED
+from fluxstate_tui.operations.base import OperationKind
 from fluxstate_tui.operations.lease import ClusterLease, LockedError
 from fluxstate_tui.operations.steps import RefusedError
 
@@ -73,7 +74,7 @@ class Place:
         return bool(self.archive_path) and await is_there(self.files, self.archive_path)
 
     @asynccontextmanager
-    async def changing(self, what: str, *, dry_run: bool = False) -> AsyncIterator[Alone]:
+    async def changing(self, kind: OperationKind, *, dry_run: bool = False) -> AsyncIterator[Alone]:
         """Alone with it: by a Lease on a cluster, by flock in a folder. Raises LockedError.
 
         What it gives has to be awaited before each change: it raises when the Lease was lost.
@@ -83,20 +84,20 @@ class Place:
             yield _always
             return
         try:
-            async with self._locked(what) as alone:
+            async with self._locked(kind) as alone:
                 yield alone
         except FluxstateError as error:
             if error.exit_code in (ExitCode.REFUSED, ExitCode.LOCKED):
-                self._refused(what, error.message)
+                self._refused(kind, error.message)
             raise
 
     @asynccontextmanager
-    async def _locked(self, what: str) -> AsyncIterator[Alone]:
+    async def _locked(self, kind: OperationKind) -> AsyncIterator[Alone]:
         if self.context is None:
             with _alone_in(self.folder):
                 yield _always
             return
-        lease = ClusterLease(self.context, self.ref, f"archives {what}")
+        lease = ClusterLease(self.context, self.ref, kind)
         await lease.acquire()
         lease.keep(lambda text: None)
         try:
@@ -114,14 +115,14 @@ class Place:
         return shlex.join(["fluxstate-tui", "archives", command, ref.name, *ids, *where])
 
     @contextmanager
-    def journaled(self, what: str) -> Iterator[Change]:
+    def journaled(self, kind: OperationKind) -> Iterator[Change]:
         """In the journal and the audit log. Raises FluxstateError when it cannot begin."""
         audit_context = AuditContext(
             self.state_dir, self.clock, default_who(), self._server, self.ref
         )
         change: Change | None = None
         try:
-            with journaled(audit_context, what) as change:
+            with journaled(audit_context, kind) as change:
                 yield change
         finally:
             if change is not None and change.trouble:  # what was done is done all the same
@@ -131,12 +132,12 @@ class Place:
     def _server(self) -> str:
         return self.context.cluster.server if self.context is not None else ""
 
-    def _refused(self, what: str, why: str) -> None:
+    def _refused(self, kind: OperationKind, why: str) -> None:
         ref = self.ref
         entry = audit.Entry(
             at=self.clock.now(),
             who=default_who(),
-            what=f"archives {what}",
+            what=kind.value,
             namespace=ref.namespace,
             name=ref.name,
             uid=ref.uid,

@@ -34,6 +34,7 @@ from fluxstate_tui.cli.options import configuration
 from fluxstate_tui.context import default_who
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.formatting import plain, plural, size
+from fluxstate_tui.operations.base import OperationKind
 from fluxstate_tui.operations.restore.spec_source import says_of_spec
 from fluxstate_tui.operations.steps import RefusedError
 
@@ -126,7 +127,7 @@ async def _fetch_each(args: argparse.Namespace, place: Place, done: list[dict[st
 
 async def remove(args: argparse.Namespace) -> int:
     """Remove the named ones, unless a MiniCluster would be left without any good archive."""
-    async with _changing(args, "remove") as (place, alone):
+    async with _changing(args, OperationKind.ARCHIVES_REMOVE) as (place, alone):
         entries = await place.entries()
         chosen = choose(entries, _required(place.ids))
         known = await _read(args, place, entries)
@@ -139,7 +140,7 @@ async def remove(args: argparse.Namespace) -> int:
                 safe="Nothing was removed.",
                 advice=f"Save first; or say --i-know-what-is-lost {unsaid[0]}",
             )
-        return await _remove(args, place, chosen, "remove", alone, known)
+        return await _remove(args, place, chosen, OperationKind.ARCHIVES_REMOVE, alone, known)
 
 
 async def prune(args: argparse.Namespace) -> int:
@@ -156,12 +157,12 @@ async def prune(args: argparse.Namespace) -> int:
             advice="Say --keep-last N or --keep-within 30d, or configure `retention`.",
             exit_code=ExitCode.USAGE,
         )
-    async with _changing(args, "prune") as (place, alone):
+    async with _changing(args, OperationKind.ARCHIVES_PRUNE) as (place, alone):
         entries = await place.entries()
         known = await _read(args, place, entries)
         _require_sound(known, place.now)
         chosen = removable(known, Retention(last, within), place.now)
-        return await _remove(args, place, chosen, "prune", alone, known)
+        return await _remove(args, place, chosen, OperationKind.ARCHIVES_PRUNE, alone, known)
 
 
 async def _read(
@@ -205,7 +206,10 @@ async def adopt(args: argparse.Namespace) -> int:
     """Give manifests to archives that others made; a relative path starts in the catalog."""
     done: list[dict[str, Any]] = []
     with _told(args, "adopted", done):
-        async with open_place(args, changes=True) as place, place.changing("adopt") as alone:
+        async with (
+            open_place(args, changes=True) as place,
+            place.changing(OperationKind.ARCHIVES_ADOPT) as alone,
+        ):
             await _adopt_each(args, place, alone, done)
     return ExitCode.OK
 
@@ -215,7 +219,7 @@ async def _adopt_each(
 ) -> None:
     sources, owner = _required(place.ids), _owner(args, place)
     named = ["--minicluster", owner] if args.folder is not None else []
-    with place.journaled("adopt") as change:
+    with place.journaled(OperationKind.ARCHIVES_ADOPT) as change:
         for path in sources:
             source = posixpath.normpath(posixpath.join(place.folder, path))
             adoption = Adoption(owner, place.ref.namespace, default_who(), place.now, place.raw)
@@ -251,7 +255,10 @@ async def put(args: argparse.Namespace) -> int:
     """Upload archives of this computer, each with its manifest, or with a new one."""
     done: list[dict[str, Any]] = []
     with _told(args, "put", done):
-        async with open_place(args, changes=True) as place, place.changing("put") as alone:
+        async with (
+            open_place(args, changes=True) as place,
+            place.changing(OperationKind.ARCHIVES_PUT) as alone,
+        ):
             await _put_each(args, place, alone, done)
     return ExitCode.OK
 
@@ -268,7 +275,7 @@ async def _put_each(
             exit_code=ExitCode.USAGE,
         )
     words = _required(place.ids)
-    with place.journaled("put") as change:
+    with place.journaled(OperationKind.ARCHIVES_PUT) as change:
         for word in words:
             local = await read_local(Path(word))
             name, now = place.ref.name, place.now
@@ -286,10 +293,12 @@ async def _put_each(
 
 
 @asynccontextmanager
-async def _changing(args: argparse.Namespace, what: str) -> AsyncIterator[tuple[Place, Alone]]:
+async def _changing(
+    args: argparse.Namespace, kind: OperationKind
+) -> AsyncIterator[tuple[Place, Alone]]:
     """The place to change; only to look at with --dry-run, which --read-only allows, too."""
     dry = args.dry_run
-    async with open_place(args, changes=not dry) as place, place.changing(what, dry_run=dry) as one:
+    async with open_place(args, changes=not dry) as place, place.changing(kind, dry_run=dry) as one:
         yield place, one
 
 
@@ -307,7 +316,7 @@ async def _remove(
     args: argparse.Namespace,
     place: Place,
     chosen: Sequence[CatalogEntry],
-    what: str,
+    kind: OperationKind,
     alone: Alone,
     known: Sequence[Known],
 ) -> int:
@@ -320,7 +329,7 @@ async def _remove(
     wanted = bool(chosen) and not args.dry_run
     agreed = wanted and _agreed(args, chosen, facts)
     if agreed:
-        await _remove_each(place, chosen, what, alone)
+        await _remove_each(place, chosen, kind, alone)
         print(f"removed {len(chosen)}", file=out)
     elif wanted:
         print("refused: consent is needed (nothing was removed)\n   do: --yes", file=sys.stderr)
@@ -338,9 +347,9 @@ def _what_goes(chosen: Sequence[CatalogEntry], *, would: bool) -> str:
 
 
 async def _remove_each(
-    place: Place, chosen: Sequence[CatalogEntry], what: str, alone: Alone
+    place: Place, chosen: Sequence[CatalogEntry], kind: OperationKind, alone: Alone
 ) -> None:
-    with place.journaled(what) as change:
+    with place.journaled(kind) as change:
         for entry in chosen:
             await alone()
             with change.of(entry.id, place.line("remove", entry.id, "--yes")) as read_back:

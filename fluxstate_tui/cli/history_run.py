@@ -200,5 +200,5 @@ def _json(finding: Finding) -> dict[str, object]:
         "began": record.began,
         "lastStep": record.last_step,
         "says": list(finding.says),
-        "next": finding.next,
+        "next": finding.next.value if finding.next is not None else "",
     }

@@ -10,12 +10,12 @@ from fluxstate_tui.cli.lock import add_lock
 from fluxstate_tui.cli.numbers import count, seconds
 from fluxstate_tui.cli.operate import add_loss
 from fluxstate_tui.cli.options import add_cluster_options
+from fluxstate_tui.operations.base import OperationKind
+from fluxstate_tui.operations.registry import spec
 
 if TYPE_CHECKING:
     from fluxstate_tui.operations.base import Choices
 
-
-_WORDS = "move a living MiniCluster to another size, image, name, namespace or context"
 
 _CONSENT = """\
 --yes answers what asks for a yes. Cancelling running jobs, or a size that waiting jobs never fit,
@@ -25,10 +25,11 @@ loses work, and needs the name of the MiniCluster: --i-know-what-is-lost NAME.
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
+    words = spec(OperationKind.MIGRATE).title
     parser = subparsers.add_parser(
-        "migrate",
-        help=_WORDS,
-        description=f"{_WORDS[0].upper()}{_WORDS[1:]}. The old one is deleted when every job is "
+        OperationKind.MIGRATE.value,
+        help=words,
+        description=f"{words[0].upper()}{words[1:]}. The old one is deleted when every job is "
         "accounted for in the new one; under the same name, when a verified archive has every job.",
         epilog=_CONSENT,
     )
@@ -56,7 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     parser.add_argument("--json", action="store_true", help="stdout is one JSON document")
     parser.add_argument("--dry-run", action="store_true", help="show the plan, do nothing")
-    parser.set_defaults(run=run, operation="migrate")
+    parser.set_defaults(run=run, operation=OperationKind.MIGRATE)
 
 
 def run(args: argparse.Namespace) -> int:

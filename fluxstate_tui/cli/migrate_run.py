@@ -13,10 +13,8 @@ from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_ref, open_context
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.kube.kubeconfig import KubeOptions
-from fluxstate_tui.operations import audit
-from fluxstate_tui.operations.base import Choices
-from fluxstate_tui.operations.migrate import migrate as migration
-from fluxstate_tui.operations.steps import RefusedError
+from fluxstate_tui.operations.base import Choices, OperationKind
+from fluxstate_tui.operations.registry import prepare
 
 
 async def migrate(args: argparse.Namespace, choices: Choices) -> int:
@@ -24,20 +22,15 @@ async def migrate(args: argparse.Namespace, choices: Choices) -> int:
     out = sys.stderr if args.json else sys.stdout
     async with AsyncExitStack() as stack:
         context = await stack.enter_async_context(open_context(kube_options(args)))
-        if context.cluster.read_only:
-            raise RefusedError(
-                "'migrate' would change the cluster, and this is --read-only",
-                safe="Nothing was sent to the cluster.",
-            )
         ref = await find_ref(context.cluster, args.name)
         if not args.dry_run:
             await until_free(args, context, ref)
         destination: OperationContext | None = None
-        if args.to_context and args.to_context != context.cluster.context:
+        other = args.to_context and args.to_context != context.cluster.context
+        if other and not context.cluster.read_only:
             there = open_context(_there(args))
             destination = await stack.enter_async_context(there)
-        with audit.logged(context, "migrate", ref):
-            operation = await migration.prepare(context, ref, choices, destination)
+        operation = await prepare(OperationKind.MIGRATE, context, ref, choices, destination)
         try:
             return await with_consent(args, operation, out)
         finally:

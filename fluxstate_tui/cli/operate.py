@@ -1,4 +1,4 @@
-"""The operations without a screen: pause, resume, save, delete, restore, disarm.
+"""The operations without a screen: one command for each of the registry.
 
 One line per step with what was read back. With --json, stdout is one JSON document and the lines
 go to stderr. Consent is asked for on a terminal; else --yes is needed.
@@ -7,28 +7,16 @@ go to stderr. Consent is asked for on a terminal; else --yes is needed.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fluxstate_tui import termination
 from fluxstate_tui.cli.lock import add_lock
 from fluxstate_tui.cli.numbers import count, seconds
 from fluxstate_tui.cli.options import add_cluster_options
-
-if TYPE_CHECKING:
-    from fluxstate_tui.operations.base import Choices
-
-
-_HELP = {
-    "pause": "stop the queue; running jobs go on",
-    "resume": "start the queue again",
-    "save": "pause, wait for running jobs, dump, verify, enter into the catalog",
-    "delete": "delete a MiniCluster whose queue is saved",
-    "restore": "create a MiniCluster from an archive and account for every job",
-    "disarm": "take the archive away from spec.archive.path into the catalog",
-}
-
-BULK = ("save", "delete")
+from fluxstate_tui.operations import registry
+from fluxstate_tui.operations.base import Choices, OperationKind, Running
+from fluxstate_tui.operations.registry import OPERATIONS, OperationSpec
 
 CONSENT = """\
 --yes answers what asks for a yes. What is lost for good is never lost by a --yes: cancelling
@@ -47,34 +35,36 @@ the archives: that is asked first, and --yes answers; --dry-run never starts one
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add one command per operation."""
-    for name, words in _HELP.items():
-        parser = subparsers.add_parser(
-            name,
-            help=words,
-            description=words[0].upper() + words[1:] + ".",
-            epilog=CONSENT if name in BULK else RESTORE if name == "restore" else None,
-        )
-        add_cluster_options(parser)
-        if name in BULK:
-            _add_names(parser)
-        else:
-            parser.add_argument("name", nargs="?", default="", help="the MiniCluster (if several)")
-        parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
-        parser.add_argument("--json", action="store_true", help="stdout is one JSON document")
-        parser.add_argument("--dry-run", action="store_true", help="show the plan, do nothing")
-        add_lock(parser)
-        if name in ("save", "delete"):
-            _add_running(parser)
-        if name == "save":
-            parser.add_argument("--keep-paused", action="store_true", help="do not resume after")
-            parser.add_argument("--all", action="store_true", help="all MiniClusters (with -A too)")
-        if name == "delete":
-            parser.add_argument("--save", action="store_true", help="save first")
-        if name in BULK:
-            add_loss(parser)
-        if name == "restore":
-            _add_restore(parser)
-        parser.set_defaults(run=run, operation=name)
+    for spec in OPERATIONS.values():
+        if spec.kind is not OperationKind.MIGRATE:  # it has a module of its own
+            _add_command(subparsers, spec)
+
+
+def _add_command(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], spec: OperationSpec
+) -> None:
+    restores = spec.kind is OperationKind.RESTORE
+    parser = subparsers.add_parser(
+        spec.kind.value,
+        help=spec.title,
+        description=spec.title[0].upper() + spec.title[1:] + ".",
+        epilog=CONSENT if spec.on_several else RESTORE if restores else None,
+    )
+    add_cluster_options(parser)
+    if spec.on_several:
+        _add_names(parser)
+    else:
+        parser.add_argument("name", nargs="?", default="", help="the MiniCluster (if several)")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    parser.add_argument("--json", action="store_true", help="stdout is one JSON document")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, do nothing")
+    add_lock(parser)
+    own = _OWN_OPTIONS.get(spec.kind)
+    if own is not None:
+        own(parser)
+    if spec.on_several:
+        add_loss(parser)
+    parser.set_defaults(run=run, operation=spec.kind)
 
 
 def add_loss(parser: argparse.ArgumentParser) -> None:
@@ -133,6 +123,24 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_save(parser: argparse.ArgumentParser) -> None:
+    _add_running(parser)
+    parser.add_argument("--keep-paused", action="store_true", help="do not resume after")
+    parser.add_argument("--all", action="store_true", help="all MiniClusters (with -A too)")
+
+
+def _add_delete(parser: argparse.ArgumentParser) -> None:
+    _add_running(parser)
+    parser.add_argument("--save", action="store_true", help="save first")
+
+
+_OWN_OPTIONS: dict[OperationKind, Callable[[argparse.ArgumentParser], None]] = {
+    OperationKind.SAVE: _add_save,
+    OperationKind.DELETE: _add_delete,
+    OperationKind.RESTORE: _add_restore,
+}
+
+
 def run(args: argparse.Namespace) -> int:
     """Carry one operation out; returns its exit code."""
     given = vars(args)
@@ -143,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
 
     from fluxstate_tui.cli.operate_run import operate
 
-    if args.operation in BULK:
+    if registry.spec(args.operation).on_several:
         args.name = args.names[0] if args.names else ""
     return termination.run(operate(args, choices_of(args)))
 
@@ -151,7 +159,6 @@ def run(args: argparse.Namespace) -> int:
 def choices_of(args: argparse.Namespace) -> Choices:
     """The flags as choices. Raises FluxstateError for a manifest that cannot be read."""
     from fluxstate_tui.kube.manifest import load_manifest
-    from fluxstate_tui.operations.base import Choices, Running
 
     given = vars(args)
     running = Running.WAIT

@@ -24,6 +24,7 @@ from fluxstate_tui.operations.base import (
     Agrees,
     Choices,
     ConsentKind,
+    OperationKind,
     Outcome,
     OutcomeKind,
     Plan,
@@ -49,7 +50,9 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
     """Prepare, ask, run, and say how it ended. Returns the exit code."""
     out = sys.stderr if args.json else sys.stdout
     async with open_context(kube_options(args)) as context:
-        ref = await find_ref(context.cluster, args.name, may_be_gone=args.operation == "restore")
+        ref = await find_ref(
+            context.cluster, args.name, may_be_gone=args.operation is OperationKind.RESTORE
+        )
         if not args.dry_run:
             await until_free(args, context, ref)
         interrupted = await _interrupted(context, ref)
@@ -59,7 +62,7 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
         finally:
             await operation.close()
         for finding in interrupted:
-            if finding.next in ("", args.operation) and code == ExitCode.OK and not args.dry_run:
+            if finding.next in (None, args.operation) and code == ExitCode.OK and not args.dry_run:
                 left = await recovery.settle(context, finding)
                 if left is not None:
                     print(f"note: {plain(' '.join(left.says))}", file=sys.stderr)
@@ -68,7 +71,7 @@ async def operate(args: argparse.Namespace, choices: Choices) -> int:
 
 async def prepared(
     args: argparse.Namespace,
-    kind: str,
+    kind: OperationKind,
     context: OperationContext,
     ref: ClusterRef,
     choices: Choices,
@@ -213,7 +216,7 @@ def _finish(
 def plan_json(plan: Plan) -> dict[str, Any]:
     """A plan as --json shows it."""
     return {
-        "operation": plan.operation,
+        "operation": plan.operation.value,
         "namespace": plan.target.namespace,
         "name": plan.target.name,
         "uid": plan.target.uid,

@@ -17,7 +17,7 @@ from fluxstate_tui.demo.cluster import simulated_cluster
 from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations.base import OutcomeKind, Plan, StepEvent, StepState
+from fluxstate_tui.operations.base import OperationKind, OutcomeKind, Plan, StepEvent, StepState
 
 if TYPE_CHECKING:
     from fluxstate_tui.context import OperationContext
@@ -70,10 +70,10 @@ async def _play(kubeconfig: Path, speed: float) -> int:
             ref = await _create(context)
             await _submit(context, ref)
             for kind, choices in (
-                ("pause", Choices()),
-                ("save", Choices(keep_paused=True)),
-                ("delete", Choices()),
-                ("restore", Choices(size=MINICLUSTER["spec"]["size"] + 1)),
+                (OperationKind.PAUSE, Choices()),
+                (OperationKind.SAVE, Choices(keep_paused=True)),
+                (OperationKind.DELETE, Choices()),
+                (OperationKind.RESTORE, Choices(size=MINICLUSTER["spec"]["size"] + 1)),
             ):
                 code = await _operate(context, kind, ref, choices)
                 if code:
@@ -114,7 +114,9 @@ async def _submit(context: OperationContext, ref: ClusterRef) -> None:
         await world.close()
 
 
-async def _operate(context: OperationContext, kind: str, ref: ClusterRef, choices: Choices) -> int:
+async def _operate(
+    context: OperationContext, kind: OperationKind, ref: ClusterRef, choices: Choices
+) -> int:
     from dataclasses import replace
 
     from fluxstate_tui.operations.registry import prepare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from fluxstate_tui.flux.eventlog import Event
     from fluxstate_tui.live.store import Store
     from fluxstate_tui.minicluster.minicluster import ClusterRef
-    from fluxstate_tui.operations.base import Choices, Outcome, Plan, StepEvent
+    from fluxstate_tui.operations.base import (
+        Choices,
+        OperationKind,
+        Outcome,
+        Plan,
+        StepEvent,
+    )
     from fluxstate_tui.operations.lease import Holder
-
-
-Kind = Literal["pause", "resume", "save", "delete", "restore", "disarm", "migrate"]
 
 
 class Operation(Protocol):
@@ -89,13 +92,8 @@ class Interrupted(Struct, frozen=True):
     ref: ClusterRef
     operation: str
     says: tuple[str, ...]
-    next: Kind | None = None
+    next: OperationKind | None = None
     archive: str = ""
-
-
-def as_kind(word: str) -> Kind | None:
-    """The kind of that name, None if there is none."""
-    return next((kind for kind in get_args(Kind) if kind == word), None)
 
 
 class SubmitRequest(Struct, frozen=True):
@@ -121,7 +119,7 @@ class SubmitRequest(Struct, frozen=True):
 class Actions(Protocol):
     """The way out of the dashboard. Every method raises FluxstateError with what to do."""
 
-    async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> Operation:
+    async def prepare(self, kind: OperationKind, ref: ClusterRef, choices: Choices) -> Operation:
         """Read the world and plan an operation."""
         ...
 
@@ -191,8 +189,8 @@ class Actions(Protocol):
         """Do not show that one again; what it left stays as it is."""
         ...
 
-    def why_not(self, kind: Kind | Literal["submit"], ref: ClusterRef) -> str:
-        """Why that is not possible for this MiniCluster (a missing right), '' if it is."""
+    def why_not(self, kind: OperationKind | Literal["submit"], ref: ClusterRef) -> str:
+        """Why that is not allowed there (a missing right, --read-only), '' if it is."""
         ...
 
 

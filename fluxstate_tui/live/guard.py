@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fluxstate_tui.config import GuardSettings
 from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.live.events import GuardSeen, StoreEvent
-from fluxstate_tui.operations.base import Choices, OutcomeKind, Running
+from fluxstate_tui.operations.base import Choices, OperationKind, OutcomeKind, Running
 from fluxstate_tui.operations.registry import prepare
 
 if TYPE_CHECKING:
@@ -151,7 +151,9 @@ class AutoSave:
         root = await self._current_root()
         if root and root == self._root:
             return
-        operation = await prepare("save", self._context, self._ref, Choices(running=Running.LEAVE))
+        operation = await prepare(
+            OperationKind.SAVE, self._context, self._ref, Choices(running=Running.LEAVE)
+        )
         outcome = await operation.run(lambda event: None)
         if outcome.kind is not OutcomeKind.COMPLETED:
             self._tell(replace(self.state, trouble=f"not saved: {outcome.reason}"))

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import ExitCode, FluxstateError
-from fluxstate_tui.live.actions import Interrupted, as_kind
+from fluxstate_tui.live.actions import Interrupted
 from fluxstate_tui.operations import journal
 from fluxstate_tui.operations import recovery as recover
-from fluxstate_tui.operations.base import Outcome, OutcomeKind
+from fluxstate_tui.operations.base import OperationKind, Outcome, OutcomeKind
 
 if TYPE_CHECKING:
     from fluxstate_tui.live.connection import Connection
@@ -42,7 +42,7 @@ class Interruptions:
                 ref=finding.record.target,
                 operation=finding.record.operation,
                 says=finding.says,
-                next=as_kind(finding.next),
+                next=finding.next,
                 archive=finding.choices.archive,
             )
             for identity, finding in self._found.items()
@@ -61,7 +61,7 @@ class Interruptions:
         recover.close(self._connection.context, finding)
         del self._found[identity]
 
-    async def ended(self, kind: str, ref: ClusterRef, outcome: Outcome) -> Outcome:
+    async def ended(self, kind: OperationKind, ref: ClusterRef, outcome: Outcome) -> Outcome:
         """An operation ended here: close what waited for exactly that, unless more is left.
 
         Then the outcome that is returned says what to do next.
@@ -69,7 +69,7 @@ class Interruptions:
         if outcome.kind is not OutcomeKind.COMPLETED:
             return outcome
         for identity, finding in list(self._found.items()):
-            if finding.next != kind or str(finding.record.target) != str(ref):
+            if finding.next is not kind or str(finding.record.target) != str(ref):
                 continue
             left = await recover.settle(self._connection.context, finding)
             if left is None:

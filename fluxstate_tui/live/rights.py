@@ -5,34 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.operations.registry import Right
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fluxstate_tui.kube.client import Cluster
-
-
-EXEC = "get and create on pods/exec"
-DELETE = "delete on miniclusters.flux-framework.org"
-CREATE = "create on miniclusters.flux-framework.org"
-HELPER = "create on pods"
-
-# What each key needs: examples/rbac.yaml grants all of it.
-NEEDS: dict[str, tuple[str, ...]] = {
-    "pause": (EXEC,),
-    "resume": (EXEC,),
-    "disarm": (EXEC,),
-    "save": (EXEC,),
-    "submit": (EXEC,),
-    "delete": (DELETE,),
-    "restore": (CREATE, HELPER, EXEC),
-    "migrate": (CREATE, DELETE, HELPER, EXEC),
-}
 
 
 class Rights:
     """Missing rights by namespace. What was not asked yet, or cannot be asked, is not missing."""
 
     def __init__(self) -> None:
-        self._missing: dict[str, frozenset[str]] = {}
+        self._missing: dict[str, frozenset[Right]] = {}
 
     def forget(self) -> None:
         """Another connection may be another user."""
@@ -50,18 +35,19 @@ class Rights:
         try:
             resource = await cluster.minicluster_resource()
             found = {
-                EXEC: await cluster.access.can_exec(namespace),
-                DELETE: await cluster.access.can("delete", resource, namespace),
-                CREATE: await cluster.access.can("create", resource, namespace),
-                HELPER: await cluster.access.can("create", PODS, namespace),
+                Right.EXEC: await cluster.access.can_exec(namespace),
+                Right.DELETE: await cluster.access.can("delete", resource, namespace),
+                Right.CREATE: await cluster.access.can("create", resource, namespace),
+                Right.HELPER_POD: await cluster.access.can("create", PODS, namespace),
             }
         except FluxstateError:
             return  # the request itself will say what is wrong, better than a guess can
         self._missing[namespace] = frozenset(right for right, yes in found.items() if not yes)
 
-    def why_not(self, kind: str, namespace: str) -> str:
-        """Which right is missing for that, in one sentence, '' if none is."""
-        lacking = [r for r in NEEDS[kind] if r in self._missing.get(namespace, frozenset())]
+    def why_not(self, what: str, needs: Iterable[Right], namespace: str) -> str:
+        """Which of these rights is missing for that, in one sentence, '' if none is."""
+        missing = self._missing.get(namespace, frozenset())
+        lacking = [right.value for right in needs if right in missing]
         if not lacking:
             return ""
-        return f"You may not {kind} in namespace {namespace}: missing {', '.join(lacking)}."
+        return f"You may not {what} in namespace {namespace}: missing {', '.join(lacking)}."

@@ -15,13 +15,15 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.live.actions import (
     Interrupted,
     JobDetail,
-    Kind,
     Operation,
     OutputLine,
     SubmitRequest,
 )
 from fluxstate_tui.live.connection import Connection
 from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations import registry
+from fluxstate_tui.operations.base import OperationKind
+from fluxstate_tui.operations.registry import Right
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -80,22 +82,16 @@ class LiveActions:
 
         return Interruptions(self._connection)
 
-    async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> Operation:
+    async def prepare(self, kind: OperationKind, ref: ClusterRef, choices: Choices) -> Operation:
         """Read the world and plan an operation."""
         from fluxstate_tui.live.relayed import RelayedOperation
-        from fluxstate_tui.operations import audit as refusals
-        from fluxstate_tui.operations.migrate import migrate
-        from fluxstate_tui.operations.registry import prepare
 
         agreed = ref.uid in self._helper_pods or self._connection.helper_pods_always
         choices = replace(choices, start_helper_pod=agreed)
-        context, there = self._connection.context, None
-        if kind == "migrate" and not context.cluster.read_only:
+        context, destination, there = self._connection.context, None, None
+        if kind is OperationKind.MIGRATE and not context.cluster.read_only:
             destination, there = await self._destinations.open(ref, choices)
-            with refusals.logged(context, kind, ref):
-                operation = await migrate.prepare(context, ref, choices, destination)
-        else:
-            operation = await prepare(kind, context, ref, choices)
+        operation = await registry.prepare(kind, context, ref, choices, destination)
         return RelayedOperation(
             operation,
             lambda: self._connection.look_again(ref),
@@ -103,8 +99,8 @@ class LiveActions:
             there,
         )
 
-    async def _ended(self, kind: Kind, ref: ClusterRef, outcome: Outcome) -> Outcome:
-        if kind == "migrate":
+    async def _ended(self, kind: OperationKind, ref: ClusterRef, outcome: Outcome) -> Outcome:
+        if kind is OperationKind.MIGRATE:
             self._connection.look_for_moves()
         return await self._interruptions.ended(kind, ref, outcome)
 
@@ -221,11 +217,12 @@ class LiveActions:
         """From now on a helper pod may read the archives of that MiniCluster."""
         self._helper_pods.add(ref.uid)
 
-    def why_not(self, kind: Kind | Literal["submit"], ref: ClusterRef) -> str:
-        """Why that is not possible for this MiniCluster, '' if it is."""
+    def why_not(self, kind: OperationKind | Literal["submit"], ref: ClusterRef) -> str:
+        """Why that is not allowed there (a missing right, --read-only), '' if it is."""
         if self._read_only:
             return f"{kind} would change the cluster, and this is --read-only."
-        return self._connection.rights.why_not(kind, ref.namespace)
+        needs = (Right.EXEC,) if kind == "submit" else registry.spec(kind).rights
+        return self._connection.rights.why_not(kind, needs, ref.namespace)
 
     def _refuse_read_only(self, what: str) -> None:
         if self._read_only:

@@ -14,6 +14,7 @@ from fluxstate_tui.operations.audit import audited
 from fluxstate_tui.operations.base import (
     Consent,
     ConsentKind,
+    OperationKind,
     Outcome,
     OutcomeKind,
     Plan,
@@ -22,7 +23,15 @@ from fluxstate_tui.operations.base import (
 )
 from fluxstate_tui.operations.journal import Journal, Record
 
-_KIND = "archives "
+CATALOG_CHANGES = frozenset(
+    {
+        OperationKind.ARCHIVES_REMOVE,
+        OperationKind.ARCHIVES_PRUNE,
+        OperationKind.ARCHIVES_ADOPT,
+        OperationKind.ARCHIVES_PUT,
+    }
+)
+_REMOVALS = (OperationKind.ARCHIVES_REMOVE, OperationKind.ARCHIVES_PRUNE)
 _UNCLEAR = (ExitCode.UNKNOWN, ExitCode.NO_CONNECTION)
 
 
@@ -91,9 +100,9 @@ class Change:
 
 
 @contextmanager
-def journaled(audit_context: AuditContext, what: str) -> Iterator[Change]:
-    """`archives WHAT` from its intent to its outcome. Raises FluxstateError if it cannot begin."""
-    plan = Plan(_KIND + what, audit_context.ref, (), (), Consent(ConsentKind.NONE, ""))
+def journaled(audit_context: AuditContext, kind: OperationKind) -> Iterator[Change]:
+    """A change from its intent to its outcome. Raises FluxstateError if it cannot begin."""
+    plan = Plan(kind, audit_context.ref, (), (), Consent(ConsentKind.NONE, ""))
     try:
         now = audit_context.clock.now()
         journal = Journal.begin(
@@ -126,7 +135,7 @@ def _is_refusal(error: BaseException) -> bool:
 
 def is_of_catalog(record: Record) -> bool:
     """Whether that journal is of such a change."""
-    return record.operation.startswith(_KIND)
+    return record.kind in CATALOG_CHANGES
 
 
 def left_over(record: Record) -> str:
@@ -135,7 +144,7 @@ def left_over(record: Record) -> str:
     if not archive or record.steps[archive] == StepState.DONE.value:
         return "Each archive that was begun was done."
     again = " ".join(record.commands.get(archive, ()))
-    if record.operation in (f"{_KIND}remove", f"{_KIND}prune"):
+    if record.kind in _REMOVALS:
         left = f"{archive} may be there still, perhaps without its manifest."
         return f"{left} List the archives; to remove it: {again}"
     left = f"{archive} may lie in the catalog without a manifest."

@@ -14,9 +14,11 @@ from fluxstate_tui.archive.manifest import archive_name, folder_of, new_id
 from fluxstate_tui.catalog.catalog import Version, is_there
 from fluxstate_tui.catalog.transfer import require_room
 from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.operations.base import LeftBehind, OperationKind
 
 if TYPE_CHECKING:
     from fluxstate_tui.broker.files import RemoteFiles
+    from fluxstate_tui.minicluster.minicluster import MiniCluster
 
 
 async def arm(files: RemoteFiles, version: Version, archive_path: str, name: str) -> str:
@@ -112,3 +114,9 @@ def _suffix(path: str) -> str:
         if name.endswith(suffix):
             return suffix
     return posixpath.splitext(name)[1]
+
+
+def still_armed(minicluster: MiniCluster) -> LeftBehind:
+    """What an operation left that armed an archive and was cut off before it took it away."""
+    says = f"An archive is still armed at {minicluster.archive_path}."
+    return LeftBehind(says, OperationKind.DISARM)

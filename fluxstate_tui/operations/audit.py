@@ -24,7 +24,7 @@ from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import journal
-from fluxstate_tui.operations.base import Outcome
+from fluxstate_tui.operations.base import OperationKind, Outcome
 from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.private_files import open_private, private_folder, write_private
 
@@ -216,7 +216,7 @@ REFUSED = "Refused"
 
 
 @contextmanager
-def logged(context: OperationContext, what: str, ref: ClusterRef) -> Iterator[None]:
+def logged(context: OperationContext, what: OperationKind, ref: ClusterRef) -> Iterator[None]:
     """A refusal inside the block is logged and goes on its way."""
     try:
         yield
@@ -229,7 +229,7 @@ def logged(context: OperationContext, what: str, ref: ClusterRef) -> Iterator[No
 
 
 @contextmanager
-def said(context: OperationContext, what: str, ref: ClusterRef) -> Iterator[None]:
+def said(context: OperationContext, what: OperationKind, ref: ClusterRef) -> Iterator[None]:
     """The same for who was asked whether a helper pod may be started, and said no."""
     try:
         yield
@@ -238,12 +238,12 @@ def said(context: OperationContext, what: str, ref: ClusterRef) -> Iterator[None
         raise
 
 
-def log(context: OperationContext, what: str, ref: ClusterRef, why: str) -> None:
+def log(context: OperationContext, what: OperationKind, ref: ClusterRef, why: str) -> None:
     """One line. Trouble with the log is no trouble for the refusal."""
     entry = Entry(
         at=context.clock.now(),
         who=context.who,
-        what=what,
+        what=what.value,
         namespace=ref.namespace,
         name=ref.name,
         uid=ref.uid,

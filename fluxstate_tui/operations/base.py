@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any
 
 from fluxstate_tui.minicluster.minicluster import ClusterRef
+
+
+class OperationKind(StrEnum):
+    """What can be done, by the words of commands, journals and logs.
+
+    An operation is declared in operations/registry.py, a change of a catalog in
+    operations/archives.py.
+    """
+
+    SAVE = "save"
+    PAUSE = "pause"
+    RESUME = "resume"
+    DELETE = "delete"
+    RESTORE = "restore"
+    MIGRATE = "migrate"
+    DISARM = "disarm"
+    ARCHIVES_REMOVE = "archives remove"
+    ARCHIVES_PRUNE = "archives prune"
+    ARCHIVES_ADOPT = "archives adopt"
+    ARCHIVES_PUT = "archives put"
+
+    @classmethod
+    def of(cls, word: str) -> OperationKind | None:
+        """The kind of that word, None if there is none: another version wrote it."""
+        return next((kind for kind in cls if kind.value == word), None)
 
 
 class ConsentKind(Enum):
@@ -92,7 +117,7 @@ class Plan:
     `arrival` is where a migration goes to.
     """
 
-    operation: str
+    operation: OperationKind
     target: ClusterRef
     steps: tuple[Step, ...]
     preview: tuple[str, ...]
@@ -108,6 +133,14 @@ class StepEvent:
     state: StepState
     at: float
     read_back: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """What an operation that was cut off left, and the one that puts it right (None: nothing)."""
+
+    says: str
+    next: OperationKind | None = None
 
 
 @dataclass(frozen=True, slots=True)

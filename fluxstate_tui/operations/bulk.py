@@ -15,10 +15,12 @@ from typing import Protocol
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError, said
 from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations import registry
 from fluxstate_tui.operations.base import (
     Choices,
     Consent,
     ConsentKind,
+    OperationKind,
     Outcome,
     OutcomeKind,
     Plan,
@@ -80,7 +82,7 @@ class Part:
 class Bulk:
     """Several prepared operations. Run them once, or close them."""
 
-    def __init__(self, kind: str, parts: list[Part], limit: int) -> None:
+    def __init__(self, kind: OperationKind, parts: list[Part], limit: int) -> None:
         self.kind = kind
         self.parts = parts
         self.limit = max(1, limit)
@@ -197,7 +199,7 @@ class Bulk:
 
 
 async def prepare(
-    kind: str,
+    kind: OperationKind,
     context: OperationContext,
     refs: Iterable[ClusterRef],
     choices: Choices,
@@ -209,12 +211,11 @@ async def prepare(
 
     One that cannot be planned, or loses something, is a part that failed.
     """
-    from fluxstate_tui.operations.registry import prepare as prepare_one
 
     async def one(ref: ClusterRef) -> Operates:
         if first is not None:
             await first(ref)
-        return await prepare_one(kind, context, ref, choices)
+        return await registry.prepare(kind, context, ref, choices)
 
     bulk = await prepare_all(kind, refs, one, limit=limit)
     for part in bulk.ready:
@@ -224,7 +225,7 @@ async def prepare(
 
 
 async def prepare_all(
-    kind: str,
+    kind: OperationKind,
     refs: Iterable[ClusterRef],
     prepare_one: Callable[[ClusterRef], Awaitable[Operates]],
     *,

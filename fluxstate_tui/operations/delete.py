@@ -23,7 +23,15 @@ from fluxstate_tui.kube.objects import CONFIGMAPS, JOBS, PODS, SERVICES
 from fluxstate_tui.minicluster.archive_volume import dies_with_it
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import saving as save_plan
-from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, Plan, Running, Step
+from fluxstate_tui.operations.base import (
+    Choices,
+    Consent,
+    ConsentKind,
+    OperationKind,
+    Plan,
+    Running,
+    Step,
+)
 from fluxstate_tui.operations.data_loss import BackupCoverage, find_coverage, loss, not_lasting
 from fluxstate_tui.operations.queue_control import resume_by_hand, start_again
 from fluxstate_tui.operations.runner import Operation
@@ -56,7 +64,7 @@ def plan(seen: Snapshot, coverage: BackupCoverage, choices: Choices) -> Plan:
         save_plan.require_saveable(seen)
         steps = [*saving_steps(), COMPARE, DELETE, GONE]
     return Plan(
-        "delete",
+        OperationKind.DELETE,
         ref,
         tuple(steps),
         preview(seen, coverage, choices),

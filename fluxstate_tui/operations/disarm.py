@@ -9,7 +9,7 @@ from fluxstate_tui.catalog.catalog import is_there
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.arming import adopt, disarm
-from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, OperationKind, Plan, Step
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.snapshot import Snapshot, take_snapshot
 from fluxstate_tui.operations.steps import RefusedError, Run, Script, Task
@@ -31,7 +31,7 @@ def plan(seen: Snapshot) -> Plan:
         "A MiniCluster created anew comes up empty, until a version is restored.",
     )
     consent = Consent(ConsentKind.CONFIRM, f"Disarm {seen.minicluster.ref}?")
-    return Plan("disarm", seen.minicluster.ref, (CHECKPOINT, KEEP), preview, consent)
+    return Plan(OperationKind.DISARM, seen.minicluster.ref, (CHECKPOINT, KEEP), preview, consent)
 
 
 async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) -> Operation:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations.base import Outcome, Plan, StepEvent
+from fluxstate_tui.operations.base import OperationKind, Outcome, Plan, StepEvent
 from fluxstate_tui.private_files import open_private, private_folder
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,8 @@ _LONGEST_NAME = 100
 class Record:
     """What one journal file says. `outcome` is None while it is unfinished.
 
-    `titles` are the planned steps as people see them. `steps` maps a step to its last state,
+    `operation` is the word that was written, `kind` what it means, None if only another version
+    knows. `titles` are the planned steps as people see them. `steps` maps a step to its last state,
     `commands` to the lines for a shell that do the same, `read_backs` to what it read back last;
     `facts` are what was remembered for an undo; `undone` are the undo actions that were carried
     out, `left` those that failed; `torn` says that the last line was cut.
@@ -53,6 +54,11 @@ class Record:
     torn: bool = False
     commands: dict[str, tuple[str, ...]] = field(default_factory=dict)
     read_backs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> OperationKind | None:
+        """What was done, None if this version does not know it."""
+        return OperationKind.of(self.operation)
 
     @property
     def last_step(self) -> str:
@@ -220,7 +226,7 @@ def _reopened(record: Record) -> Journal:
 def _intent(plan: Plan, who: str, server: str, now: float) -> dict[str, Any]:
     target = plan.target
     return {
-        "operation": plan.operation,
+        "operation": plan.operation.value,
         "namespace": target.namespace,
         "name": target.name,
         "uid": target.uid,

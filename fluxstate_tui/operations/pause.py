@@ -6,7 +6,7 @@ from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.formatting import plural
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, OperationKind, Plan, Step
 from fluxstate_tui.operations.queue_control import stop_queues
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.snapshot import Snapshot, describe, queue_words, take_snapshot
@@ -25,7 +25,7 @@ def plan(seen: Snapshot) -> Plan:
             f"{plural(len(seen.running), 'running job')} may go on. New jobs are still accepted.",
         ]
     return Plan(
-        "pause",
+        OperationKind.PAUSE,
         seen.minicluster.ref,
         (STOP,),
         tuple(preview),

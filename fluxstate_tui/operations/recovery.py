@@ -13,12 +13,19 @@ from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.archives import is_of_catalog, left_over
+from fluxstate_tui.operations.arming import still_armed
 from fluxstate_tui.operations.audit import audited
-from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind, StepState
-from fluxstate_tui.operations.delete import DELETE
+from fluxstate_tui.operations.base import (
+    Choices,
+    LeftBehind,
+    OperationKind,
+    Outcome,
+    OutcomeKind,
+)
 from fluxstate_tui.operations.journal import Record
-from fluxstate_tui.operations.restore.plan import ARM, CREATE, TO_START
-from fluxstate_tui.operations.snapshot import Snapshot, describe, queue_words, take_snapshot
+from fluxstate_tui.operations.moves import Move, move_of
+from fluxstate_tui.operations.registry import OPERATIONS, OperationSpec
+from fluxstate_tui.operations.snapshot import Snapshot, describe, take_snapshot
 
 NONE_THERE = "none_there"
 """The fact that the other cluster was asked, and has no new MiniCluster (any more)."""
@@ -26,20 +33,21 @@ NONE_THERE = "none_there"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is left of one operation, and the operation that would put it right ('' = none).
+    """What is left of one operation, and the operation that would put it right.
 
     `asked` is False when the world could not be looked at: then nothing is known to be in order.
     """
 
     record: Record
     says: tuple[str, ...]
-    next: str = ""
+    next: OperationKind | None = None
     asked: bool = True
 
     @property
     def choices(self) -> Choices:
         """Of `next`: a restore takes the archive that the journal names, not the newest one."""
-        archive = self.record.facts.get("archive") if self.next == "restore" else ""
+        restores = self.next is OperationKind.RESTORE
+        archive = self.record.facts.get("archive") if restores else ""
         return Choices(archive=archive if isinstance(archive, str) else "")
 
 
@@ -62,8 +70,9 @@ async def look(context: OperationContext, record: Record) -> Finding:
     try:
         if server == record.server:
             return await _look_here(context, record)
-        if server == record.facts.get("to_server"):
-            return await _look_there(context, record)
+        move = move_of(record)
+        if move is not None and server == move.server:
+            return await _look_there(context, record, move)
     except FluxstateError as error:
         return not_asked(record, f"It cannot be asked now: {error.message.rstrip('.')}.")
     return not_asked(record, f"It belongs to another cluster: {record.server}.")
@@ -74,28 +83,27 @@ async def _look_here(context: OperationContext, record: Record) -> Finding:
     try:
         seen = await _seen(context, record.target)
     except NotFound:
-        if goes_elsewhere(record) and record.target.uid:
-            return not_asked(record, f"The old one is gone. {_go_there(record)}")
-        going_to = arrival(record)
-        if going_to is not None:
-            return await _look_here(context, replace(record, target=going_to))
+        move = _move_from(record)
+        if move is not None and move.elsewhere and record.target.uid:
+            return not_asked(record, f"The old one is gone. {_go_there(move)}")
+        if move is not None:
+            return await _look_here(context, replace(record, target=move.target))
         return _absent(record)
     finding = judge(record, seen, interrupted(record))
     return finding if finding.next else await _left_over(context, record) or finding
 
 
-async def _look_there(context: OperationContext, record: Record) -> Finding:
+async def _look_there(context: OperationContext, record: Record, move: Move) -> Finding:
     """In the other cluster, where a migration was going to. The old one cannot be seen from there:
     whether it is gone is known from the journal, which has what was read back."""
-    new = replace(record, target=_going_to(record) or record.target)
-    state = record.steps.get(DELETE.id)
-    if state == StepState.DONE.value:
+    new = replace(record, target=move.target)
+    if move.deleted:
         return await _look_here(context, new)
-    there = await read_by_name(context, new.target) if state is None else None
+    there = await read_by_name(context, new.target) if move.deleted is None else None
     if there is not None:
         return await _unfinished_beside(context, new)
     old = f"the old one, in its own cluster: {record.server}."
-    if state is None:
+    if move.deleted is None:
         # Who looks at the old one cannot see this: it is kept for them.
         journal.remember_later(record, NONE_THERE, True)
         return not_asked(record, f"There is no {new.target} here. Look at {old}")
@@ -122,25 +130,25 @@ async def settle(context: OperationContext, finding: Finding) -> Finding | None:
         close(context, now)
     except FluxstateError as error:  # what was done is done
         why = f"{error.message}. {error.safe} {error.advice}"
-        return replace(now, says=(*now.says[:1], why), next="")
+        return replace(now, says=(*now.says[:1], why), next=None)
     return None
 
 
 async def _left_over(context: OperationContext, record: Record) -> Finding | None:
     """A migration that did not get far: the old one goes on, and the new one is there as well."""
-    new = _beside(record)
-    if new is None:
+    move = _beside(record)
+    if move is None:
         return None
-    if goes_elsewhere(record):
-        return not_asked(record, f"The old one goes on. {_go_there(record)}")
-    if await read_by_name(context, new) is None:
+    if move.elsewhere:
+        return not_asked(record, f"The old one goes on. {_go_there(move)}")
+    if await read_by_name(context, move.target) is None:
         return None
-    return await _unfinished_beside(context, replace(record, target=new))
+    return await _unfinished_beside(context, replace(record, target=move.target))
 
 
 async def _unfinished_beside(context: OperationContext, record: Record) -> Finding:
     says = f"The old one goes on. The unfinished {record.target} is there as well, with a copy of "
-    finding = Finding(record, (interrupted(record), says + "its jobs."), next="delete")
+    finding = Finding(record, (interrupted(record), says + "its jobs."), OperationKind.DELETE)
     try:
         seen = await _seen(context, record.target)
     except FluxstateError:  # its brokers do not answer (yet): it can be deleted all the same
@@ -148,8 +156,8 @@ async def _unfinished_beside(context: OperationContext, record: Record) -> Findi
     if not seen.armed:
         return finding
     # The next one of that name would load it: once it is deleted, nobody looks there any more.
-    armed = f"An archive is still armed at {seen.minicluster.archive_path}."
-    return replace(finding, says=(*finding.says, armed), next="disarm")
+    armed = still_armed(seen.minicluster)
+    return replace(finding, says=(*finding.says, armed.says), next=armed.next)
 
 
 async def _seen(context: OperationContext, ref: ClusterRef) -> Snapshot:
@@ -162,106 +170,73 @@ async def _seen(context: OperationContext, ref: ClusterRef) -> Snapshot:
 
 def _absent(record: Record) -> Finding:
     """Nothing of that name is there: what was about to be created can still be."""
-    first = interrupted(record)
-    archive, copy = record.facts.get("archive", ""), record.facts.get("copy")
-    if record.operation == "restore" and ARM.id in record.steps:
-        says = f"It was not created; its archive {archive} may still be armed."
-        return Finding(record, (first, says), next="restore")
-    if record.operation == "migrate" and (DELETE.id in record.steps or copy):
-        says = f"The old one is gone and no new one is there: {archive} has every job."
-        if copy:
-            says += f" (And so has a copy on this computer: {copy})"
-        return Finding(record, (first, says), next="restore")
-    return Finding(record, (first, "That MiniCluster does not exist any more."))
-
-
-def _going_to(record: Record) -> ClusterRef | None:
-    """Where a migration was going to, None when it is none or did not get that far."""
-    to = record.facts.get("to")
-    if record.operation != "migrate" or not to:
-        return None
-    namespace, name = to
-    return ClusterRef(namespace, name, "")
-
-
-def arrival(record: Record) -> ClusterRef | None:
-    """Where a migration was going to, None when it is no migration or this is that place."""
-    there = _going_to(record)
-    return None if there == record.target else there
-
-
-def goes_elsewhere(record: Record) -> bool:
-    """Whether it is a migration to another cluster than the one that its journal is of."""
-    return bool(record.facts.get("to_server", record.server) != record.server)
-
-
-def _beside(record: Record) -> ClusterRef | None:
-    """The new one, if it may be there at the same time as the old one."""
-    new, old = arrival(record), record.target
-    if new is None or CREATE.id not in record.steps or record.facts.get(NONE_THERE):
-        return None
-    # Under the same name it is the old one itself that is there.
-    same = (new.namespace, new.name) == (old.namespace, old.name)
-    return None if same and not goes_elsewhere(record) else new
-
-
-def _go_there(record: Record) -> str:
-    """What to do about a new one that cannot be seen from the old one's cluster."""
-    there = record.facts.get("to_context", "")
-    return (
-        f"The new one, {_going_to(record)}, is in context {there}, if it was made: look there "
-        f"(fluxstate-tui unfinished --context {there})."
-    )
-
-
-def _arrived(record: Record, seen: Snapshot, first: str) -> Finding | None:
-    """A migration whose old MiniCluster is gone: this is the new one, perhaps still stopped."""
-    if record.operation != "migrate" or record.target.uid:
-        return None
-    if seen.armed:
-        return _still_armed(record, seen, first)
-    if not seen.started and record.facts.get("open"):
-        says = f"The old one is gone; the queue here is stopped: {describe(seen.pending)} wait."
-        return Finding(record, (first, says), next="resume")
-    return None
-
-
-def _restored(record: Record, seen: Snapshot, first: str) -> Finding | None:
-    """A restore whose MiniCluster is there: armed before all, then with queues that do not run."""
-    if record.operation != "restore":
-        return None
-    if seen.armed:
-        return _still_armed(record, seen, first)
-    stopped = {queue.name for queue in seen.queues or () if not queue.started}
-    waiting = [name for name in record.facts.get(TO_START, ()) if name in stopped]
-    if not waiting:
-        return None
-    words = queue_words(waiting)
-    says = f"Named queues come up stopped, and {words} had been started: "
-    return Finding(record, (first, f"{says}{describe(seen.pending)} wait."), next="resume")
-
-
-def _still_armed(record: Record, seen: Snapshot, first: str) -> Finding:
-    path = seen.minicluster.archive_path
-    return Finding(record, (first, f"An archive is still armed at {path}."), next="disarm")
+    gone = LeftBehind("That MiniCluster does not exist any more.")
+    return _finding(record, interrupted(record), _own(record, None) or gone)
 
 
 def judge(record: Record, seen: Snapshot, first: str) -> Finding:
     """The pure part of `look`: what to say and to offer for a MiniCluster that answers."""
-    arrived = _arrived(record, seen, first) or _restored(record, seen, first)
-    if arrived is not None:
-        return arrived
-    if record.operation != "pause" and (seen.stopped_by_us or seen.closed_by_us):
+    left = _own(record, seen) or _stopped_by_us(record, seen)
+    if left is None:
+        state = "started" if seen.started else "stopped"
+        left = LeftBehind(f"Nothing of it is left: the queue is {state}.")
+    return _finding(record, first, left)
+
+
+def _finding(record: Record, first: str, left: LeftBehind) -> Finding:
+    return Finding(record, (first, left.says), left.next)
+
+
+def _spec(record: Record) -> OperationSpec | None:
+    return OPERATIONS.get(record.kind) if record.kind is not None else None
+
+
+def _own(record: Record, seen: Snapshot | None) -> LeftBehind | None:
+    """What only this kind of operation leaves."""
+    spec = _spec(record)
+    recover = spec.recover if spec is not None else None
+    return recover(record, seen) if recover is not None else None
+
+
+def _stopped_by_us(record: Record, seen: Snapshot) -> LeftBehind | None:
+    """What any of them may leave: a queue that it stopped or closed, unless that was asked for."""
+    spec = _spec(record)
+    if spec is not None and spec.stops_queue:
+        return None
+    if seen.stopped_by_us:
+        says = f"Its queue is still stopped by us: {describe(seen.pending)} wait."
+    elif seen.closed_by_us:
         says = "Its queue still refuses new jobs because of us."
-        if seen.stopped_by_us:
-            says = f"Its queue is still stopped by us: {describe(seen.pending)} wait."
-        new = _beside(record)
-        if new is not None:
-            beside = f"The unfinished {new} may be there as well: delete it."
-            says += f" {_go_there(record) if goes_elsewhere(record) else beside}"
-        return Finding(record, (first, says), next="resume")
-    state = "started" if seen.started else "stopped"
-    return Finding(record, (first, f"Nothing of it is left: the queue is {state}."))
+    else:
+        return None
+    move = _beside(record)
+    if move is not None:
+        beside = f"The unfinished {move.target} may be there as well: delete it."
+        says += f" {_go_there(move) if move.elsewhere else beside}"
+    return LeftBehind(says, OperationKind.RESUME)
+
+
+def _move_from(record: Record) -> Move | None:
+    """The migration, None when it is none or `record` is looked at where it was going to."""
+    move = move_of(record)
+    return None if move is None or move.target == record.target else move
+
+
+def _beside(record: Record) -> Move | None:
+    """The migration, if its new one may be there at the same time as the old one."""
+    move = _move_from(record)
+    if move is None or not move.creating or record.facts.get(NONE_THERE):
+        return None
+    # Under the same name it is the old one itself that is there.
+    return None if move.same_name and not move.elsewhere else move
+
+
+def _go_there(move: Move) -> str:
+    """What to do about a new one that cannot be seen from the old one's cluster."""
+    return (
+        f"The new one, {move.target}, is in context {move.context}, if it was made: look there "
+        f"(fluxstate-tui unfinished --context {move.context})."
+    )
 
 
 def close(context: OperationContext, finding: Finding) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, OperationKind, Plan, Step
 from fluxstate_tui.operations.queue_control import forget_pause
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.snapshot import Snapshot, describe, queue_words, take_snapshot
@@ -40,7 +40,7 @@ def plan(seen: Snapshot) -> Plan:
     if any(not queue.enabled and queue.name not in closed for queue in seen.queues or ()):
         preview.append("Submission of new jobs is disabled, and stays so.")
     return Plan(
-        "resume",
+        OperationKind.RESUME,
         seen.minicluster.ref,
         (START,),
         tuple(preview),

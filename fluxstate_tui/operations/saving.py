@@ -39,7 +39,15 @@ from fluxstate_tui.flux.jobid import f58_ascii
 from fluxstate_tui.flux.queue import restores_stopped
 from fluxstate_tui.flux.running_jobs import duration, expect
 from fluxstate_tui.formatting import plural
-from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, Plan, Running, Step
+from fluxstate_tui.operations.base import (
+    Choices,
+    Consent,
+    ConsentKind,
+    OperationKind,
+    Plan,
+    Running,
+    Step,
+)
 from fluxstate_tui.operations.data_loss import loss
 from fluxstate_tui.operations.queue_control import (
     comes_up_stopped,
@@ -420,7 +428,9 @@ def plan(seen: Snapshot, choices: Choices) -> Plan:
         question = f"Saving {seen.minicluster.ref} {cancelled(seen, choices)}."
         word = seen.minicluster.ref.name
         consent = Consent(ConsentKind.TYPE_NAME, question, word, len(seen.running))
-    return Plan("save", seen.minicluster.ref, tuple(steps), preview(seen, choices), consent)
+    return Plan(
+        OperationKind.SAVE, seen.minicluster.ref, tuple(steps), preview(seen, choices), consent
+    )
 
 
 def preview(seen: Snapshot, choices: Choices) -> tuple[str, ...]:

@@ -184,6 +184,10 @@ class FluxstateApp(App[int]):
             "What killed programs left, and how to put it right",
             self.action_interrupted,
         )
+        from fluxstate_tui.tui.screens.operation.keys import ClusterActions
+
+        if isinstance(screen, ClusterActions):
+            yield from screen.operation_commands()
 
     async def action_quit(self) -> None:
         """Quit; while an operation runs, ask first."""

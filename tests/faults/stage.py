@@ -23,7 +23,7 @@ from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.kubeconfig import KubeOptions
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import journal
-from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.operations.base import Choices, OperationKind, Outcome, OutcomeKind, StepEvent
 from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.operations.restore.steps import bring_up
 from fluxstate_tui.sim.files import Files
@@ -106,7 +106,7 @@ class Stage:
     async def do(self, kind: str, choices: Choices | None = None, typed: str = "") -> Outcome:
         """Prepare and run one operation. An error of prepare() is raised."""
         ref = ANY if kind == "restore" else await self.ref()
-        operation = await prepare(kind, self.context, ref, agreed(choices))
+        operation = await prepare(OperationKind(kind), self.context, ref, agreed(choices))
         return await operation.run(self.seen.append, typed)
 
     async def well(self, kind: str, choices: Choices | None = None) -> Outcome:

@@ -7,7 +7,14 @@ import asyncio
 import pytest
 
 from fluxstate_tui.errors import ExitCode, FluxstateError
-from fluxstate_tui.operations.base import Choices, OutcomeKind, Running, StepEvent, StepState
+from fluxstate_tui.operations.base import (
+    Choices,
+    OperationKind,
+    OutcomeKind,
+    Running,
+    StepEvent,
+    StepState,
+)
 from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.api.kinds import PODS
 from fluxstate_tui.sim.flux import startup
@@ -51,7 +58,7 @@ async def test_a_volume_that_fills_up_during_the_dump_leaves_the_good_archives(
             volume = stage.sim.state.volumes.host_path("/data")
             volume.capacity = volume.used + 300
 
-    operation = await prepare("save", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.SAVE, stage.context, await stage.ref())
     outcome = await operation.run(fill)
     assert outcome.kind is OutcomeKind.FAILED, outcome
     assert "bytes are free on the volume" in outcome.reason
@@ -71,7 +78,7 @@ async def test_a_lead_container_that_dies_while_we_wait_is_noticed(stage: Stage)
                 )
             )
 
-    operation = await prepare("save", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.SAVE, stage.context, await stage.ref())
     outcome = await operation.run(kill)
     await asyncio.gather(*kills)
     assert outcome.kind is OutcomeKind.FAILED, outcome
@@ -96,7 +103,7 @@ async def test_a_lead_container_that_dies_while_it_dumps_and_takes_long_to_come_
                 )
             )
 
-    operation = await prepare("save", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.SAVE, stage.context, await stage.ref())
     outcome = await operation.run(kill)
     await asyncio.gather(*kills)
     assert outcome.kind is OutcomeKind.FAILED, outcome
@@ -123,7 +130,7 @@ async def test_a_lead_pod_that_is_evicted_took_its_queue_along_and_that_is_said(
                 asyncio.create_task(stage.sim.faults.do("evict-pod", namespace=NAMESPACE, pod=name))
             )
 
-    operation = await prepare("save", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.SAVE, stage.context, await stage.ref())
     outcome = await operation.run(evict)
     await asyncio.gather(*kills)
     assert outcome.kind is OutcomeKind.FAILED, outcome
@@ -140,7 +147,7 @@ async def test_cancelling_while_jobs_run_puts_the_queue_back(stage: Stage) -> No
         if event.step == "wait" and "1 running" in event.read_back:
             waiting.set()
 
-    operation = await prepare("save", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.SAVE, stage.context, await stage.ref())
     running = asyncio.create_task(operation.run(watch))
     await waiting.wait()
     assert not await stage.started()
@@ -167,7 +174,7 @@ async def test_running_jobs_can_be_cancelled_or_left(stage: Stage) -> None:
     assert left.kind is OutcomeKind.COMPLETED
     assert stage.archived() == [{job}]
     # That archive was not taken idle: it does not stand for the MiniCluster.
-    refused = await prepare("delete", stage.context, await stage.ref())
+    refused = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
     assert (await refused.run(lambda event: None)).exit_code == ExitCode.REFUSED
     cancelled = await stage.do("save", Choices(running=Running.CANCEL), NAME)
     assert cancelled.kind is OutcomeKind.COMPLETED, cancelled
@@ -176,7 +183,7 @@ async def test_running_jobs_can_be_cancelled_or_left(stage: Stage) -> None:
 
 async def test_a_second_operator_is_told_who_works(stage: Stage) -> None:
     await stage.submit("sleep", "600")
-    first = await prepare("save", stage.context, await stage.ref())
+    first = await prepare(OperationKind.SAVE, stage.context, await stage.ref())
     waiting = asyncio.Event()
     running = asyncio.create_task(
         first.run(lambda event: waiting.set() if event.step == "wait" else None)

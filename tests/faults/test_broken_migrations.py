@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fluxstate_tui.operations.base import Choices, OutcomeKind, StepEvent
+from fluxstate_tui.operations.base import Choices, OperationKind, OutcomeKind, StepEvent
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import ANY, Stage
 from tests.faults.test_migrations import found, judge, some_jobs
@@ -15,7 +15,9 @@ async def test_under_the_same_name_a_cancel_brings_the_old_one_back(
     stage: Stage, step: str
 ) -> None:
     jobs = await some_jobs(stage)
-    operation = await prepare("migrate", stage.context, await stage.ref(), Choices(size=3))
+    operation = await prepare(
+        OperationKind.MIGRATE, stage.context, await stage.ref(), Choices(size=3)
+    )
 
     def stop(event: StepEvent) -> None:
         if event.step == step:

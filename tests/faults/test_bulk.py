@@ -8,7 +8,7 @@ from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import bulk
-from fluxstate_tui.operations.base import Choices, OutcomeKind, StepEvent
+from fluxstate_tui.operations.base import Choices, OperationKind, OutcomeKind, StepEvent
 from fluxstate_tui.operations.bulk import Bulk, Part
 from fluxstate_tui.operations.restore.steps import bring_up
 from fluxstate_tui.sim.worlds.manifests import minicluster
@@ -23,7 +23,9 @@ async def both(stage: Stage, kind: str, choices: Choices, limit: int) -> Bulk:
     body = minicluster(SECOND.name, 1, archive={"path": "/state/second/archive.tar.gz"})
     await stage.context.cluster.create(resource, body, NAMESPACE)
     await (await bring_up(stage.context, SECOND, 300.0, lambda text: None)).close()
-    return await bulk.prepare(kind, stage.context, (ANY, SECOND, ANY), choices, limit=limit)
+    return await bulk.prepare(
+        OperationKind(kind), stage.context, (ANY, SECOND, ANY), choices, limit=limit
+    )
 
 
 async def starts(stage: Stage, ref: ClusterRef) -> bool:

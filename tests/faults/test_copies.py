@@ -10,7 +10,7 @@ import pytest
 from fluxstate_tui.catalog.local_copies import FOLDER as COPIES
 from fluxstate_tui.catalog.local_copies import newest_copy
 from fluxstate_tui.errors import ExitCode, FluxstateError
-from fluxstate_tui.operations.base import Choices, StepState
+from fluxstate_tui.operations.base import Choices, OperationKind, StepState
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import ANY, FOLDER, Stage, agreed
 
@@ -34,7 +34,7 @@ async def test_the_copy_brings_every_job_back_when_the_archive_went_bad(stage: S
     (name,) = [name for name in stage.finished() if name.endswith(".tar.gz")]
     stage.volume.write(f"{FOLDER}/{name}", b"not what it was")
     with pytest.raises(FluxstateError) as refused:
-        await prepare("restore", stage.context, ANY, agreed())
+        await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
     copy = newest_copy(stage.context.state_dir, ANY)
     assert copy is not None
     assert f"restore {ANY.name} -n {ANY.namespace} --from {copy}" in refused.value.advice
@@ -48,7 +48,7 @@ async def test_the_copy_brings_every_job_back_when_the_volume_is_empty(stage: St
     await stage.well("delete")
     stage.forget_archives()
     with pytest.raises(FluxstateError) as refused:
-        await prepare("restore", stage.context, ANY, agreed())
+        await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
     assert refused.value.exit_code is ExitCode.NOT_FOUND
     assert "A copy is on this computer" in refused.value.advice
     copy = newest_copy(stage.context.state_dir, ANY)

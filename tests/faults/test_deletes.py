@@ -13,6 +13,7 @@ from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import (
     Choices,
     ConsentKind,
+    OperationKind,
     Outcome,
     OutcomeKind,
     StepEvent,
@@ -37,7 +38,7 @@ async def accepts_jobs(stage: Stage) -> bool:
 
 async def test_without_an_archive_a_yes_is_not_enough(stage: Stage) -> None:
     await stage.submit("true")
-    operation = await prepare("delete", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
     assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
     outcome = await operation.run(stage.seen.append, "yes")
     assert outcome.exit_code == ExitCode.REFUSED
@@ -49,7 +50,7 @@ async def test_a_job_that_came_after_the_archive_needs_the_name_again(stage: Sta
     await stage.submit("true")
     await stage.well("save")
     await stage.submit("true")
-    operation = await prepare("delete", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
     assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
     assert any("LOST, in no archive: 1" in line for line in operation.plan.preview)
     await operation.close()
@@ -60,7 +61,7 @@ async def test_a_job_that_comes_between_the_question_and_the_delete_stops_it(
 ) -> None:
     await stage.submit("true")
     await stage.well("save")
-    operation = await prepare("delete", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
     assert operation.plan.consent.kind is ConsentKind.CONFIRM
     late = await stage.submit("true")
     outcome = await operation.run(stage.seen.append)
@@ -73,7 +74,7 @@ async def test_a_job_that_comes_between_the_question_and_the_delete_stops_it(
 async def test_an_archive_that_is_damaged_after_the_question_stops_it(stage: Stage) -> None:
     job = await stage.submit("true")
     await stage.well("save")
-    operation = await prepare("delete", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
     (name,) = [name for name in stage.finished() if name.endswith(".tar.gz")]
     data = bytearray(stage.volume.read(f"/fluxstate/{name}"))
     data[len(data) // 2] ^= 1
@@ -93,7 +94,7 @@ async def test_no_job_can_slip_in_while_it_is_deleted(stage: Stage) -> None:
         if event.step == "close" and event.state is StepState.DONE:
             tries.append(asyncio.create_task(stage.submit("true")))
 
-    operation = await prepare("delete", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
     outcome = await operation.run(submit)
     (slipped,) = await asyncio.gather(*tries, return_exceptions=True)
     assert isinstance(slipped, Exception), "the job was accepted and is lost"
@@ -107,7 +108,7 @@ async def test_a_damaged_archive_does_not_stand_for_the_minicluster(stage: Stage
     data = bytearray(stage.volume.read(f"/fluxstate/{name}"))
     data[len(data) // 2] ^= 1
     stage.volume.write(f"/fluxstate/{name}", bytes(data))
-    operation = await prepare("delete", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
     assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
     await operation.close()
 
@@ -118,7 +119,7 @@ async def test_an_archive_of_an_earlier_minicluster_of_that_name_does_not_count(
     await stage.submit("true")
     await stage.well("delete", Choices(save_first=True))
     await stage.well("restore")
-    operation = await prepare("delete", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
     assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
     await operation.close()
 
@@ -160,10 +161,12 @@ async def test_a_dead_minicluster_is_deleted_only_by_its_name(stage: Stage) -> N
     instance = stage.sim.state.instance(NAMESPACE, NAME)
     assert instance is not None
     instance.exit(1)
-    blind = await prepare("delete", stage.context, await stage.ref())
+    blind = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
     assert any("was not looked at" in line for line in blind.plan.preview)
     await blind.close()
-    operation = await prepare("delete", stage.context, await stage.ref(), agreed(Choices()))
+    operation = await prepare(
+        OperationKind.DELETE, stage.context, await stage.ref(), agreed(Choices())
+    )
     assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
     assert any("newest verified archive" in line for line in operation.plan.preview)
     outcome = await operation.run(stage.seen.append, NAME)
@@ -181,14 +184,16 @@ async def test_a_volume_claim_that_goes_with_the_last_pod_stops_a_delete_and_a_m
     await cluster.create(await cluster.minicluster_resource(), body, NAMESPACE)
     ref = ClusterRef(NAMESPACE, "claimed", "")
     await stage.up(ref)
-    saved = await (await prepare("save", stage.context, ref)).run(stage.seen.append)
+    saved = await (await prepare(OperationKind.SAVE, stage.context, ref)).run(stage.seen.append)
     assert saved.kind is OutcomeKind.COMPLETED
     await cluster.delete(PVCS, "data", NAMESPACE)
-    outcome = await (await prepare("delete", stage.context, ref)).run(stage.seen.append, "yes")
+    outcome = await (await prepare(OperationKind.DELETE, stage.context, ref)).run(
+        stage.seen.append, "yes"
+    )
     assert outcome.exit_code == ExitCode.REFUSED
     assert (await cluster.get(PVCS, "data", NAMESPACE))["metadata"]["deletionTimestamp"]
     with pytest.raises(FluxstateError, match="claim data of its archives is being deleted"):
-        await prepare("migrate", stage.context, ref, Choices(size=3))
+        await prepare(OperationKind.MIGRATE, stage.context, ref, Choices(size=3))
 
 
 async def test_a_delete_that_never_arrives_is_not_called_under_way_and_puts_the_queue_back(
@@ -196,7 +201,7 @@ async def test_a_delete_that_never_arrives_is_not_called_under_way_and_puts_the_
 ) -> None:
     job = await stage.submit("true")
     await stage.well("save")
-    operation = await prepare("delete", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
     stage.sim.faults.add("drop", method="DELETE", path="miniclusters/", count=-1)
     outcome = await operation.run(stage.seen.append)
     assert outcome.kind is OutcomeKind.UNKNOWN, outcome
@@ -209,7 +214,7 @@ async def test_a_delete_that_never_arrives_is_not_called_under_way_and_puts_the_
 
 async def cancelled_at(stage: Stage, method: str, path: str) -> Outcome:
     """A delete that is cancelled while that request, the first of its kind, is on its way."""
-    operation = await prepare("delete", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
 
     async def cancel(its_method: str, its_path: str) -> None:
         if its_method == method and path in its_path:
@@ -235,7 +240,7 @@ async def test_who_does_not_wait_for_the_end_of_a_delete_is_told_that_it_goes_on
 ) -> None:
     await stage.submit("true")
     await stage.well("save")
-    operation = await prepare("delete", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
 
     def stop(event: StepEvent) -> None:
         if event.step == "gone" and event.read_back.startswith("waiting"):
@@ -262,7 +267,7 @@ async def test_an_api_server_that_fails_once_does_not_decide_a_delete(
 async def test_an_object_that_replaced_it_after_the_question_is_not_deleted(stage: Stage) -> None:
     await stage.submit("true")
     await stage.well("save")
-    operation = await prepare("delete", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
     cluster = stage.context.cluster
     await cluster.delete(await cluster.minicluster_resource(), NAME, NAMESPACE)
     while await exists(stage) or await stage.context.cluster.list(PODS, NAMESPACE):
@@ -280,7 +285,7 @@ async def test_what_a_delete_says_of_its_save_has_no_word_too_many_and_no_danger
     await stage.submit("true")
     stage.volume.write("/archive.tar.gz", b"armed")
     choices = Choices(save_first=True)
-    operation = await prepare("delete", stage.context, await stage.ref(), choices)
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref(), choices)
     text = " ".join(operation.plan.preview)
     assert "DANGER: an archive is armed" in text
     assert "the queue is as it is now" not in text
@@ -291,7 +296,9 @@ async def test_a_delete_whose_end_nobody_saw_is_unknown_and_goes_on_by_itself(
     stage: Stage,
 ) -> None:
     await stage.submit("true")
-    operation = await prepare("delete", stage.context, await stage.ref(), Choices(save_first=True))
+    operation = await prepare(
+        OperationKind.DELETE, stage.context, await stage.ref(), Choices(save_first=True)
+    )
 
     def die(event: StepEvent) -> None:
         if event.step == "gone" and event.state is StepState.RUNNING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fluxstate_tui.operations.base import OutcomeKind, StepEvent
+from fluxstate_tui.operations.base import OperationKind, OutcomeKind, StepEvent
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import staged
 from tests.faults.test_named_queues import BROKER_CONFIG
@@ -18,7 +18,7 @@ async def test_a_save_that_is_cancelled_starts_those_that_it_stopped_and_no_othe
         await stage.flux("queue", "start", "batch")
         await stage.flux("queue", "stop", "-m", "maintenance", "debug")
         await stage.submit("--queue=batch", "sleep", "100000")
-        operation = await prepare("save", stage.context, await stage.ref())
+        operation = await prepare(OperationKind.SAVE, stage.context, await stage.ref())
 
         def stop(event: StepEvent) -> None:
             if event.step == "wait" and "1 running" in event.read_back:

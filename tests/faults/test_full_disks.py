@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.operations.base import OutcomeKind
+from fluxstate_tui.operations.base import OperationKind, OutcomeKind
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.at_step import when_done
 from tests.faults.stage import Stage
@@ -16,7 +16,9 @@ async def test_an_archive_without_a_manifest_is_whole_and_can_be_adopted(stage: 
         if step == "enter":
             volume.capacity = volume.used
 
-    outcome = await when_done(await prepare("save", stage.context, await stage.ref()), fill)
+    outcome = await when_done(
+        await prepare(OperationKind.SAVE, stage.context, await stage.ref()), fill
+    )
     volume.capacity = None
     assert outcome.kind is OutcomeKind.FAILED, outcome
     assert "No space left on device" in outcome.reason

@@ -11,7 +11,7 @@ from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.kube.kubeconfig import KubeOptions
 from fluxstate_tui.kube.objects import NAMESPACES, PODS
-from fluxstate_tui.operations.base import Choices
+from fluxstate_tui.operations.base import Choices, OperationKind
 from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.api.auth import Rule, User
 from fluxstate_tui.sim.worlds.manifests import minicluster
@@ -49,7 +49,7 @@ async def test_a_right_that_is_missing_on_either_side_is_said_before_anything_is
     async with await Cluster.open(KubeOptions(config), stage.sim.clock) as cluster:
         alice = OperationContext(cluster, stage.sim.clock, tmp_path / "alices", "alice@there")
         with pytest.raises(Forbidden, match=missing):
-            await prepare("migrate", alice, await stage.ref(), choices)
+            await prepare(OperationKind.MIGRATE, alice, await stage.ref(), choices)
     assert await stage.started()
     pods = await stage.context.cluster.list(PODS, ELSEWHERE)
     assert pods == []
@@ -61,7 +61,7 @@ async def test_another_minicluster_that_reads_the_same_path_is_named(stage: Stag
     await stage.context.cluster.create(resource, other, NAMESPACE)
     plans = []
     for choices in (Choices(to_name="bigger"), Choices(to_name="apart"), Choices(size=3)):
-        operation = await prepare("migrate", stage.context, await stage.ref(), choices)
+        operation = await prepare(OperationKind.MIGRATE, stage.context, await stage.ref(), choices)
         plans.append("\n".join(operation.plan.preview))
         await operation.close()
     danger = "DANGER: reader reads the same archive.path"

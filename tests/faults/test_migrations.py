@@ -19,6 +19,7 @@ from fluxstate_tui.minicluster.minicluster import ClusterRef, MiniCluster
 from fluxstate_tui.operations.base import (
     Choices,
     ConsentKind,
+    OperationKind,
     Outcome,
     OutcomeKind,
     StepEvent,
@@ -129,7 +130,7 @@ async def test_a_paused_queue_arrives_paused(stage: Stage, choices: Choices) -> 
 
 async def test_a_paused_queue_is_never_left_refusing_jobs(stage: Stage) -> None:
     await stage.well("pause")
-    operation = await prepare("migrate", stage.context, await stage.ref(), BESIDE)
+    operation = await prepare(OperationKind.MIGRATE, stage.context, await stage.ref(), BESIDE)
 
     def stop(event: StepEvent) -> None:
         if event.step == "open":
@@ -144,7 +145,7 @@ async def test_a_paused_queue_is_never_left_refusing_jobs(stage: Stage) -> None:
 
 async def test_saying_no_changes_nothing_and_the_preview_says_what_comes(stage: Stage) -> None:
     await stage.submit("true")
-    operation = await prepare("migrate", stage.context, await stage.ref(), BESIDE)
+    operation = await prepare(OperationKind.MIGRATE, stage.context, await stage.ref(), BESIDE)
     assert operation.plan.consent.kind is ConsentKind.CONFIRM
     assert any("deleted only when every job" in line for line in operation.plan.preview)
     await operation.close()
@@ -156,7 +157,7 @@ async def test_jobs_that_never_fit_must_be_agreed_to_by_typing_the_name(stage: S
     await stage.well("pause")
     wide = await stage.submit("-N2", "true")
     smaller = Choices(to_name=NEW.name, size=1)
-    operation = await prepare("migrate", stage.context, await stage.ref(), smaller)
+    operation = await prepare(OperationKind.MIGRATE, stage.context, await stage.ref(), smaller)
     assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
     assert any("LOST: 1 job that need more nodes" in line for line in operation.plan.preview)
     refused = await operation.run(stage.seen.append, "yes")
@@ -169,7 +170,7 @@ async def test_jobs_that_never_fit_must_be_agreed_to_by_typing_the_name(stage: S
 async def test_a_job_that_comes_too_late_to_be_agreed_to_stops_it(stage: Stage) -> None:
     await stage.well("pause")
     smaller = Choices(to_name=NEW.name, size=1)
-    operation = await prepare("migrate", stage.context, await stage.ref(), smaller)
+    operation = await prepare(OperationKind.MIGRATE, stage.context, await stage.ref(), smaller)
     wide = await stage.submit("-N2", "true")
     outcome = await operation.run(stage.seen.append)
     assert outcome.exit_code == ExitCode.REFUSED, outcome
@@ -208,7 +209,7 @@ async def test_cancelled_at_any_step_every_job_is_on_one_side_that_goes_on(
     stage: Stage, step: str
 ) -> None:
     jobs = await some_jobs(stage)
-    operation = await prepare("migrate", stage.context, await stage.ref(), BESIDE)
+    operation = await prepare(OperationKind.MIGRATE, stage.context, await stage.ref(), BESIDE)
 
     def stop(event: StepEvent) -> None:
         if event.step == step:
@@ -225,7 +226,9 @@ async def test_an_archive_that_rots_once_the_old_one_is_gone_costs_no_job(
     stage: Stage, removed: bool
 ) -> None:
     jobs = await some_jobs(stage)
-    operation = await prepare("migrate", stage.context, await stage.ref(), Choices(size=3))
+    operation = await prepare(
+        OperationKind.MIGRATE, stage.context, await stage.ref(), Choices(size=3)
+    )
 
     def rot(event: StepEvent) -> None:
         if event.step == "arm" and event.state is StepState.RUNNING and not event.read_back:
@@ -251,7 +254,7 @@ async def test_the_old_one_stays_when_a_job_is_missing_in_the_new_one(
     stage: Stage, step: str
 ) -> None:
     jobs = await some_jobs(stage)
-    operation = await prepare("migrate", stage.context, await stage.ref(), BESIDE)
+    operation = await prepare(OperationKind.MIGRATE, stage.context, await stage.ref(), BESIDE)
 
     def lose_one(event: StepEvent) -> None:
         if event.step == step and event.state is StepState.RUNNING:

@@ -8,7 +8,7 @@ from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.broker.submit import SubmitOptions
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations.base import OutcomeKind, StepEvent, StepState
+from fluxstate_tui.operations.base import OperationKind, OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.at_step import when_done
 from tests.faults.stage import ANY, Stage
@@ -33,7 +33,7 @@ async def test_from_the_dump_to_the_delete_both_sides_refuse_jobs_and_say_why(
     stage: Stage,
 ) -> None:
     jobs = await some_jobs(stage)
-    operation = await prepare("migrate", stage.context, await stage.ref(), BESIDE)
+    operation = await prepare(OperationKind.MIGRATE, stage.context, await stage.ref(), BESIDE)
     said: list[str] = []
 
     async def users(step: str) -> None:
@@ -60,7 +60,7 @@ async def test_what_somebody_let_in_there_is_saved_when_the_migration_is_undone(
 ) -> None:
     await stage.well("pause")
     jobs = {await stage.submit("true")}
-    operation = await prepare("migrate", stage.context, await stage.ref(), BESIDE)
+    operation = await prepare(OperationKind.MIGRATE, stage.context, await stage.ref(), BESIDE)
     told: list[StepEvent] = []
 
     async def somebody(step: str) -> None:
@@ -100,7 +100,7 @@ async def test_a_flux_that_does_not_restore_stopped_queues_loses_nothing_either(
 ) -> None:
     jobs = await some_jobs(stage)
     stage.sim.state.kubelet.flux_version = version  # the new one's
-    operation = await prepare("migrate", stage.context, await stage.ref(), BESIDE)
+    operation = await prepare(OperationKind.MIGRATE, stage.context, await stage.ref(), BESIDE)
     told: list[StepEvent] = []
     outcome = await operation.run(told.append)
     assert outcome.kind is OutcomeKind.COMPLETED, outcome

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fluxstate_tui.kube.errors import Forbidden
-from fluxstate_tui.operations.base import Choices
+from fluxstate_tui.operations.base import Choices, OperationKind
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import ANY, Stage, staged
 
@@ -35,6 +35,6 @@ async def test_a_delete_that_cannot_be_planned_leaves_no_conversation_open(fresh
     # The first exec is the conversation with the broker; the right is lost while files are read.
     fresh.sim.faults.add("status", method="GET", path="/exec", code=403, skip=1, count=50)
     with pytest.raises(Forbidden):
-        await prepare("delete", fresh.context, ANY, Choices(save_first=True))
+        await prepare(OperationKind.DELETE, fresh.context, ANY, Choices(save_first=True))
     fresh.sim.faults.clear()
     assert not [task for task in asyncio.all_tasks() if "FluxSession" in repr(task)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.operations.base import Choices, ConsentKind, OutcomeKind
+from fluxstate_tui.operations.base import Choices, ConsentKind, OperationKind, OutcomeKind
 from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.operator.flavour import FLAVOURS
 from tests.faults.stage import NAME, staged
@@ -18,7 +18,7 @@ async def test_every_job_survives_with_any_operator(tmp_path: Path, flavour: str
         await stage.create()
         job = await stage.submit("true")
         choices = Choices(save_first=True)
-        operation = await prepare("delete", stage.context, await stage.ref(), choices)
+        operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref(), choices)
         if not FLAVOURS[flavour].has_view:
             # The operator's own volumes go with the MiniCluster: a yes is not enough.
             assert operation.plan.consent.kind is ConsentKind.TYPE_NAME

@@ -25,7 +25,14 @@ from fluxstate_tui.live.connection import Connection
 from fluxstate_tui.live.session import LiveActions
 from fluxstate_tui.live.store import Store
 from fluxstate_tui.operations import journal, recovery
-from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind, StepEvent, StepState
+from fluxstate_tui.operations.base import (
+    Choices,
+    OperationKind,
+    Outcome,
+    OutcomeKind,
+    StepEvent,
+    StepState,
+)
 from fluxstate_tui.operations.migrate import migrate
 from fluxstate_tui.sim.server import SimulatedCluster
 from tests.faults.stage import NAME, NAMESPACE, SPEED, Stage
@@ -174,7 +181,9 @@ async def test_a_protected_context_is_no_destination_of_the_dashboard(
     try:
         await until(lambda: bool(store.clusters))
         with pytest.raises(FluxstateError) as refused:
-            await actions.prepare("migrate", await two.here.ref(), Choices(to_context=OTHER))
+            await actions.prepare(
+                OperationKind.MIGRATE, await two.here.ref(), Choices(to_context=OTHER)
+            )
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

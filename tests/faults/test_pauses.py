@@ -10,7 +10,7 @@ import pytest
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.queue import Queue
-from fluxstate_tui.operations.base import Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.operations.base import OperationKind, Outcome, OutcomeKind, StepEvent
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.at_step import when_done
 from tests.faults.stage import ANY, Stage
@@ -38,7 +38,7 @@ async def save_that_waits(
 ) -> Outcome:
     """A save that has to wait for a job until something else was done."""
     job = await stage.submit("sleep", "100000")
-    operation = await prepare("save", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.SAVE, stage.context, await stage.ref())
     waiting = asyncio.Event()
 
     def watch(event: StepEvent) -> None:
@@ -54,7 +54,7 @@ async def save_that_waits(
 
 
 async def test_a_pause_that_is_cancelled_on_its_way_is_put_back(stage: Stage) -> None:
-    operation = await prepare("pause", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.PAUSE, stage.context, await stage.ref())
 
     async def cancel_at(method: str, said: str) -> None:
         if STOP in said:
@@ -84,7 +84,7 @@ async def test_what_somebody_else_stopped_for_a_reason_meanwhile_stays_stopped(
 async def test_an_archive_in_which_jobs_run_is_never_called_idle(stage: Stage) -> None:
     await stage.flux("queue", "stop")
     await stage.submit("sleep", "100000")
-    operation = await prepare("save", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.SAVE, stage.context, await stage.ref())
 
     async def start_it(step: str) -> None:
         if step == "commit":
@@ -103,7 +103,7 @@ async def test_a_queue_that_is_started_meanwhile_keeps_no_save_waiting_for_ever(
     """A job that cannot be scheduled keeps a request outstanding as long as its queue goes on."""
     await stage.flux("resource", "drain", "1")
     await stage.submit("-N2", "true")
-    operation = await prepare("save", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.SAVE, stage.context, await stage.ref())
 
     async def start_it(step: str) -> None:
         if step == "pause":
@@ -120,7 +120,7 @@ async def test_a_queue_that_was_stopped_before_is_not_said_to_be_started_again(
     stage: Stage,
 ) -> None:
     await stage.flux("queue", "stop", "-m", "maintenance")
-    operation = await prepare("save", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.SAVE, stage.context, await stage.ref())
 
     async def stop(step: str) -> None:
         if step == "dump":

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.errors import FluxstateError
-from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.operations.base import Choices, OperationKind, Outcome, OutcomeKind, StepEvent
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.matrix.clock import PatientClock
 from tests.faults.matrix.look import discard, in_archives, lead_pod, living
@@ -231,7 +231,9 @@ class Days(RuleBasedStateMachine):
     async def _cancelled(self, kind: str, step: int) -> Outcome | None:
         try:
             choices = Choices(save_first=kind == "delete")
-            operation = await prepare(kind, self.stage.context, await self.stage.ref(), choices)
+            operation = await prepare(
+                OperationKind(kind), self.stage.context, await self.stage.ref(), choices
+            )
         except FluxstateError:
             return None
         steps: list[str] = []

@@ -6,7 +6,7 @@ import pytest
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.objects import PODS
-from fluxstate_tui.operations.base import Choices, OutcomeKind, StepEvent, StepState
+from fluxstate_tui.operations.base import Choices, OperationKind, OutcomeKind, StepEvent, StepState
 from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage, agreed
@@ -23,7 +23,7 @@ async def test_what_the_api_server_would_refuse_is_known_before_anything_is_arme
     stage: Stage,
 ) -> None:
     jobs, files = await deleted(stage)
-    operation = await prepare("restore", stage.context, ANY, agreed())
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
     stage.sim.faults.add("status", method="POST", path="miniclusters.*dryRun=All", code=422)
     asked: list[str] = []
 
@@ -74,7 +74,7 @@ async def test_a_broker_that_came_up_empty_without_a_word_is_not_called_restored
             if left is not None:
                 stage.volume.write("/archive.tar.gz", left)
 
-    outcome = await (await prepare("restore", stage.context, ANY, agreed())).run(spoil)
+    outcome = await (await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())).run(spoil)
     assert outcome.kind is not OutcomeKind.COMPLETED
     assert "2 lost" in outcome.reason
     assert stage.files() == files
@@ -87,7 +87,7 @@ async def test_a_volume_that_is_not_there_is_known_before_anything_is_created(
     body = tutorial_minicluster(stage.sim.state.flavour, NAME, 2)
     body["spec"]["containers"][0]["volumes"] = {"d": {"claimName": "nosuch", "path": "/state"}}
     with pytest.raises(FluxstateError) as refused:
-        await prepare("restore", stage.context, ANY, agreed(Choices(manifest=body)))
+        await prepare(OperationKind.RESTORE, stage.context, ANY, agreed(Choices(manifest=body)))
     assert "nosuch" in refused.value.message
     assert await stage.context.cluster.list(PODS, NAMESPACE) == []
     assert not stage.armed()

@@ -14,7 +14,7 @@ from fluxstate_tui.flux.job import JobState
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.kube.objects import PODS
 from fluxstate_tui.live.guard import Guard, GuardState
-from fluxstate_tui.operations.base import Choices, OutcomeKind, StepEvent
+from fluxstate_tui.operations.base import Choices, OperationKind, OutcomeKind, StepEvent
 from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
 from tests.faults.at_step import when_done
@@ -45,7 +45,7 @@ async def test_a_living_minicluster_is_never_restored_over(stage: Stage) -> None
 
 async def test_saying_no_leaves_no_helper_pod(stage: Stage) -> None:
     await saved_and_deleted(stage)
-    operation = await prepare("restore", stage.context, ANY, agreed())
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
     assert await helper_pods(stage)
     await operation.close()
     assert await helper_pods(stage) == []
@@ -58,7 +58,7 @@ async def test_a_preview_may_be_looked_at_for_longer_than_the_helper_pod_lives(
 ) -> None:
     """It ends before the first step, or with the archive armed by it."""
     jobs = await saved_and_deleted(stage)
-    operation = await prepare("restore", stage.context, ANY, agreed())
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
 
     async def end_it(step: str) -> None:
         (name,) = await helper_pods(stage)
@@ -87,7 +87,7 @@ async def test_a_preview_may_be_looked_at_for_longer_than_the_helper_pod_lives(
 @pytest.mark.parametrize("code", [409, 410])
 async def test_a_conflict_does_not_leave_the_helper_pod_behind(stage: Stage, code: int) -> None:
     await saved_and_deleted(stage)
-    operation = await prepare("restore", stage.context, ANY, agreed())
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
     stage.sim.faults.add("status", method="DELETE", path="pods/", code=code)
     await operation.close()
     assert await helper_pods(stage) == []
@@ -95,7 +95,7 @@ async def test_a_conflict_does_not_leave_the_helper_pod_behind(stage: Stage, cod
 
 async def test_a_helper_pod_that_cannot_be_removed_is_told(stage: Stage) -> None:
     await saved_and_deleted(stage)
-    operation = await prepare("restore", stage.context, ANY, agreed())
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
 
     def stop(event: StepEvent) -> None:
         if event.step == "arm":
@@ -130,7 +130,7 @@ async def test_a_foreign_archive_that_is_armed_is_kept_not_restored(stage: Stage
 async def test_cancelled_before_the_lead_ran_it_leaves_nothing_behind(stage: Stage) -> None:
     jobs = await saved_and_deleted(stage)
     good = stage.finished()
-    operation = await prepare("restore", stage.context, ANY, agreed())
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
     created = asyncio.Event()
     running = asyncio.create_task(
         operation.run(lambda event: created.set() if event.step == "start" else None)
@@ -156,7 +156,7 @@ async def test_a_broker_that_cannot_start_is_said_and_disarmed(stage: Stage) -> 
             data = stage.volume.read("/archive.tar.gz")
             stage.volume.write("/archive.tar.gz", data[: len(data) // 2])
 
-    operation = await prepare("restore", stage.context, ANY, agreed())
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
     outcome = await operation.run(damage)
     assert outcome.kind is OutcomeKind.FAILED, outcome
     assert "truncated" in outcome.reason
@@ -167,7 +167,7 @@ async def test_a_smaller_size_says_which_jobs_are_refused(stage: Stage) -> None:
     await stage.well("pause")
     wide = await stage.submit("-N2", "true")
     await stage.well("delete", Choices(save_first=True))
-    operation = await prepare("restore", stage.context, ANY, agreed(Choices(size=1)))
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, agreed(Choices(size=1)))
     assert any("can never fit" in line for line in operation.plan.preview)
     outcome = await operation.run(stage.seen.append)
     assert outcome.kind is OutcomeKind.PARTIALLY_FAILED, outcome
@@ -230,7 +230,7 @@ async def test_cancelled_while_it_is_created_it_does_not_stay_behind_unnoticed(
     stage: Stage,
 ) -> None:
     await saved_and_deleted(stage)
-    operation = await prepare("restore", stage.context, ANY, agreed())
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
 
     async def cancel() -> None:
         operation.cancel()
@@ -253,7 +253,7 @@ async def test_an_api_server_that_fails_once_does_not_end_a_restore(stage: Stage
 
 async def test_what_others_created_meanwhile_is_never_taken_for_ours(stage: Stage) -> None:
     await saved_and_deleted(stage)
-    operation = await prepare("restore", stage.context, ANY, agreed())
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
     cluster = stage.context.cluster
     resource = await cluster.minicluster_resource()
     theirs: list[str] = []
@@ -275,7 +275,7 @@ async def test_a_restore_that_is_cancelled_late_leaves_a_queue_that_survives_its
     stage: Stage,
 ) -> None:
     await saved_and_deleted(stage)
-    operation = await prepare("restore", stage.context, ANY, agreed())
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
 
     async def finish_and_cancel(step: str) -> None:
         if step == "account":

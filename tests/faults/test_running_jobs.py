@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from fluxstate_tui.errors import ExitCode
-from fluxstate_tui.operations.base import Choices, OutcomeKind, Running, StepEvent
+from fluxstate_tui.operations.base import Choices, OperationKind, OutcomeKind, Running, StepEvent
 from fluxstate_tui.operations.queue_control import CHECKPOINT_SECONDS
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import NAME, NAMESPACE, Stage
@@ -29,7 +29,7 @@ async def test_a_job_that_began_after_the_question_is_not_cancelled_with_the_oth
 ) -> None:
     agreed = await stage.submit("sleep", "100000")
     operation = await prepare(
-        "save", stage.context, await stage.ref(), Choices(running=Running.CANCEL)
+        OperationKind.SAVE, stage.context, await stage.ref(), Choices(running=Running.CANCEL)
     )
     late = await stage.submit("sleep", "100000")
     while not (await stage.jobs())[late].state.running:
@@ -51,7 +51,7 @@ async def test_a_lead_that_dies_while_a_save_waits_loses_no_job_that_the_plan_co
 ) -> None:
     runs = await stage.submit("sleep", "100000")
     waiting = [await stage.submit("--urgency=hold", "true") for _ in range(8)]
-    operation = await prepare("save", stage.context, await stage.ref(), Choices())
+    operation = await prepare(OperationKind.SAVE, stage.context, await stage.ref(), Choices())
     later: list[int] = []
 
     async def submit_and_kill() -> None:

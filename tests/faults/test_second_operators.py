@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from fluxstate_tui.errors import ExitCode
-from fluxstate_tui.operations.base import StepEvent
+from fluxstate_tui.operations.base import OperationKind, StepEvent
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import NAME, Stage
 from tests.unit.cli_operate.conftest import Program
@@ -16,7 +16,7 @@ async def test_the_second_program_is_told_waits_or_breaks_the_lock_by_name(
     stage: Stage, tmp_path: Path
 ) -> None:
     await stage.submit("sleep", "86400")
-    first = await prepare("save", stage.context, await stage.ref())
+    first = await prepare(OperationKind.SAVE, stage.context, await stage.ref())
     waiting = asyncio.Event()
 
     def seen(event: StepEvent) -> None:

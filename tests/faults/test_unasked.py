@@ -9,7 +9,7 @@ import pytest
 from fluxstate_tui.cli.history_run import unfinished
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.operations import journal, recovery
-from fluxstate_tui.operations.base import Consent, ConsentKind, Plan
+from fluxstate_tui.operations.base import Consent, ConsentKind, OperationKind, Plan
 from fluxstate_tui.operations.journal import Journal
 from fluxstate_tui.operations.steps import RefusedError
 from fluxstate_tui.sim.worlds.manifests import minicluster
@@ -22,7 +22,7 @@ async def killed_save(stage: Stage) -> str:
     body = minicluster(NAME, 1)
     body["spec"]["containers"][0]["image"] = "nosuch.invalid/flux:1"
     await stage.context.cluster.create(resource, body, NAMESPACE)
-    plan = Plan("save", await stage.ref(), (), (), Consent(ConsentKind.NONE, ""))
+    plan = Plan(OperationKind.SAVE, await stage.ref(), (), (), Consent(ConsentKind.NONE, ""))
     context = stage.context
     Journal.begin(
         context.state_dir, plan, who="me@here", server=context.cluster.server, now=0.0

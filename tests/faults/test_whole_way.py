@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fluxstate_tui.flux.job import JobState
-from fluxstate_tui.operations.base import Choices
+from fluxstate_tui.operations.base import Choices, OperationKind
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.at_step import when_done
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage
@@ -108,7 +108,7 @@ async def test_there_is_no_moment_at_which_it_is_disarmed_without_a_checkpoint(
     job = await stage.submit("true")
     await stage.flux("queue", "idle")
     await stage.flux("dump", "/state/archive.tar.gz")
-    operation = await prepare("disarm", stage.context, await stage.ref())
+    operation = await prepare(OperationKind.DISARM, stage.context, await stage.ref())
 
     async def stop(step: str) -> None:
         if not stage.armed():

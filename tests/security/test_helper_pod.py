@@ -10,7 +10,7 @@ from fluxstate_tui.broker import manifest_cache
 from fluxstate_tui.catalog.helper_pod import HelperPod, HelperPodNeededError, Identity, pod_for
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import NotAdmitted
-from fluxstate_tui.operations.base import Choices, OutcomeKind
+from fluxstate_tui.operations.base import Choices, OperationKind, OutcomeKind
 from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.worlds.manifests import minicluster
 from tests.faults.stage import ANY, FOLDER, NAME, NAMESPACE, Stage, agreed
@@ -46,7 +46,7 @@ async def test_a_dry_run_from_a_file_starts_nothing(
 async def test_a_dry_run_of_a_restore_starts_nothing_and_says_what_it_did_not_look_at(
     stage: Stage, fetched: Path, changes: list[str]
 ) -> None:
-    operation = await prepare("restore", stage.context, ANY, Choices(dry_run=True))
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, Choices(dry_run=True))
     assert changes == []
     assert "The archives were not looked at" in "\n".join(operation.plan.preview)
     outcome = await operation.run(stage.seen.append)
@@ -67,7 +67,7 @@ async def test_a_dry_run_looks_through_a_minicluster_that_has_the_same_volume(
     await stage.context.cluster.create(resource, body, NAMESPACE)
     await stage.up(type(ANY)(NAMESPACE, "beside", ""))
     changes.clear()
-    operation = await prepare("restore", stage.context, ANY, Choices(dry_run=True))
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, Choices(dry_run=True))
     assert changes == []
     text = "\n".join(operation.plan.preview)
     assert "looked at through" in text
@@ -78,7 +78,7 @@ async def test_a_restore_asks_before_it_starts_a_helper_pod(
     stage: Stage, fetched: Path, changes: list[str]
 ) -> None:
     with pytest.raises(HelperPodNeededError) as caught:
-        await prepare("restore", stage.context, ANY)
+        await prepare(OperationKind.RESTORE, stage.context, ANY)
     assert changes == []
     assert "image rockylinux:9, directory /data of its node, as user 65534" in caught.value.pod
 
@@ -191,7 +191,7 @@ async def test_where_a_policy_refuses_it_the_words_of_the_server_are_told(
     )
     stage.sim.faults.add("status", method="POST", path="/pods", code=403, count=-1, message=said)
     with pytest.raises(NotAdmitted) as caught:
-        await prepare("restore", stage.context, ANY, agreed())
+        await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
     assert "hostPath" in caught.value.message
     assert "Role" not in caught.value.advice
     assert caught.value.exit_code is ExitCode.REFUSED
@@ -200,7 +200,7 @@ async def test_where_a_policy_refuses_it_the_words_of_the_server_are_told(
 async def test_from_a_file_the_pod_comes_with_the_consent_to_the_plan(
     stage: Stage, fetched: Path, changes: list[str]
 ) -> None:
-    operation = await prepare("restore", stage.context, ANY, Choices(from_file=fetched))
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, Choices(from_file=fetched))
     assert changes == []
     assert "by a pod in default with image rockylinux:9" in "\n".join(operation.plan.preview)
     outcome = await operation.run(stage.seen.append)
@@ -209,5 +209,5 @@ async def test_from_a_file_the_pod_comes_with_the_consent_to_the_plan(
 
 async def test_an_error_is_no_question(stage: Stage) -> None:
     with pytest.raises(FluxstateError) as caught:
-        await prepare("restore", stage.context, type(ANY)(NAMESPACE, "nosuch", ""))
+        await prepare(OperationKind.RESTORE, stage.context, type(ANY)(NAMESPACE, "nosuch", ""))
     assert caught.value.exit_code is ExitCode.NOT_FOUND

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fluxstate_tui.errors import ExitCode, FluxstateError
-from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind
+from fluxstate_tui.operations.base import Choices, OperationKind, Outcome, OutcomeKind
 from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.files import Files, Volume
 from tests.faults.at_step import when_done
@@ -69,7 +69,7 @@ async def test_a_link_put_in_its_place_at_any_step_ends_no_save_well(
     stage: Stage, step: str
 ) -> None:
     await stage.submit("true")
-    operation = await prepare("save", stage.context, await stage.ref(), None)
+    operation = await prepare(OperationKind.SAVE, stage.context, await stage.ref(), None)
 
     async def then(done: str) -> None:
         if done == step:
@@ -86,7 +86,7 @@ async def test_nothing_is_deleted_when_the_archive_is_not_on_the_volume_any_more
     stage: Stage, step: str
 ) -> None:
     job = await stage.submit("true")
-    operation = await prepare("delete", stage.context, await stage.ref(), SAVE_FIRST)
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref(), SAVE_FIRST)
 
     async def then(done: str) -> None:
         if done == step:

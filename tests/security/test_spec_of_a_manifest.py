@@ -10,7 +10,7 @@ import pytest
 
 from fluxstate_tui.broker.objects import read_minicluster
 from fluxstate_tui.errors import ExitCode
-from fluxstate_tui.operations.base import Agrees, Choices, ConsentKind, OutcomeKind
+from fluxstate_tui.operations.base import Agrees, Choices, ConsentKind, OperationKind, OutcomeKind
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import ANY, NAME, Stage, agreed
 from tests.security.conftest import Attacker, node_root
@@ -35,7 +35,7 @@ async def test_a_job_that_forges_its_manifest_does_not_become_root_on_the_node(
     before = await created(stage)
     await stage.well("delete", Choices(save_first=True))
     attacker.forge(node_root)
-    operation = await prepare("restore", stage.context, ANY, agreed())
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
     text = "\n".join(operation.plan.preview)
     assert "is not used" in text
     assert "privileged: containers[0].securityContext.privileged = true (known: not set)" in text
@@ -59,7 +59,9 @@ async def test_with_nothing_else_known_all_that_gives_rights_is_shown_and_the_na
     stage: Stage, fetched: Path, tmp_path: Path
 ) -> None:
     stranger = _with_state(stage, tmp_path / "nothing-seen")
-    operation = await prepare("restore", stranger.context, ANY, Choices(from_file=fetched))
+    operation = await prepare(
+        OperationKind.RESTORE, stranger.context, ANY, Choices(from_file=fetched)
+    )
     consent = operation.plan.consent
     assert (consent.kind, consent.word, consent.agrees) == (
         ConsentKind.TYPE_NAME,
@@ -106,7 +108,7 @@ async def test_another_one_than_the_known_one_is_used_only_when_asked_for_and_ty
     await stage.well("delete", Choices(save_first=True))
     attacker.forge(lambda raw: raw["spec"]["containers"][0].update(image="evil:1"))
     choices = agreed(Choices(accept_spec=True))
-    operation = await prepare("restore", stage.context, ANY, choices)
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, choices)
     assert operation.plan.consent.kind is ConsentKind.TYPE_NAME
     assert 'images: containers[0].image = "evil:1" (known: "rockylinux:9")' in "\n".join(
         operation.plan.preview

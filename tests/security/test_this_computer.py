@@ -13,12 +13,12 @@ from fluxstate_tui.broker import manifest_cache
 from fluxstate_tui.catalog.folder import new_file
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import audit
-from fluxstate_tui.operations.base import Consent, ConsentKind, Plan
+from fluxstate_tui.operations.base import Consent, ConsentKind, OperationKind, Plan
 from fluxstate_tui.operations.journal import Journal
 from fluxstate_tui.private_files import NotOursError, private_folder, read_private, write_private
 
 REF = ClusterRef("ns", "flux-sample", "uid")
-PLAN = Plan("save", REF, (), (), Consent(ConsentKind.NONE, ""))
+PLAN = Plan(OperationKind.SAVE, REF, (), (), Consent(ConsentKind.NONE, ""))
 ENTRY = audit.Entry(0.0, "me", "save", "ns", "flux-sample", "uid", "s", "Completed", "")
 
 

@@ -13,7 +13,7 @@ from fluxstate_tui.archive.manifest import Manifest, from_bytes, to_bytes
 from fluxstate_tui.broker.objects import read_minicluster
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind
+from fluxstate_tui.operations.base import Choices, OperationKind, Outcome, OutcomeKind
 from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
 from tests.faults.stage import ANY, FOLDER, NAME, NAMESPACE, Stage, agreed
@@ -35,7 +35,7 @@ async def well(stage: Stage, kind: str, name: str, choices: Choices | None = Non
     ref = ClusterRef(NAMESPACE, name, "")
     if kind != "restore":
         ref = (await read_minicluster(stage.context, ref)).ref
-    outcome = await (await prepare(kind, stage.context, ref, agreed(choices))).run(
+    outcome = await (await prepare(OperationKind(kind), stage.context, ref, agreed(choices))).run(
         lambda event: None
     )
     assert outcome.kind is OutcomeKind.COMPLETED, outcome
@@ -48,7 +48,7 @@ def ids(stage: Stage) -> list[str]:
 
 
 async def planned(stage: Stage, ref: ClusterRef, kind: str = "restore", **choices: Any) -> str:
-    operation = await prepare(kind, stage.context, ref, agreed(Choices(**choices)))
+    operation = await prepare(OperationKind(kind), stage.context, ref, agreed(Choices(**choices)))
     await operation.close()
     return "\n".join(operation.plan.preview)
 
@@ -84,7 +84,7 @@ async def test_it_is_said_whose_the_only_archive_is_and_not_taken(stage: Stage) 
     for suffix in (".json", ".tar.gz"):
         stage.volume.unlink(f"{FOLDER}/{own}{suffix}")
     with pytest.raises(FluxstateError) as caught:
-        await prepare("restore", stage.context, OTHER, agreed())
+        await prepare(OperationKind.RESTORE, stage.context, OTHER, agreed())
     assert caught.value.exit_code is ExitCode.NOT_FOUND
     assert f"{theirs} says that it is of default/{NAME}" in caught.value.message
     text = await planned(stage, OTHER, archive=theirs)
@@ -176,7 +176,7 @@ async def test_the_volume_is_judged_as_it_is_and_not_by_a_record_of_what_it_was(
     (only,) = ids(stage)
     stage.volume.write(f"{FOLDER}/{only}.tar.gz", b"x" * 20)
     with pytest.raises(FluxstateError) as caught:
-        await prepare("restore", stage.context, ANY, agreed())
+        await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())
     assert caught.value.exit_code is ExitCode.VERIFICATION
 
 
@@ -189,7 +189,7 @@ async def test_a_dry_run_chooses_by_content_through_another_that_runs(stage: Sta
     await stage.well("delete", SAVED)
     await create_other(stage)
     await well(stage, "save", OTHER.name)
-    operation = await prepare("restore", stage.context, ANY, Choices(dry_run=True))
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, Choices(dry_run=True))
     text = "\n".join(operation.plan.preview)
     assert f"from {full}: 1 completed" in text
     assert f"{full} is of default/{NAME}" in text
@@ -207,7 +207,7 @@ async def test_a_file_of_this_computer_is_compared_once_the_helper_pod_may_run(
     await stage.well("delete", SAVED)
     (full,) = set(ids(stage)) - {empty}
     chosen = Choices(from_file=tmp_path / f"{empty}.tar.gz")
-    operation = await prepare("restore", stage.context, ANY, chosen)
+    operation = await prepare(OperationKind.RESTORE, stage.context, ANY, chosen)
     text = "\n".join(operation.plan.preview)
     assert f"{empty} is of default/{NAME}" in text
     assert "saved from this computer" in text

@@ -14,13 +14,16 @@ from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.minicluster.spec_check import dropped
-from fluxstate_tui.operations.base import Choices
+from fluxstate_tui.operations.arming import still_armed
+from fluxstate_tui.operations.base import Choices, LeftBehind, OperationKind
+from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.migrate import plan as migrate_plan
 from fluxstate_tui.operations.migrate.plan import Target, require_rights
 from fluxstate_tui.operations.migrate.steps import Migrating
+from fluxstate_tui.operations.moves import move_of
 from fluxstate_tui.operations.restore.plan import Neighbour, dangers, require_valid
 from fluxstate_tui.operations.runner import Operation
-from fluxstate_tui.operations.snapshot import take_snapshot
+from fluxstate_tui.operations.snapshot import Snapshot, describe, take_snapshot
 from fluxstate_tui.operations.steps import RefusedError
 
 
@@ -94,3 +97,31 @@ async def _require_possible(context: OperationContext, target: Target) -> None:
             safe="Nothing was done.",
             exit_code=ExitCode.REFUSED,
         )
+
+
+def recover(record: Record, seen: Snapshot | None) -> LeftBehind | None:
+    """What is left of one that was cut off: nothing at all, or the new one, armed or stopped.
+
+    `record.target` has no uid where the new one was looked at.
+    """
+    if seen is None:
+        return _nowhere(record)
+    if record.target.uid:
+        return None
+    if seen.armed:
+        return still_armed(seen.minicluster)
+    if seen.started or not record.facts.get("open"):
+        return None
+    says = f"The old one is gone; the queue here is stopped: {describe(seen.pending)} wait."
+    return LeftBehind(says, OperationKind.RESUME)
+
+
+def _nowhere(record: Record) -> LeftBehind | None:
+    move, copy = move_of(record), record.facts.get("copy")
+    if not copy and (move is None or move.deleted is None):
+        return None
+    archive = record.facts.get("archive", "")
+    says = f"The old one is gone and no new one is there: {archive} has every job."
+    if copy:
+        says += f" (And so has a copy on this computer: {copy})"
+    return LeftBehind(says, OperationKind.RESTORE)

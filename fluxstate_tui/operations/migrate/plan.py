@@ -25,6 +25,7 @@ from fluxstate_tui.operations.base import (
     Choices,
     Consent,
     ConsentKind,
+    OperationKind,
     Plan,
     Running,
     Step,
@@ -222,7 +223,7 @@ def plan(seen: Snapshot, target: Target, choices: Choices) -> Plan:
     lines = preview(seen, target, choices, too_wide(seen, target))
     arrival = Arrival(target.ref, target.size, target.beside, choices.image, target.place)
     consent = _consent(seen, target, choices)
-    return Plan("migrate", ref, tuple(steps), lines, consent, arrival)
+    return Plan(OperationKind.MIGRATE, ref, tuple(steps), lines, consent, arrival)
 
 
 def saving_choices(choices: Choices) -> Choices:

@@ -36,7 +36,7 @@ from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.kube.manifest import for_create
 from fluxstate_tui.minicluster.minicluster import MiniCluster
 from fluxstate_tui.operations import delete as delete_plan
-from fluxstate_tui.operations.base import Choices, Plan
+from fluxstate_tui.operations.base import Choices, OperationKind, Plan
 from fluxstate_tui.operations.data_loss import BackupCoverage, DataLoss, loss
 from fluxstate_tui.operations.delete import Deleting, Owned
 from fluxstate_tui.operations.lease import ClusterLease
@@ -266,7 +266,7 @@ class Migrating:
         )
         nothing = BackupCoverage(None, DataLoss())
         self._deleting = Deleting(source, seen, client, nothing, (), self._saving, why)
-        self._lease = ClusterLease(destination, target.ref, "migrate")
+        self._lease = ClusterLease(destination, target.ref, OperationKind.MIGRATE)
         self._agreed = frozenset(job.id for job in migrate_plan.too_wide(seen, target))
         self._restoring: Restoring | None = None
         self._found: Source | None = None

@@ -25,7 +25,7 @@ from fluxstate_tui.kube.manifest import refuse_broken
 from fluxstate_tui.kube.objects import parse_minicluster
 from fluxstate_tui.minicluster.archive_volume import archive_volume, no_place
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations.base import Agrees, Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.base import Agrees, Consent, ConsentKind, OperationKind, Plan, Step
 from fluxstate_tui.operations.moves import moves
 from fluxstate_tui.operations.snapshot import describe
 
@@ -153,7 +153,7 @@ def plan(
     if accept_spec:
         question = f"Restore {ref} with a MiniCluster that only the archive's manifest vouches for?"
         consent = Consent(ConsentKind.TYPE_NAME, question, ref.name, 0, Agrees.SPEC)
-    return Plan("restore", ref, tuple(steps), said, consent)
+    return Plan(OperationKind.RESTORE, ref, tuple(steps), said, consent)
 
 
 def blind_plan(manifest: dict[str, Any], wanted: str, pod: str, lines: tuple[str, ...]) -> Plan:
@@ -171,7 +171,9 @@ def blind_plan(manifest: dict[str, Any], wanted: str, pod: str, lines: tuple[str
         f"It is armed at {spec['archive']['path']} until every job is accounted for.",
     )
     steps = (CHECK, ARM, CREATE, START, ACCOUNT, CHECKPOINT, DISARM, QUEUE)
-    return Plan("restore", ref, steps, said, Consent(ConsentKind.CONFIRM, f"Restore {ref}?"))
+    return Plan(
+        OperationKind.RESTORE, ref, steps, said, Consent(ConsentKind.CONFIRM, f"Restore {ref}?")
+    )
 
 
 # MiniClusters that live beside a restore, and what it could do to them.

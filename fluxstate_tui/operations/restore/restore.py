@@ -36,7 +36,9 @@ from fluxstate_tui.kube.errors import CrdMissing, NotFound
 from fluxstate_tui.kube.manifest import for_create
 from fluxstate_tui.minicluster.archive_volume import archive_volume
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations.base import Choices, Plan
+from fluxstate_tui.operations.arming import still_armed
+from fluxstate_tui.operations.base import Choices, LeftBehind, OperationKind, Plan
+from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.restore import plan as steps
 from fluxstate_tui.operations.restore.choice import Chosen, choose
 from fluxstate_tui.operations.restore.plan import Source, dangers_beside
@@ -49,6 +51,7 @@ from fluxstate_tui.operations.restore.spec_source import (
 )
 from fluxstate_tui.operations.restore.steps import Bring, Restoring
 from fluxstate_tui.operations.runner import Operation
+from fluxstate_tui.operations.snapshot import Snapshot, describe, queue_words
 from fluxstate_tui.operations.steps import RefusedError, Run, Script, Task
 
 
@@ -308,3 +311,21 @@ async def _with_named_file(
 
 def _silent(text: str) -> None:
     """Nobody watches a prepare()."""
+
+
+def recover(record: Record, seen: Snapshot | None) -> LeftBehind | None:
+    """What is left of one that was cut off: armed before all, then queues that do not run."""
+    if seen is None:
+        if steps.ARM.id not in record.steps:
+            return None
+        archive = record.facts.get("archive", "")
+        says = f"It was not created; its archive {archive} may still be armed."
+        return LeftBehind(says, OperationKind.RESTORE)
+    if seen.armed:
+        return still_armed(seen.minicluster)
+    stopped = {queue.name for queue in seen.queues or () if not queue.started}
+    waiting = [name for name in record.facts.get(steps.TO_START, ()) if name in stopped]
+    if not waiting:
+        return None
+    says = f"Named queues come up stopped, and {queue_words(waiting)} had been started: "
+    return LeftBehind(f"{says}{describe(seen.pending)} wait.", OperationKind.RESUME)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.formatting import age
 from fluxstate_tui.live.summary import Summary
+from fluxstate_tui.operations.registry import spec
 from fluxstate_tui.tui.screens.words import state_word
 from fluxstate_tui.tui.theme import color
 from fluxstate_tui.tui.widgets.lines import Part
@@ -17,18 +18,6 @@ if TYPE_CHECKING:
     from fluxstate_tui.tui.screens.services import OperationRun
 
 
-# The keys of ClusterActions.
-SHOWN_BY: Final = {
-    "save": "s",
-    "pause": "p",
-    "resume": "p",
-    "delete": "d",
-    "restore": "r",
-    "migrate": "m",
-    "disarm": "D",
-}
-
-
 def headline(summary: Summary, run: OperationRun | None) -> list[Part]:
     """The state and its reason in one line; a running operation comes first."""
     word = state_word(summary)
@@ -36,7 +25,7 @@ def headline(summary: Summary, run: OperationRun | None) -> list[Part]:
     if run is not None and run.outcome is None:
         parts += [(f"▶ {run.title}: {run.progress_text}", "$state-busy"), ("  ", "")]
     if run is not None and run.outcome is not None and run.unseen:
-        key = SHOWN_BY.get(run.plan.operation, "?")
+        key = spec(run.plan.operation).key
         said = f"▲ {run.title}: {run.outcome.kind.value}, {key} shows why"
         parts += [(said, "$state-bad bold"), ("  ", "")]
     if summary.armed and not (run is not None and run.running):
@@ -83,12 +72,3 @@ def trouble_rows(error: FluxstateError) -> list[str]:
     if error.advice:
         rows.append(f"do: {error.advice}")
     return rows
-
-
-# How well a MiniCluster is guarded against the death of its lead's container, in one line.
-
-
-# The cluster at a glance, in plain words: throughput, when it will be idle, what is broken.
-
-
-# The queue in one line: is it started, and how many jobs there are.

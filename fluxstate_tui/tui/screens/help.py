@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
+from fluxstate_tui.operations.registry import OPERATIONS
 from fluxstate_tui.tui.screens.base import reason_of
 from fluxstate_tui.tui.screens.dialog import Dialog
 from fluxstate_tui.tui.text import fit
@@ -20,8 +21,7 @@ WORDS = (
     ("archive", "one flux dump file"),
     ("catalog", "the archives beside archive.path: versions that are never overwritten"),
     ("armed", "an archive lies at archive.path: the next start of the lead container loads it"),
-    ("save", "pause, wait for running jobs, dump, verify, enter into the catalog"),
-    ("restore", "arm, create, wait for the broker, account for every job, disarm"),
+    *((kind.value, spec.title) for kind, spec in OPERATIONS.items()),
     ("account", "job by job: same, running, finished since, refused, lost (must be 0)"),
     ("guard", "keeps a KVS checkpoint fresh: a container that dies then loses nothing"),
     ("L0 … L3", "how far it was verified: size, checksum, every job read, a test restore"),

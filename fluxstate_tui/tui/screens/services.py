@@ -8,13 +8,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from fluxstate_tui.errors import ExitCode, FluxstateError
-from fluxstate_tui.operations.base import Outcome, OutcomeKind, Plan, StepEvent, StepState
-from fluxstate_tui.tui.screens.words import ASKABLE
+from fluxstate_tui.live.possible import unmet
+from fluxstate_tui.operations.base import (
+    OperationKind,
+    Outcome,
+    OutcomeKind,
+    Plan,
+    StepEvent,
+    StepState,
+)
+from fluxstate_tui.operations.registry import Condition, spec
 from fluxstate_tui.tui.widgets.table import Memory
 
 if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock
-    from fluxstate_tui.live.actions import Actions, Kind, Operation
+    from fluxstate_tui.live.actions import Actions, Operation
     from fluxstate_tui.live.store import Notices, Store
     from fluxstate_tui.minicluster.minicluster import ClusterRef
     from fluxstate_tui.operations.base import Choices
@@ -247,7 +255,7 @@ class BulkRun:
 
     @classmethod
     async def prepare(
-        cls, services: Services, kind: Kind, refs: Iterable[ClusterRef], choices: Choices
+        cls, services: Services, kind: OperationKind, refs: Iterable[ClusterRef], choices: Choices
     ) -> BulkRun:
         """Plan all of them; nothing has happened yet."""
         from fluxstate_tui.operations.bulk import prepare_all
@@ -315,7 +323,9 @@ class BulkRun:
         self.changed(part.ref.uid)
 
 
-def refuse_hopeless(services: Services, kind: Kind, ref: ClusterRef, choices: Choices) -> None:
+def refuse_hopeless(
+    services: Services, kind: OperationKind, ref: ClusterRef, choices: Choices
+) -> None:
     """Raise FluxstateError for what the picture and the rights say cannot be done.
 
     Asking a broker that does not answer would take a minute.
@@ -324,8 +334,9 @@ def refuse_hopeless(services: Services, kind: Kind, ref: ClusterRef, choices: Ch
     why = services.actions.why_not(kind, ref)
     if summary is None or summary.deleted:
         why = f"{ref.name} is deleted."
-    elif (kind == "save" or choices.save_first) and summary.phase not in ASKABLE:
-        why = f"{ref.name} is {summary.phase.value}: its Flux does not answer."
+    else:
+        saves = (Condition.ANSWERS,) if choices.save_first else ()
+        why = unmet((*spec(kind).conditions, *saves), summary) or why
     if why:
         raise FluxstateError(why, safe="Nothing was done.", exit_code=ExitCode.REFUSED)
 

@@ -6,7 +6,6 @@ from typing import Final
 
 from fluxstate_tui.formatting import Word
 from fluxstate_tui.live.summary import Summary
-from fluxstate_tui.minicluster.minicluster import Phase
 from fluxstate_tui.operations.base import OutcomeKind, StepState
 from fluxstate_tui.tui.widgets.words import DELETED, PHASES
 
@@ -23,10 +22,6 @@ def state_word(summary: Summary) -> Word:
 
 
 # Keys that are grey.
-
-# Of an unknown one the rights say why it cannot be asked.
-ASKABLE = (Phase.UP, Phase.PAUSED, Phase.DEGRADED, Phase.QUORUM, Phase.UNKNOWN)
-
 
 NONE_CHOSEN = "No MiniCluster is chosen."
 

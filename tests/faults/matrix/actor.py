@@ -15,7 +15,14 @@ from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import bulk
-from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind, StepEvent, StepState
+from fluxstate_tui.operations.base import (
+    Choices,
+    OperationKind,
+    Outcome,
+    OutcomeKind,
+    StepEvent,
+    StepState,
+)
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.stage import agreed
 
@@ -44,12 +51,12 @@ class Actor:
         """One operation from the question to its end. What prepare() refuses is raised."""
         if kind != "restore":
             ref = (await read_minicluster(self.context, ref)).ref
-        operation = await prepare(kind, self.context, ref, agreed(choices))
+        operation = await prepare(OperationKind(kind), self.context, ref, agreed(choices))
         return await operation.run(self.hear, typed)
 
     async def bulk(self, kind: str, refs: tuple[ClusterRef, ...], choices: Choices) -> Outcome:
         """The same for several, side by side."""
-        many = await bulk.prepare(kind, self.context, refs, choices, limit=2)
+        many = await bulk.prepare(OperationKind(kind), self.context, refs, choices, limit=2)
         return await many.run(lambda part, event: self.hear(event))
 
     async def archives(self, *words: str) -> Outcome:

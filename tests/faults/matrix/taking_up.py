@@ -5,7 +5,7 @@ from __future__ import annotations
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import recovery as recover
-from fluxstate_tui.operations.base import Choices, Outcome, OutcomeKind
+from fluxstate_tui.operations.base import Choices, OperationKind, Outcome, OutcomeKind
 from fluxstate_tui.operations.recovery import Finding
 from fluxstate_tui.sim.api.kinds import LEASES
 from tests.faults.stage import ANY, NAMESPACE
@@ -65,7 +65,9 @@ async def _finish(trial: Trial, me: Actor) -> list[str]:
 async def _do(trial: Trial, me: Actor, finding: Finding) -> str:
     target = finding.record.target
     ref = ClusterRef(target.namespace, target.name, "")
-    typed = ref.name if finding.next == "delete" else ""
+    if finding.next is None:
+        return ""
+    typed = ref.name if finding.next is OperationKind.DELETE else ""
     outcome = await _patiently(trial, me, finding.next, ref, finding.choices, typed)
     if outcome.kind is OutcomeKind.COMPLETED:
         return ""

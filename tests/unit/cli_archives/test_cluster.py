@@ -17,7 +17,7 @@ from fluxstate_tui.clock import SystemClock
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.objects import PODS
 from fluxstate_tui.operations import audit
-from fluxstate_tui.operations.base import Choices
+from fluxstate_tui.operations.base import Choices, OperationKind
 from fluxstate_tui.operations.lease import ClusterLease, LockLostError, break_lock, holder_of
 from tests.faults.stage import ANY, NAME, NAMESPACE, Stage, staged
 
@@ -133,7 +133,7 @@ async def test_who_lost_the_lock_of_a_catalog_may_not_change_it_any_more(
     other = replace(stage.context, who="bob@two", clock=SystemClock())  # as the command has
     async with open_place(build_parser().parse_args(words), changes=True) as place:
         with pytest.raises(LockLostError, match="bob@two"):
-            async with place.changing("remove") as alone:
+            async with place.changing(OperationKind.ARCHIVES_REMOVE) as alone:
                 await alone()
                 holder = await holder_of(other, ANY)
                 assert holder is not None

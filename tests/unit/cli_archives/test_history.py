@@ -13,7 +13,14 @@ from fluxstate_tui.cli.history_run import identity, log, unfinished
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.operations import audit, journal
-from fluxstate_tui.operations.base import Consent, ConsentKind, Plan, StepEvent, StepState
+from fluxstate_tui.operations.base import (
+    Consent,
+    ConsentKind,
+    OperationKind,
+    Plan,
+    StepEvent,
+    StepState,
+)
 from fluxstate_tui.operations.journal import Journal, Record
 from fluxstate_tui.operations.saving import PAUSE, WAIT
 from tests.faults.stage import Stage, staged
@@ -39,7 +46,9 @@ def parse(tmp_path: Path) -> Parse:
 
 async def killed_save(stage: Stage) -> Record:
     """A save whose program was killed while the queue was stopped."""
-    plan = Plan("save", await stage.ref(), (PAUSE, WAIT), (), Consent(ConsentKind.NONE, "?"))
+    plan = Plan(
+        OperationKind.SAVE, await stage.ref(), (PAUSE, WAIT), (), Consent(ConsentKind.NONE, "?")
+    )
     context = stage.context
     dead = Journal.begin(
         context.state_dir,

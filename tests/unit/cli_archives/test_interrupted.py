@@ -20,9 +20,10 @@ from pathlib import Path
 from fluxstate_tui.clock import SystemClock
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.archives import AuditContext, journaled
+from fluxstate_tui.operations.base import OperationKind
 what, folder, state = sys.argv[1:]
 context = AuditContext(Path(state), SystemClock(), "me@here", "", ClusterRef("", folder, ""))
-with journaled(context, what) as change:
+with journaled(context, OperationKind(f"archives {what}")) as change:
     with change.of("one", "the first line"):
         pass
     with change.of("two", "the second line"):

@@ -19,7 +19,14 @@ from fluxstate_tui.live.events import GuardSeen, MiniClusterGone, StoreEvent
 from fluxstate_tui.live.session import LiveActions
 from fluxstate_tui.live.store import Store
 from fluxstate_tui.operations import journal
-from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, OutcomeKind, Plan
+from fluxstate_tui.operations.base import (
+    Choices,
+    Consent,
+    ConsentKind,
+    OperationKind,
+    OutcomeKind,
+    Plan,
+)
 from fluxstate_tui.operations.journal import Journal
 from fluxstate_tui.operations.saving import PAUSE
 from tests.faults.stage import ARMED, NAME, NAMESPACE, Stage, staged
@@ -102,7 +109,7 @@ async def test_what_was_interrupted_is_closed_by_what_puts_it_right(
     stage: Stage, tmp_path: Path
 ) -> None:
     context, reference = stage.context, await stage.ref()
-    plan = Plan("save", reference, (PAUSE,), (), Consent(ConsentKind.NONE, "?"))
+    plan = Plan(OperationKind.SAVE, reference, (PAUSE,), (), Consent(ConsentKind.NONE, "?"))
     for server in (context.cluster.server, "https://another"):
         Journal.begin(context.state_dir, plan, who="ghost", server=server, now=1.0).close()
     await stage.flux("queue", "stop", "--all", "-m", "fluxstate: save by ghost")
@@ -112,7 +119,7 @@ async def test_what_was_interrupted_is_closed_by_what_puts_it_right(
         await until(lambda: bool(store.clusters))
         (found,) = await actions.interrupted()
         assert (found.operation, found.next) == ("save", "resume")
-        operation = await actions.prepare("resume", found.ref, Choices())
+        operation = await actions.prepare(OperationKind.RESUME, found.ref, Choices())
         outcome = await operation.run(lambda event: None)
         assert outcome.kind is OutcomeKind.COMPLETED
         assert await actions.interrupted() == ()
@@ -124,7 +131,7 @@ async def test_a_full_disk_makes_no_failure_of_what_was_put_right(
     stage: Stage, tmp_path: Path
 ) -> None:
     context, reference = stage.context, await stage.ref()
-    plan = Plan("save", reference, (PAUSE,), (), Consent(ConsentKind.NONE, "?"))
+    plan = Plan(OperationKind.SAVE, reference, (PAUSE,), (), Consent(ConsentKind.NONE, "?"))
     server = context.cluster.server
     ghost = Journal.begin(context.state_dir, plan, who="ghost", server=server, now=1.0)
     ghost.remember("much", "x" * 100_000)  # so that only this journal meets the limit below
@@ -134,7 +141,7 @@ async def test_a_full_disk_makes_no_failure_of_what_was_put_right(
     async with connected(stage, tmp_path) as (store, actions):
         await until(lambda: bool(store.clusters))
         (found,) = await actions.interrupted()
-        operation = await actions.prepare("resume", found.ref, Choices())
+        operation = await actions.prepare(OperationKind.RESUME, found.ref, Choices())
         resource.setrlimit(resource.RLIMIT_FSIZE, (ghost.path.stat().st_size, before[1]))
         try:
             outcome = await operation.run(lambda event: None)
@@ -150,7 +157,7 @@ async def test_what_is_put_right_by_halves_says_what_comes_next(
     stage: Stage, tmp_path: Path
 ) -> None:
     context, reference = stage.context, await stage.ref()
-    plan = Plan("restore", reference, (PAUSE,), (), Consent(ConsentKind.NONE, "?"))
+    plan = Plan(OperationKind.RESTORE, reference, (PAUSE,), (), Consent(ConsentKind.NONE, "?"))
     server = context.cluster.server
     Journal.begin(context.state_dir, plan, who="ghost", server=server, now=1.0).close()
     await stage.flux("queue", "stop", "--all", "-m", "fluxstate: restore by ghost")

@@ -16,7 +16,14 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.operations import audit, journal, recovery
 from fluxstate_tui.operations import audit as refusals
 from fluxstate_tui.operations.audit import shell_commands
-from fluxstate_tui.operations.base import Consent, ConsentKind, OutcomeKind, Plan, Step
+from fluxstate_tui.operations.base import (
+    Consent,
+    ConsentKind,
+    OperationKind,
+    OutcomeKind,
+    Plan,
+    Step,
+)
 from fluxstate_tui.operations.journal import Journal, Record
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.steps import RefusedError, Run, Script, Task
@@ -136,7 +143,7 @@ async def _fail(run: Run) -> str:
 
 def operation(context: OperationContext, *actions: object) -> Operation:
     steps = (SAVE, NEVER)
-    plan = Plan("save", REF, steps, (), Consent(ConsentKind.NONE, "?"))
+    plan = Plan(OperationKind.SAVE, REF, steps, (), Consent(ConsentKind.NONE, "?"))
     tasks = [Task(SAVE, _fine), Task(NEVER, _fail)][: len(actions) or 1]
     return Operation(context, plan, Script(tasks, lambda: "saved it"))
 
@@ -165,7 +172,7 @@ async def test_a_log_that_cannot_be_written_makes_no_operation_fail(
 
 
 async def test_closing_what_was_interrupted_is_in_it_too(context: OperationContext) -> None:
-    plan = Plan("save", REF, (SAVE,), (), Consent(ConsentKind.NONE, "?"))
+    plan = Plan(OperationKind.SAVE, REF, (SAVE,), (), Consent(ConsentKind.NONE, "?"))
     server = context.cluster.server
     Journal.begin(context.state_dir, plan, who="ghost", server=server, now=NOW).close()
     (record,) = journal.unfinished(context.state_dir)
@@ -195,9 +202,9 @@ def test_commands_are_those_that_were_recorded_with_what_was_read_back() -> None
 
 
 async def test_what_was_refused_is_in_it_with_the_reason(context: OperationContext) -> None:
-    with pytest.raises(FluxstateError), refusals.logged(context, "delete", REF):
+    with pytest.raises(FluxstateError), refusals.logged(context, OperationKind.DELETE, REF):
         raise RefusedError("it has jobs")
-    with pytest.raises(FluxstateError), refusals.logged(context, "delete", REF):
+    with pytest.raises(FluxstateError), refusals.logged(context, OperationKind.DELETE, REF):
         raise FluxstateError("no connection")
     (entry,) = audit.read(context.state_dir).entries
     assert (entry.outcome, entry.what, entry.reason) == ("Refused", "delete", "it has jobs")

@@ -7,7 +7,7 @@ import os
 
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations.base import OutcomeKind
+from fluxstate_tui.operations.base import OperationKind, OutcomeKind
 from fluxstate_tui.operations.bulk import Operates, prepare_all
 
 REFS = [ClusterRef("default", name, name) for name in ("full", "unknown")]
@@ -19,7 +19,7 @@ async def test_a_full_disk_here_is_the_outcome_of_that_one() -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise FluxstateError("no answer", exit_code=ExitCode.UNKNOWN)
 
-    bulk = await prepare_all("save", REFS, prepare)
+    bulk = await prepare_all(OperationKind.SAVE, REFS, prepare)
     full, unknown = (part.outcome for part in bulk.parts)
     assert full is not None
     assert unknown is not None

@@ -10,7 +10,7 @@ from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.cli.operate_run import with_consent
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
-from fluxstate_tui.operations.base import Consent, ConsentKind, Plan, Step
+from fluxstate_tui.operations.base import Consent, ConsentKind, OperationKind, Plan, Step
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.steps import Action, Run, Script, Task
 from tests.unit.operations.builders import REF
@@ -47,7 +47,7 @@ async def test_only_what_is_complete_is_called_so(
     code: ExitCode,
 ) -> None:
     step = Step("one", "One")
-    plan = Plan("save", REF, (step,), (), Consent(ConsentKind.NONE, "?"))
+    plan = Plan(OperationKind.SAVE, REF, (step,), (), Consent(ConsentKind.NONE, "?"))
     script = Script([Task(step, action, required)], lambda: "saved")
     args = build_parser().parse_args(["save", REF.name])
     assert await with_consent(args, Operation(context, plan, script), sys.stdout) == code

@@ -13,6 +13,7 @@ from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.base import (
     Consent,
     ConsentKind,
+    OperationKind,
     Outcome,
     OutcomeKind,
     Plan,
@@ -24,7 +25,7 @@ from fluxstate_tui.operations.journal import Journal
 from tests.unit.operations.builders import NOW, REF
 
 PLAN = Plan(
-    "save",
+    OperationKind.SAVE,
     REF,
     (Step("pause", "Stop the queue"), Step("dump", "Dump")),
     ("Save it.",),

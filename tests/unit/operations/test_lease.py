@@ -10,7 +10,7 @@ import pytest
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.kube.objects import LEASES
-from fluxstate_tui.operations.base import Consent, ConsentKind, Plan
+from fluxstate_tui.operations.base import Consent, ConsentKind, OperationKind, Plan
 from fluxstate_tui.operations.journal import Journal
 from fluxstate_tui.operations.lease import (
     LOCK,
@@ -173,7 +173,7 @@ async def test_the_lock_of_a_dead_program_of_this_computer_is_not_waited_for(
     sim: SimulatedCluster, context: OperationContext
 ) -> None:
     dead = ClusterLease(context, REF, "save")
-    plan = Plan("save", REF, (), (), Consent(ConsentKind.NONE, ""))
+    plan = Plan(OperationKind.SAVE, REF, (), (), Consent(ConsentKind.NONE, ""))
     journal = Journal.begin(context.state_dir, plan, who="me", server="s", now=0.0)
     journal.remember(LOCK, dead.identity)
     await dead.acquire()

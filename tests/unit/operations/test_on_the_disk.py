@@ -11,7 +11,14 @@ import pytest
 from fluxstate_tui.catalog.folder import new_file
 from fluxstate_tui.context import OperationContext
 from fluxstate_tui.operations import audit
-from fluxstate_tui.operations.base import Consent, ConsentKind, OutcomeKind, Plan, Step
+from fluxstate_tui.operations.base import (
+    Consent,
+    ConsentKind,
+    OperationKind,
+    OutcomeKind,
+    Plan,
+    Step,
+)
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.steps import Run, Script, Task
 from tests.unit.operations.builders import REF
@@ -43,7 +50,7 @@ async def test_each_step_is_in_the_journal_on_the_disk_before_it_is_done(
         known.append(next(data for path, data in reversed(flushed) if path.endswith(".jsonl")))
         return "done"
 
-    plan = Plan("save", REF, steps, (), Consent(ConsentKind.NONE, "?"))
+    plan = Plan(OperationKind.SAVE, REF, steps, (), Consent(ConsentKind.NONE, "?"))
     script = Script([Task(step, act) for step in steps], lambda: "saved")
     outcome = await Operation(context, plan, script).run(lambda event: None)
     assert outcome.kind is OutcomeKind.COMPLETED

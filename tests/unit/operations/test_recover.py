@@ -33,11 +33,11 @@ def test_a_queue_that_only_refuses_jobs_because_of_us_is_offered_too() -> None:
 
 def test_a_queue_that_others_stopped_is_left_alone() -> None:
     found = judge(record("save"), observation(queues=STOPPED_BY_OTHERS), "")
-    assert found.next == ""
+    assert found.next is None
 
 
 def test_an_interrupted_pause_is_no_trouble() -> None:
-    assert judge(record("pause"), observation(queues=STOPPED_BY_US), "").next == ""
+    assert judge(record("pause"), observation(queues=STOPPED_BY_US), "").next is None
 
 
 def test_a_restore_that_left_an_archive_armed_offers_to_disarm() -> None:
@@ -57,11 +57,11 @@ def test_a_restore_that_did_not_get_to_start_its_named_queues_offers_it() -> Non
     assert found.next == "resume"
     assert "queue batch had been started: 1 pending" in found.says[1]
     going_on = observation(queues=(replace(batch, started=True), debug))
-    assert judge(cut, going_on, "").next == ""
+    assert judge(cut, going_on, "").next is None
 
 
 def test_an_armed_archive_that_we_did_not_arm_is_not_ours_to_offer() -> None:
-    assert judge(record("save"), observation(armed=True), "").next == ""
+    assert judge(record("save"), observation(armed=True), "").next is None
 
 
 def migration(target: ClusterRef) -> Record:

@@ -16,6 +16,7 @@ from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.base import (
     Consent,
     ConsentKind,
+    OperationKind,
     OutcomeKind,
     Plan,
     Step,
@@ -62,7 +63,7 @@ def operation(
 ) -> Operation:
     everything = (world.stop, *actions, *optional)
     steps = tuple(Step(f"step{number}", f"Step {number}") for number in range(len(everything)))
-    plan = Plan("save", REF, steps, (), consent or Consent(ConsentKind.NONE, "Sure?"))
+    plan = Plan(OperationKind.SAVE, REF, steps, (), consent or Consent(ConsentKind.NONE, "Sure?"))
     tasks = [
         Task(step, action, required=action not in optional)
         for step, action in zip(steps, everything, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations.base import OperationKind
 from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.recovery import Finding
 
@@ -23,6 +24,9 @@ def record(**facts: object) -> Record:
 
 def test_a_restore_takes_the_archive_that_the_journal_names_and_no_default() -> None:
     killed = record(archive="/state/fluxstate/one.tar.gz")
-    assert Finding(killed, (), next="restore").choices.archive == "/state/fluxstate/one.tar.gz"
-    assert Finding(killed, (), next="resume").choices.archive == ""
-    assert Finding(record(), (), next="restore").choices.archive == ""
+    assert (
+        Finding(killed, (), next=OperationKind.RESTORE).choices.archive
+        == "/state/fluxstate/one.tar.gz"
+    )
+    assert Finding(killed, (), next=OperationKind.RESUME).choices.archive == ""
+    assert Finding(record(), (), next=OperationKind.RESTORE).choices.archive == ""

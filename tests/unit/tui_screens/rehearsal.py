@@ -18,7 +18,6 @@ from fluxstate_tui.live.actions import (
     JobAnswer,
     JobDetail,
     JobRequest,
-    Kind,
     OutputLine,
     SubmitRequest,
 )
@@ -29,6 +28,7 @@ from fluxstate_tui.operations.base import (
     Choices,
     Consent,
     ConsentKind,
+    OperationKind,
     Outcome,
     OutcomeKind,
     Plan,
@@ -145,7 +145,9 @@ class RehearsedActions:
             output=(OutputLine("stdout", "0", "hello\n"),),
         )
 
-    async def prepare(self, kind: Kind, ref: ClusterRef, choices: Choices) -> RehearsedOperation:
+    async def prepare(
+        self, kind: OperationKind, ref: ClusterRef, choices: Choices
+    ) -> RehearsedOperation:
         """Plan."""
         self._ask(kind, choices)
         if kind == "restore":

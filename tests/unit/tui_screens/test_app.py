@@ -6,9 +6,11 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.screen import Screen
 
 import fluxstate_tui.tui.screens.archive.screen as archive_screen
 import fluxstate_tui.tui.screens.dialog as dialog
@@ -19,7 +21,7 @@ import fluxstate_tui.tui.screens.minicluster.screen as minicluster_screen
 import fluxstate_tui.tui.screens.miniclusters.screen as miniclusters_screen
 import fluxstate_tui.tui.screens.operation.restore_dialog as restore_dialog
 import fluxstate_tui.tui.screens.operation.screen as operation_screen
-from fluxstate_tui.live.actions import Kind
+from fluxstate_tui.operations.base import OperationKind
 from fluxstate_tui.tui import app as app_module
 from fluxstate_tui.tui.screens.archive import diff, opened
 from fluxstate_tui.tui.screens.archive import gantt as gantt_screen
@@ -189,7 +191,7 @@ async def test_screens_that_are_left_while_they_are_made_end_quietly() -> None:
         await pilot.press("down")
         home = app.screen
         assert isinstance(home, miniclusters_screen.MiniClustersScreen)
-        kinds: tuple[Kind, ...] = ("save", "delete", "restore", "migrate", "pause")
+        kinds = ("save", "delete", "restore", "migrate", "pause")
         for kind in kinds:
             home.action_operate(kind)
             assert app.screen is not home
@@ -200,3 +202,25 @@ async def test_screens_that_are_left_while_they_are_made_end_quietly() -> None:
         app.pop_screen()
         await until(pilot, lambda: app.screen is home)
         await see(pilot, "NAME")
+
+
+async def test_the_palette_offers_what_can_be_done_now_and_nothing_else() -> None:
+    app = make_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.press("down")
+        home = app.screen
+        assert isinstance(home, miniclusters_screen.MiniClustersScreen)
+        commands = app.get_system_commands(cast("Screen[object]", home))
+        offered = {command.title: command for command in commands}
+        possible = {kind.capitalize() for kind in OperationKind if _can(home, kind)}
+        assert possible
+        assert possible == {kind.capitalize() for kind in OperationKind} & offered.keys()
+        offered["Save"].callback()
+        await until(pilot, lambda: bool(app.screen.query("ChoiceList")))
+
+
+def _can(home: miniclusters_screen.MiniClustersScreen, kind: OperationKind) -> bool:
+    return any(
+        active.enabled and active.binding.action == f"operate('{kind}')"
+        for active in home.active_bindings.values()
+    )

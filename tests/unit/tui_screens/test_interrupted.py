@@ -6,6 +6,7 @@ import pytest
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.live.actions import Interrupted
+from fluxstate_tui.operations.base import OperationKind
 from fluxstate_tui.tui.screens.operation.interrupted import tell_about_interrupted
 from tests.unit.tui_screens import feed
 from tests.unit.tui_screens.rehearsal import RehearsedActions
@@ -19,7 +20,7 @@ STOPPED = Interrupted(
         "save of default/flux-sample was interrupted at 'Wait for running jobs'.",
         "Its queue is still stopped.",
     ),
-    "resume",
+    OperationKind.RESUME,
 )
 NOTHING_LEFT = Interrupted(
     "two", feed.ref("flux-sample"), "delete", ("It was interrupted.", "Nothing of it is left.")

@@ -13,6 +13,7 @@ from fluxstate_tui.live.actions import SubmitRequest
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import (
     Choices,
+    OperationKind,
     Outcome,
     OutcomeKind,
     Plan,
@@ -281,7 +282,9 @@ def test_a_step_that_was_cancelled_is_not_called_failed_and_what_is_skipped_is_s
         Step("idle", "Wait for running jobs", "flux queue idle"),
         Step("dump", "Dump", "x"),
     )
-    plan = Plan("save", ClusterRef("default", "a", "u"), (step, other), (), CONSENT["save"])
+    plan = Plan(
+        OperationKind.SAVE, ClusterRef("default", "a", "u"), (step, other), (), CONSENT["save"]
+    )
     said = {
         "idle": StepEvent("idle", StepState.FAILED, 0.0, "cancelled"),
         "dump": StepEvent("dump", StepState.SKIPPED, 0.0),

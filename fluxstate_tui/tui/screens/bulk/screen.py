@@ -12,9 +12,8 @@ from textual.widget import Widget
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.formatting import moment, plural
-from fluxstate_tui.live.actions import Kind
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations.base import Choices, OutcomeKind
+from fluxstate_tui.operations.base import Choices, OperationKind, OutcomeKind
 from fluxstate_tui.tui.screens.base import LiveScreen
 from fluxstate_tui.tui.screens.bulk.columns import COLUMNS, LOCKED, NOT_POSSIBLE, part_word
 from fluxstate_tui.tui.screens.dialog import Choice, ChoiceDialog
@@ -145,7 +144,7 @@ class BulkScreen(LiveScreen):
     def __init__(
         self,
         services: Services,
-        kind: Kind,
+        kind: OperationKind,
         refs: tuple[ClusterRef, ...],
         choices: Choices,
         run: BulkRun | None = None,

@@ -8,9 +8,8 @@ from typing import Any
 from textual.app import App
 
 from fluxstate_tui.formatting import plural
-from fluxstate_tui.live.actions import Kind
 from fluxstate_tui.live.summary import Summary
-from fluxstate_tui.operations.base import Choices, Running
+from fluxstate_tui.operations.base import Choices, OperationKind, Running
 from fluxstate_tui.tui.screens.bulk.screen import BulkScreen
 from fluxstate_tui.tui.screens.dialog import Choice, ChoiceDialog
 from fluxstate_tui.tui.screens.services import Services
@@ -20,7 +19,7 @@ from fluxstate_tui.tui.widgets.lines import Part
 def start_bulk(
     app: App[Any],
     services: Services,
-    kind: Kind,
+    kind: OperationKind,
     marked: Sequence[Summary],
     when_started: Callable[[], object],
 ) -> None:
@@ -33,7 +32,7 @@ def start_bulk(
             app.push_screen(screen)
 
     running = sum(summary.running or 0 for summary in marked)
-    if kind == "delete":
+    if kind is OperationKind.DELETE:
         app.push_screen(_delete_dialog(marked, running), decided)
     elif running:
         app.push_screen(_save_dialog(marked, running), decided)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -13,6 +13,8 @@ from fluxstate_tui.formatting import plural
 from fluxstate_tui.live.freshness import Freshness
 from fluxstate_tui.live.store import Changes
 from fluxstate_tui.live.summary import Summary
+from fluxstate_tui.operations.base import OperationKind
+from fluxstate_tui.operations.registry import spec
 from fluxstate_tui.tui.screens.base import LiveScreen
 from fluxstate_tui.tui.screens.explanation import explanation, headline, trouble_rows
 from fluxstate_tui.tui.screens.miniclusters.columns import CLUSTER_FIELDS, cluster_columns
@@ -24,7 +26,6 @@ from fluxstate_tui.tui.widgets.lines import Line
 from fluxstate_tui.tui.widgets.table import Table
 
 if TYPE_CHECKING:
-    from fluxstate_tui.live.actions import Kind
     from fluxstate_tui.tui.widgets.lines import Panel, Part
 
 
@@ -111,26 +112,28 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         found = (known[uid] for uid in self.table.grid.marked if uid in known)
         return tuple(sorted(found, key=lambda one: (one.ref.namespace, one.ref.name)))
 
-    def why_not(self, what: Kind | Literal["submit"]) -> str:
-        """Only save and delete act on several; what one of them cannot do is in its plan."""
+    def why_not(self, what: OperationKind | Literal["submit"]) -> str:
+        """Not all of them act on several; what one of them cannot do is in its plan."""
         marked = self.marked
         if not marked:
             return super().why_not(what)
-        if what not in ("save", "delete"):
+        if what == "submit" or not spec(what).on_several:
             return f"{plural(len(marked), 'MiniCluster')} marked: ctrl+l takes the marks away."
         if self.services.read_only:
             return READ_ONLY
         whole = self.services.bulk
         return "Another of several runs: b shows it." if whole and whole.running else ""
 
-    def action_operate(self, what: Kind) -> None:
+    def action_operate(self, what: str) -> None:
         """On all that are marked, else on the one under the cursor."""
         if not self.marked:
             super().action_operate(what)
             return
         from fluxstate_tui.tui.screens.bulk.start import start_bulk
 
-        start_bulk(self.app, self.services, what, self.marked, self.table.grid.unmark)
+        start_bulk(
+            self.app, self.services, OperationKind(what), self.marked, self.table.grid.unmark
+        )
 
     def action_bulk(self) -> None:
         """Show the last operation on several again."""
@@ -140,8 +143,8 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         whole = self.services.bulk
         if whole is not None:
             refs = tuple(part.ref for part in whole.bulk.parts)
-            kind = cast("Kind", whole.bulk.kind)
-            self.app.push_screen(BulkScreen(self.services, kind, refs, Choices(), whole))
+            screen = BulkScreen(self.services, whole.bulk.kind, refs, Choices(), whole)
+            self.app.push_screen(screen)
 
     def on_mount(self) -> None:
         """The cursor is in the list."""
@@ -213,7 +216,9 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         if marked:
             names = ", ".join(one.ref.name for one in marked)
             said: list[Part] = [(f"{len(marked)} marked", "$accent bold"), (f"  {names}", "")]
-            line.say(said, [(self.why_not("save") or "s saves, d deletes them", "$muted")])
+            line.say(
+                said, [(self.why_not(OperationKind.SAVE) or "s saves, d deletes them", "$muted")]
+            )
         else:
             line.say(headline(chosen, self.services.runs.get(chosen.ref.uid)))
         if panel is not None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+from textual import actions
+from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
-from fluxstate_tui.minicluster.minicluster import Phase
-from fluxstate_tui.tui.screens.words import ASKABLE, NONE_CHOSEN, READ_ONLY
+from fluxstate_tui.live.possible import holds, unmet
+from fluxstate_tui.operations.base import OperationKind
+from fluxstate_tui.operations.registry import ALIVE, OPERATIONS, Condition, spec
+from fluxstate_tui.tui.screens.words import NONE_CHOSEN, READ_ONLY
 
 if TYPE_CHECKING:
-    from fluxstate_tui.live.actions import Kind
     from fluxstate_tui.live.summary import Summary
     from fluxstate_tui.tui.screens.services import Services
 
@@ -21,13 +26,10 @@ class ClusterActions(Screen[None]):
 
     services: Services
     KEYS: ClassVar[list[Binding]] = [
-        Binding("s", "operate('save')", "save", id="cluster.save"),
-        Binding("p", "operate('pause')", "pause", id="cluster.pause"),
-        Binding("p", "operate('resume')", "resume", id="cluster.resume"),
-        Binding("d", "operate('delete')", "delete", id="cluster.delete"),
-        Binding("r", "operate('restore')", "restore", id="cluster.restore"),
-        Binding("m", "operate('migrate')", "migrate", id="cluster.migrate"),
-        Binding("D", "operate('disarm')", "disarm", id="cluster.disarm"),
+        *(
+            Binding(one.key, f"operate('{kind}')", kind.value, id=f"cluster.{kind}")
+            for kind, one in OPERATIONS.items()
+        ),
         Binding("n", "submit", "submit", id="cluster.submit"),
     ]
 
@@ -41,23 +43,22 @@ class ClusterActions(Screen[None]):
         if action == "submit":
             return True if self.why_not("submit") == "" else None
         if action == "operate":
-            what = cast("Kind", parameters[0])
-            if what in ("pause", "resume") and what != self._toggle():
+            kind = OperationKind(str(parameters[0]))
+            if not self._shown(kind):
                 return False
-            if what == "disarm" and not (self.chosen is not None and self.chosen.armed):
-                return False  # nothing is armed: the key would say nothing
-            return True if self.why_not(what) == "" else None
+            return True if self.why_not(kind) == "" else None
         return True
 
     def why_grey(self, action: str) -> str:
         """Why a key with that action (`operate('save')`) is grey, for the help screen."""
-        if action == "submit":
+        _, name, parameters = actions.parse(action)
+        if name == "submit":
             return self.why_not("submit")
-        if action.startswith("operate("):
-            return self.why_not(cast("Kind", action.split("'")[1]))
+        if name == "operate":
+            return self.why_not(OperationKind(str(parameters[0])))
         return "" if self.chosen is not None else NONE_CHOSEN
 
-    def why_not(self, what: Kind | Literal["submit"]) -> str:
+    def why_not(self, what: OperationKind | Literal["submit"]) -> str:
         """Why a key is grey, in one sentence; '' if it works."""
         chosen = self.chosen
         if chosen is None:
@@ -67,21 +68,23 @@ class ClusterActions(Screen[None]):
         run = self.services.runs.get(chosen.ref.uid)
         if run is not None and run.running:
             return "" if what == run.plan.operation else f"{run.title} is running."
-        if what == "restore":
-            return "" if chosen.archives else "No archive of it is known."
-        if chosen.phase is Phase.DELETING or chosen.deleted:
-            return f"{chosen.ref.name} is deleted."
-        if what != "delete" and chosen.phase not in ASKABLE:
-            return f"{chosen.ref.name} is {chosen.phase.value}: its Flux does not answer."
-        return self.services.actions.why_not(what, chosen.ref)
+        conditions = ALIVE if what == "submit" else spec(what).conditions
+        return unmet(conditions, chosen) or self.services.actions.why_not(what, chosen.ref)
 
-    def action_operate(self, what: Kind) -> None:
+    def action_operate(self, what: str) -> None:
         """Open the dialog or the plan of an operation; nothing happens before consent."""
         from fluxstate_tui.tui.screens.operation.start import start_operation
 
         chosen = self.chosen
         if chosen is not None:
-            start_operation(self.app, self.services, what, chosen)
+            start_operation(self.app, self.services, OperationKind(what), chosen)
+
+    def operation_commands(self) -> Iterator[SystemCommand]:
+        """The operations that can be begun now, for the palette."""
+        for kind, one in OPERATIONS.items():
+            if self._shown(kind) and not self.why_not(kind):
+                begin = partial(self.action_operate, kind)
+                yield SystemCommand(kind.capitalize(), one.title, begin)
 
     def action_submit(self) -> None:
         """Ask for a job and submit it."""
@@ -90,6 +93,9 @@ class ClusterActions(Screen[None]):
         if self.chosen is not None:
             self.app.push_screen(SubmitDialog(self.services, self.chosen.ref))
 
-    def _toggle(self) -> str:
-        """`p` pauses what is started and resumes what is stopped."""
-        return "resume" if self.chosen is not None and self.chosen.queue == "stopped" else "pause"
+    def _shown(self, kind: OperationKind) -> bool:
+        """`p` pauses what is started, and resumes what is stopped."""
+        condition = spec(kind).shown_if
+        if condition is None or self.chosen is None:
+            return condition in (None, Condition.QUEUE_RUNS)
+        return holds(condition, self.chosen)

@@ -15,18 +15,19 @@ from textual.widgets import Button, Input
 
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.formatting import Word
-from fluxstate_tui.live.actions import Kind
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import (
     Choices,
     Consent,
     ConsentKind,
+    OperationKind,
     Outcome,
     Plan,
     Step,
     StepEvent,
     StepState,
 )
+from fluxstate_tui.operations.registry import spec
 from fluxstate_tui.tui.screens.base import LiveScreen
 from fluxstate_tui.tui.screens.dialog import Choice, ChoiceDialog
 from fluxstate_tui.tui.screens.helper_pod import with_helper_pod
@@ -44,7 +45,7 @@ _CANCELLED: Final = Word("⊘", "cancelled", "warn")
 def preview_rows(plan: Plan) -> list[list[Part]]:
     """What will happen and what is lost, under the name of the operation."""
     title: list[Part] = [
-        (plan.operation, "$accent bold"),
+        (plan.operation.value, "$accent bold"),
         (" ", ""),
         (str(plan.target), "$foreground bold"),
     ]
@@ -119,7 +120,7 @@ def outcome_rows(outcome: Outcome) -> list[list[Part]]:
     return rows
 
 
-def error_rows(kind: str, error: FluxstateError) -> list[list[Part]]:
+def error_rows(kind: OperationKind, error: FluxstateError) -> list[list[Part]]:
     """Why there is no plan at all."""
     rows: list[list[Part]] = [
         [(f"✗ {kind} is not possible  ", "$state-bad bold"), (error.message, "")]
@@ -256,7 +257,7 @@ class OperationScreen(LiveScreen):
     def __init__(
         self,
         services: Services,
-        kind: Kind,
+        kind: OperationKind,
         ref: ClusterRef,
         choices: Choices,
         run: OperationRun | None = None,
@@ -284,7 +285,7 @@ class OperationScreen(LiveScreen):
 
     def crumbs(self) -> list[str]:
         """The MiniCluster and what is done to it."""
-        return [self.ref.name, self.kind]
+        return [self.ref.name, self.kind.value]
 
     def on_mount(self) -> None:
         """Plan, unless a running operation is looked at again."""
@@ -321,7 +322,7 @@ class OperationScreen(LiveScreen):
     def action_leave(self) -> None:
         """Back; what runs goes on."""
         if self.run is not None and self.run.running:
-            text = f"{self.run.title} goes on. {self.kind[0]} shows it again."
+            text = f"{self.run.title} goes on. {spec(self.kind).key} shows it again."
             self.services.tell(text, "", "information")
         elif self.run is not None and self.run.outcome is None:
             # Some operations are prepared with a helper pod: a no must not leave it behind.

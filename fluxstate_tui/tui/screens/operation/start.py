@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from textual.app import App
+from textual.screen import ModalScreen
 
 from fluxstate_tui.formatting import age, plural
-from fluxstate_tui.live.actions import Kind
 from fluxstate_tui.live.summary import Summary
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.operations.base import Choices, Running
+from fluxstate_tui.operations.base import Choices, OperationKind, Running
 from fluxstate_tui.tui.screens.dialog import Choice, ChoiceDialog
 from fluxstate_tui.tui.screens.operation.screen import OperationScreen
 from fluxstate_tui.tui.screens.services import OperationRun, Services
 from fluxstate_tui.tui.widgets.lines import Part
 
 
-def start_operation(app: App[Any], services: Services, kind: Kind, chosen: Summary) -> None:
+def start_operation(
+    app: App[Any], services: Services, kind: OperationKind, chosen: Summary
+) -> None:
     """Show what runs there, or ended badly unseen, again; else ask and plan a new one."""
     run = services.runs.get(chosen.ref.uid)
     if run is not None and (run.running or (run.unseen and run.plan.operation == kind)):
@@ -28,33 +31,22 @@ def start_operation(app: App[Any], services: Services, kind: Kind, chosen: Summa
         if choices is not None:
             app.push_screen(operation_screen(services, kind, chosen.ref, choices))
 
-    if kind == "delete":
-        app.push_screen(_delete_dialog(services, chosen), decided)
-    elif kind == "save":
-        from fluxstate_tui.tui.screens.operation.save_dialog import SaveDialog
-
-        app.push_screen(SaveDialog(services, chosen), decided)
-    elif kind == "restore":
-        from fluxstate_tui.tui.screens.operation.restore_dialog import RestoreDialog
-
-        app.push_screen(RestoreDialog(services, chosen), decided)
-    elif kind == "migrate":
-        from fluxstate_tui.tui.screens.operation.migration_dialog import MigrateDialog
-
-        app.push_screen(MigrateDialog(services, chosen), decided)
-    else:
+    make = _DIALOGS.get(kind)
+    if make is None:
         decided(Choices())
+    else:
+        app.push_screen(make(services, chosen), decided)
 
 
 def operation_screen(
     services: Services,
-    kind: Kind,
+    kind: OperationKind,
     ref: ClusterRef,
     choices: Choices,
     run: OperationRun | None = None,
 ) -> OperationScreen:
     """The screen for that kind of operation; `run` is one that was started before."""
-    if kind != "migrate":
+    if kind is not OperationKind.MIGRATE:
         return OperationScreen(services, kind, ref, choices, run)
     from fluxstate_tui.tui.screens.operation.migration import MigrateScreen
 
@@ -99,3 +91,30 @@ def _delete_lines(services: Services, chosen: Summary, can_save: bool) -> list[l
     if not can_save:
         lines.append([("It cannot be saved: its Flux does not answer.", "$state-bad")])
     return lines
+
+
+def _save_dialog(services: Services, chosen: Summary) -> ModalScreen[Choices]:
+    from fluxstate_tui.tui.screens.operation.save_dialog import SaveDialog
+
+    return SaveDialog(services, chosen)
+
+
+def _restore_dialog(services: Services, chosen: Summary) -> ModalScreen[Choices]:
+    from fluxstate_tui.tui.screens.operation.restore_dialog import RestoreDialog
+
+    return RestoreDialog(services, chosen)
+
+
+def _migrate_dialog(services: Services, chosen: Summary) -> ModalScreen[Choices]:
+    from fluxstate_tui.tui.screens.operation.migration_dialog import MigrateDialog
+
+    return MigrateDialog(services, chosen)
+
+
+# What has to be decided before there is a plan; the others have nothing to ask.
+_DIALOGS: dict[OperationKind, Callable[[Services, Summary], ModalScreen[Choices]]] = {
+    OperationKind.SAVE: _save_dialog,
+    OperationKind.DELETE: _delete_dialog,
+    OperationKind.RESTORE: _restore_dialog,
+    OperationKind.MIGRATE: _migrate_dialog,
+}
