@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fluxstate_tui.broker import manifest_cache
 from fluxstate_tui.broker.broker import Broker, CommandBroker, SessionBroker
 from fluxstate_tui.broker.commands import FluxFailed, NotServing, queue_commands, run_flux
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.locate import locate
 from fluxstate_tui.broker.objects import read_minicluster
 from fluxstate_tui.broker.retry import BROKEN_FLUX, RetryingFiles, retry
 from fluxstate_tui.broker.session import CannotStart, FluxSession
 from fluxstate_tui.broker.shell_commands import ShellCommands
 from fluxstate_tui.broker.submit import SubmitOptions
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.queue import Queue

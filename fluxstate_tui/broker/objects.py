@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.retry import retry
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.errors import CrdMissing, Forbidden, NotFound
 from fluxstate_tui.kube.logs import LogOf, read_log

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fluxstate_tui.broker.context import OperationContext
     from fluxstate_tui.broker.locate import Endpoint
-    from fluxstate_tui.context import OperationContext
 
 
 _SHELL = ["/bin/bash", "-c"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from fluxstate_tui.archive.manifest import CatalogEntry, folder_of
 from fluxstate_tui.broker import manifest_cache
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.files import RemoteFiles
 from fluxstate_tui.broker.objects import read_lead
 from fluxstate_tui.broker.retry import RetryingFiles
@@ -17,7 +18,6 @@ from fluxstate_tui.catalog.catalog import is_there, read_catalog
 from fluxstate_tui.catalog.contents import Contents
 from fluxstate_tui.catalog.helper_pod import HelperPod, HelperPodNeededError, pod_for, pod_words
 from fluxstate_tui.catalog.records import recorded_facts
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.kube.manifest import for_create

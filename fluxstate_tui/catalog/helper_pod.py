@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxstate_tui.archive.manifest import folder_of
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.retry import BROKEN, RetryingFiles, retry
 from fluxstate_tui.broker.shell_commands import ShellCommands
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import Conflict, Gone, NotFound
 from fluxstate_tui.kube.objects import PODS

@@ -24,9 +24,9 @@ from fluxstate_tui.archive.manifest import (
     id_of,
     manifest_name,
 )
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.catalog.folder import FolderFiles
 from fluxstate_tui.catalog.maintenance import NotSoundError, fetch_archive
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.private_files import private_folder

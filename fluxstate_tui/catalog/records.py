@@ -23,12 +23,12 @@ import msgspec
 
 from fluxstate_tui.archive.manifest import CatalogEntry
 from fluxstate_tui.archive.verify import Verdict
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.files import RemoteFileDamaged, RemoteFileMissing
 from fluxstate_tui.catalog.contents import Contents, Known, Missing, contents_of
 from fluxstate_tui.catalog.folder import FolderFiles
 from fluxstate_tui.catalog.maintenance import NotSoundError, queue_part, verify_archive
 from fluxstate_tui.catalog.ownership import Identity, Owner, identity_of, ownership
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.formatting import plural
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.private_files import open_private, private_folder

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from fluxstate_tui.archive.manifest import CatalogEntry, folder_of
 from fluxstate_tui.broker import manifest_cache
+from fluxstate_tui.broker.context import OperationContext, default_state_dir, default_who
 from fluxstate_tui.catalog.access import Reach, volume_files
 from fluxstate_tui.catalog.catalog import is_there, read_catalog
 from fluxstate_tui.catalog.folder import FolderFiles, LocalFolder
@@ -23,7 +24,6 @@ from fluxstate_tui.cli.helper_pod import helper_pod_agreed, require_helper_pod
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import find_minicluster, open_context
 from fluxstate_tui.clock import Clock, SystemClock
-from fluxstate_tui.context import OperationContext, default_state_dir, default_who
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import CrdMissing
 from fluxstate_tui.kube.transport import TO_ALLOW

@@ -14,6 +14,7 @@ from typing import Any
 
 from fluxstate_tui.archive.manifest import CatalogEntry
 from fluxstate_tui.archive.verify import Verdict
+from fluxstate_tui.broker.context import default_who
 from fluxstate_tui.broker.files import RemoteFileMissing, RemoteFiles
 from fluxstate_tui.catalog.adopt import Adoption, adopt_archive
 from fluxstate_tui.catalog.contents import FUTURE_SECONDS, Contents, Known, Retention, removable
@@ -31,7 +32,6 @@ from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.catalog_place import Alone, Place, open_place
 from fluxstate_tui.cli.catalog_tables import entry_json, listing, names, verdict_json
 from fluxstate_tui.cli.options import configuration
-from fluxstate_tui.context import default_who
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.formatting import plain, plural, size
 from fluxstate_tui.operations.base import OperationKind

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.objects import read_objects
 from fluxstate_tui.catalog.access import CatalogView, Reach, view_catalog
 from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
@@ -19,7 +20,6 @@ from fluxstate_tui.cli.helper_pod import helper_pod_agreed, require_helper_pod
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.tables import age, table
 from fluxstate_tui.cli.target import find_minicluster, open_context
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.job_json import job_to_json

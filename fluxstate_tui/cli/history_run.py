@@ -8,13 +8,13 @@ import sys
 from dataclasses import asdict, replace
 from datetime import datetime
 
+from fluxstate_tui.broker.context import OperationContext, default_state_dir
 from fluxstate_tui.cli.operate_run import prepared, with_consent
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.short_script import short_script
 from fluxstate_tui.cli.tables import table
 from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.clock import SystemClock
-from fluxstate_tui.context import OperationContext, default_state_dir
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.formatting import plain
 from fluxstate_tui.minicluster.minicluster import ClusterRef

@@ -10,7 +10,7 @@ from fluxstate_tui.cli.numbers import seconds
 from fluxstate_tui.formatting import plain
 
 if TYPE_CHECKING:
-    from fluxstate_tui.context import OperationContext
+    from fluxstate_tui.broker.context import OperationContext
     from fluxstate_tui.minicluster.minicluster import ClusterRef
 
 

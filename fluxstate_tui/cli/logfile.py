@@ -42,7 +42,7 @@ class LogFile(logging.Handler):
     @property
     def path(self) -> Path:
         """Where it writes."""
-        from fluxstate_tui.context import default_state_dir
+        from fluxstate_tui.broker.context import default_state_dir
 
         return (Path(self._folder) if self._folder else default_state_dir()) / FILE
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from fluxstate_tui.broker.context import OperationContext, default_state_dir, default_who
 from fluxstate_tui.cli.options import configuration
-from fluxstate_tui.context import OperationContext, default_state_dir, default_who
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.errors import CrdMissing, NotFound

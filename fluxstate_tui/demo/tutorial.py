@@ -20,7 +20,7 @@ from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import OperationKind, OutcomeKind, Plan, StepEvent, StepState
 
 if TYPE_CHECKING:
-    from fluxstate_tui.context import OperationContext
+    from fluxstate_tui.broker.context import OperationContext
     from fluxstate_tui.operations.base import Choices
 
 
@@ -57,7 +57,7 @@ def play(speed: float) -> int:
 
 
 async def _play(kubeconfig: Path, speed: float) -> int:
-    from fluxstate_tui.context import OperationContext
+    from fluxstate_tui.broker.context import OperationContext
     from fluxstate_tui.kube.client import Cluster
     from fluxstate_tui.kube.kubeconfig import KubeOptions
     from fluxstate_tui.operations.base import Choices

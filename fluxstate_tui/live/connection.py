@@ -30,8 +30,8 @@ from fluxstate_tui.minicluster.minicluster import ClusterRef, MiniCluster
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogEntry
+    from fluxstate_tui.broker.context import OperationContext
     from fluxstate_tui.broker.session import FluxSession
-    from fluxstate_tui.context import OperationContext
     from fluxstate_tui.kube.client import Cluster
     from fluxstate_tui.kube.kubeconfig import KubeOptions
     from fluxstate_tui.live.picture import ClusterPicture
@@ -128,7 +128,7 @@ class Connection:
     @property
     def context(self) -> OperationContext:
         """What operations are given. Raises FluxstateError while there is no connection."""
-        from fluxstate_tui.context import OperationContext, default_state_dir, default_who
+        from fluxstate_tui.broker.context import OperationContext, default_state_dir, default_who
 
         state_dir, room = default_state_dir(), self._config.room_for_copies
         image = self._config.helper_pod.image or ""

@@ -14,7 +14,7 @@ from fluxstate_tui.live.connection import Connection
 from fluxstate_tui.live.store import Store
 
 if TYPE_CHECKING:
-    from fluxstate_tui.context import OperationContext
+    from fluxstate_tui.broker.context import OperationContext
     from fluxstate_tui.kube.client import Cluster
     from fluxstate_tui.kube.kubeconfig import KubeOptions
     from fluxstate_tui.minicluster.minicluster import ClusterRef

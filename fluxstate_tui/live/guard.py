@@ -21,8 +21,8 @@ from fluxstate_tui.operations.registry import prepare
 
 if TYPE_CHECKING:
     from fluxstate_tui.broker.broker import Checkpoints
+    from fluxstate_tui.broker.context import OperationContext
     from fluxstate_tui.clock import Clock
-    from fluxstate_tui.context import OperationContext
     from fluxstate_tui.minicluster.minicluster import ClusterRef
 
 

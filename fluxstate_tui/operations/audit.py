@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import journal

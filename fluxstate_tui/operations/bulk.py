@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from fluxstate_tui.context import OperationContext
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError, said
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import registry

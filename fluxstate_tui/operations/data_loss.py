@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from fluxstate_tui.archive.manifest import CatalogEntry, folder_of
 from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.catalog.access import Reach, volume_files
 from fluxstate_tui.catalog.catalog import read_catalog
 from fluxstate_tui.catalog.contents import JobKey, Known, key_of, missing_from, newest_first
@@ -14,7 +15,6 @@ from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
 from fluxstate_tui.catalog.ownership import Identity
 from fluxstate_tui.catalog.records import identity, maybe_ours, missing_lines, ours, read_known
 from fluxstate_tui.catalog.transfer import fetch
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.running_jobs import duration

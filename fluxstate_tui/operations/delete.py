@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from fluxstate_tui.broker.client import MiniClusterClient, MiniClusterUnreachableError
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.objects import find, going_claim, is_alive, read_minicluster
 from fluxstate_tui.broker.retry import BROKEN, retry, too_late_to_stop
 from fluxstate_tui.broker.shell_commands import ShellCommands
 from fluxstate_tui.catalog.access import Reach
 from fluxstate_tui.catalog.local_copies import keep_copy
 from fluxstate_tui.catalog.maintenance import NotSoundError, queue_part
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.kube.client import Cluster

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fluxstate_tui.archive.manifest import folder_of
 from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.rpc import SYNC_KEY
 from fluxstate_tui.catalog.catalog import is_there
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.arming import adopt, disarm
 from fluxstate_tui.operations.base import Choices, Consent, ConsentKind, OperationKind, Plan, Step

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.retry import retry
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import Conflict, Forbidden, NotFound
 from fluxstate_tui.minicluster.minicluster import ClusterRef

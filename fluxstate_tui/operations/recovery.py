@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.objects import read_by_name
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.minicluster.minicluster import ClusterRef

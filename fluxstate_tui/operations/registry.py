@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from fluxstate_tui.operations.base import Choices, LeftBehind, OperationKind
 
 if TYPE_CHECKING:
-    from fluxstate_tui.context import OperationContext
+    from fluxstate_tui.broker.context import OperationContext
     from fluxstate_tui.minicluster.minicluster import ClusterRef
     from fluxstate_tui.operations.journal import Record
     from fluxstate_tui.operations.runner import Operation

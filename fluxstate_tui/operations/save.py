@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fluxstate_tui.broker.client import MiniClusterClient
-from fluxstate_tui.context import OperationContext
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import saving as steps
 from fluxstate_tui.operations.base import Choices

@@ -24,6 +24,7 @@ from fluxstate_tui.archive.manifest import (
 )
 from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.broker.client import DumpFailedError, MiniClusterClient
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.files import RemoteFileError
 from fluxstate_tui.broker.retry import BROKEN
 from fluxstate_tui.broker.rpc import CHECKPOINT_KEY, SYNC_KEY
@@ -32,7 +33,6 @@ from fluxstate_tui.catalog.catalog import read_catalog
 from fluxstate_tui.catalog.contents import contents_of
 from fluxstate_tui.catalog.ownership import RESTORED_FROM, Owner, identity_of, not_of_others
 from fluxstate_tui.catalog.transfer import LEFTOVER_SECONDS, fetch, free_bytes
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.jobid import f58_ascii

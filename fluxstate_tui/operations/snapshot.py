@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from fluxstate_tui.archive.manifest import folder_of
 from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.objects import read_objects
 from fluxstate_tui.broker.rpc import CHECKPOINT_KEY
 from fluxstate_tui.catalog.catalog import is_there, read_catalog
 from fluxstate_tui.catalog.transfer import free_bytes
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.queue import Queue

@@ -122,7 +122,7 @@ def exit_code(app: App[int]) -> int:
 
 
 def _state_dir() -> Path:
-    from fluxstate_tui.context import default_state_dir
+    from fluxstate_tui.broker.context import default_state_dir
 
     return default_state_dir()
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from fluxstate_tui.archive.reader import read_archive
 from fluxstate_tui.broker.commands import run_flux
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.locate import locate
 from fluxstate_tui.broker.objects import read_minicluster
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.job_json import job_from_json

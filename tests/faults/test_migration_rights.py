@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.context import OperationContext
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.kube.kubeconfig import KubeOptions

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.cli import migrate_run
 from fluxstate_tui.cli.history_run import unfinished
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.cli.options import configuration
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.errors import NotFound

@@ -6,10 +6,10 @@ import secrets
 from dataclasses import replace
 
 from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.objects import going_claim, read_by_name
 from fluxstate_tui.broker.retry import retry
 from fluxstate_tui.catalog.helper_pod import pod_for
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.minicluster.minicluster import ClusterRef

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxstate_tui.archive.preview import PredictedOutcome, RestorePreview
-from fluxstate_tui.context import OperationContext
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.queue import restores_stopped

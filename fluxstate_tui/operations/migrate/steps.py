@@ -19,6 +19,7 @@ from pathlib import Path
 from fluxstate_tui.archive.manifest import folder_of
 from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.broker.client import MiniClusterClient, MiniClusterUnreachableError
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.objects import is_alive, read_by_name
 from fluxstate_tui.broker.retry import retry, too_late_to_stop, uninterrupted
 from fluxstate_tui.broker.rpc import CHECKPOINT_KEY, SYNC_KEY
@@ -27,7 +28,6 @@ from fluxstate_tui.catalog.catalog import Version, read_catalog
 from fluxstate_tui.catalog.helper_pod import HelperPod
 from fluxstate_tui.catalog.local_archive import bring_in, damaged, entry_for, read_local
 from fluxstate_tui.catalog.transfer import bring, fetch, has
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.queue import restores_stopped

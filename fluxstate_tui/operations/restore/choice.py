@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fluxstate_tui.archive.manifest import CatalogEntry
 from fluxstate_tui.archive.reader import Archive
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.catalog.contents import (
     FUTURE_SECONDS,
     Known,
@@ -25,7 +26,6 @@ from fluxstate_tui.catalog.records import (
     read_known,
     unread_line,
 )
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 
 _UNREAD_MOST_NAMED = 5

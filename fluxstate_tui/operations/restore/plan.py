@@ -12,11 +12,11 @@ from typing import Any
 from fluxstate_tui.archive.manifest import CatalogEntry
 from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.broker.commands import parse_jobs, run_flux
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.locate import locate
 from fluxstate_tui.catalog import records
 from fluxstate_tui.catalog.contents import JobKey, key_of
 from fluxstate_tui.catalog.ownership import Owner, identity_of
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.formatting import plural

@@ -12,6 +12,7 @@ from typing import Any
 from fluxstate_tui.archive.manifest import CatalogEntry, folder_of
 from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.broker import manifest_cache
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.files import RemoteFiles
 from fluxstate_tui.catalog import records
 from fluxstate_tui.catalog.access import running_beside
@@ -30,7 +31,6 @@ from fluxstate_tui.catalog.local_copies import newest_copy
 from fluxstate_tui.catalog.ownership import Identity
 from fluxstate_tui.catalog.records import identity, maybe_ours, missing_lines, ours, read_known
 from fluxstate_tui.catalog.transfer import fetch
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import CrdMissing, NotFound
 from fluxstate_tui.kube.manifest import for_create

@@ -13,7 +13,7 @@ from typing import Any
 
 from fluxstate_tui.archive.manifest import Manifest
 from fluxstate_tui.broker import manifest_cache
-from fluxstate_tui.context import OperationContext
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.minicluster.spec_rights import differences, grave_words, rights_of

@@ -11,6 +11,7 @@ from typing import Any
 from fluxstate_tui.archive.compare import Account, Accounted, RestoreOutcome, account
 from fluxstate_tui.archive.manifest import folder_of
 from fluxstate_tui.broker.client import MiniClusterClient, MiniClusterUnreachableError
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.files import RemoteFiles
 from fluxstate_tui.broker.objects import lead_log, left_of_name, read_by_name, read_lead, read_phase
 from fluxstate_tui.broker.retry import BROKEN, RetryingFiles, retry, uninterrupted
@@ -20,7 +21,6 @@ from fluxstate_tui.catalog import records
 from fluxstate_tui.catalog.catalog import Version
 from fluxstate_tui.catalog.helper_pod import HelperPod
 from fluxstate_tui.catalog.ownership import RESTORED_FROM, owner_of
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.running_jobs import duration
 from fluxstate_tui.formatting import plural

@@ -8,10 +8,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.objects import read_minicluster
 from fluxstate_tui.cli import catalog_run
 from fluxstate_tui.cli.main import build_parser
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import bulk

@@ -7,8 +7,8 @@ import multiprocessing
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.cli import logfile
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.kubeconfig import KubeOptions

@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from fluxstate_tui.broker import manifest_cache
-from fluxstate_tui.context import OperationContext
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.kubeconfig import KubeOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from fluxstate_tui.context import OperationContext
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.kubeconfig import KubeOptions
 from fluxstate_tui.kube.objects import MINICLUSTERS, NAMESPACES, parse_minicluster

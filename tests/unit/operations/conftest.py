@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.context import OperationContext
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.kubeconfig import KubeOptions
 from fluxstate_tui.sim.server import SimulatedCluster

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fluxstate_tui.context import OperationContext
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.operations import audit, journal, recovery
 from fluxstate_tui.operations import audit as refusals

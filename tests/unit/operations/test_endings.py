@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.cli.main import build_parser
 from fluxstate_tui.cli.operate_run import with_consent
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.operations.base import Consent, ConsentKind, OperationKind, Plan, Step
 from fluxstate_tui.operations.runner import Operation

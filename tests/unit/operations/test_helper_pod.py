@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.catalog.helper_pod import DEADLINE_SECONDS, HelperPod, pod_for, why_not_running
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.kube.objects import PODS
 from fluxstate_tui.sim.server import SimulatedCluster

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.context import OperationContext
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.kube.objects import LEASES
 from fluxstate_tui.operations.base import Consent, ConsentKind, OperationKind, Plan

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.kubeconfig import KubeOptions

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.catalog.folder import new_file
-from fluxstate_tui.context import OperationContext
 from fluxstate_tui.operations import audit
 from fluxstate_tui.operations.base import (
     Consent,

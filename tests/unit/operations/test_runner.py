@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from fluxstate_tui.context import OperationContext
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.objects import LEASES
 from fluxstate_tui.operations import journal
