@@ -18,7 +18,7 @@ from fluxstate_tui.archive.timeline import life
 from fluxstate_tui.archive.verify import Verdict, counts
 from fluxstate_tui.flux import jobspec as jobspecs
 from fluxstate_tui.flux.job import Job, JobException
-from fluxstate_tui.flux.job_json import dependency_text, job_to_json, returncode, username
+from fluxstate_tui.flux.job_json import dependency_words, job_to_json, returncode, username
 from fluxstate_tui.flux.jobid import dothex, f58
 from fluxstate_tui.flux.resources import places
 from fluxstate_tui.formatting import plain, plain_lines
@@ -257,7 +257,7 @@ def _facts(one: ArchivedJob) -> Iterator[tuple[str, str]]:
     yield "ran on", job.nodelist
     yield from (("allocated", text) for text in places(one.R))
     yield "time limit", f"{job.duration:g} s" if job.duration else ""
-    yield "waits for", ", ".join(map(dependency_text, job.dependencies))
+    yield "waits for", ", ".join(map(dependency_words, job.dependencies))
     code = returncode(job) if job.result is not None else None
     yield "return code", "" if code is None else str(code)
     user = job.annotations.get("user")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pwd
 import time
 from functools import lru_cache
@@ -157,16 +158,39 @@ def _put_annotations(out: dict[str, Any], job: Job) -> None:
 
 def dependency_text(text: str, now: float | None = None) -> str:
     """A dependency as Flux prints it: a begin-time as a date in this machine's time zone."""
-    kind, _, value = text.partition("=")
+    return _dependency_text(text, now, year=False)
+
+
+def dependency_words(text: str, now: float | None = None) -> str:
+    """The same for people: a date of another year than `now`'s has its year."""
+    return _dependency_text(text, now, year=True)
+
+
+def begin_time(dependency: str) -> float | None:
+    """The time of a begin-time dependency (seconds since the epoch), None for any other."""
+    kind, _, value = dependency.partition("=")
     if kind != "begin-time":
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _dependency_text(text: str, now: float | None, *, year: bool) -> str:
+    moment = begin_time(text)
+    if moment is None:
         return text
     try:
-        begin = time.localtime(float(value))
+        begin = time.localtime(moment)
+        this = time.localtime(now)  # None is today
     except (ValueError, OverflowError, OSError):
         return text
-    today = now is not None and time.localtime(now)[:3] == begin[:3]
-    shown = time.strftime("%H:%M" if today else "%b%d-%H:%M", begin)
-    return f"begin@{shown}" + (f":{begin.tm_sec:02d}" if begin.tm_sec else "")
+    form = "%H:%M" if now is not None and this[:3] == begin[:3] else "%b%d-%H:%M"
+    if year and this.tm_year != begin.tm_year:
+        form = f"%Y-{form}"
+    return f"begin@{time.strftime(form, begin)}" + (f":{begin.tm_sec:02d}" if begin.tm_sec else "")
 
 
 def _exception(data: dict[str, Any], prefix: str) -> JobException:

@@ -17,11 +17,11 @@ class Expectation:
     open_ended: int
 
     def __str__(self) -> str:
-        text = f"at most {duration(self.seconds)}" if self.seconds > 0 else ""
+        text = f"time limits end within {duration(self.seconds)}" if self.seconds > 0 else ""
         if not self.open_ended:
             return text or "any moment"
-        limitless = f"{self.open_ended} without a time limit"
-        return f"{text}, {limitless}" if text else limitless
+        limitless = f"{self.open_ended} {'has' if self.open_ended == 1 else 'have'} no time limit"
+        return f"{text}; {limitless}" if text else limitless
 
 
 def expect(jobs: Iterable[Job], now: float) -> Expectation:

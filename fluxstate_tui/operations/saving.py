@@ -531,7 +531,7 @@ def _running_line(seen: Snapshot, choices: Choices) -> str:
             return f"Wait for {jobs} ({expected})."
         case Running.WAIT_AT_MOST:
             limit = duration(choices.wait_seconds or 0)
-            return f"Wait for {jobs}, at most {limit} (they may take {expected})."
+            return f"Wait at most {limit} for {jobs} ({expected})."
         case Running.CANCEL:
             return f"CANCEL {jobs}: they end as CANCELED."
         case Running.LEAVE:

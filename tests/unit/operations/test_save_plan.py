@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from fluxstate_tui.archive.manifest import CatalogEntry
 from fluxstate_tui.errors import ExitCode, FluxstateError
@@ -19,8 +20,15 @@ ENDLESS = job(2, JobState.RUN, t_run=NOW - 60)
 
 def test_a_save_waits_for_running_jobs_and_says_how_long_it_can_take() -> None:
     plan = saving.plan(observation(RUNNING, ENDLESS), Choices())
-    assert any("at most 1m00s, 1 without a time limit" in line for line in plan.preview)
+    assert any("(time limits end within 1m00s; 1 has no time limit)" in line for line in plan.preview)
     assert plan.consent.kind is ConsentKind.NONE
+
+
+def test_a_wait_that_has_an_end_says_it_and_what_the_limits_of_the_jobs_are() -> None:
+    choices = Choices(Running.WAIT_AT_MOST, wait_seconds=90.0)
+    four = [replace(ENDLESS, id=number << 24) for number in range(4)]
+    lines = saving.plan(observation(*four), choices).preview
+    assert "Wait at most 1m30s for 4 running jobs (4 have no time limit)." in lines
 
 
 def test_cancelling_running_jobs_needs_the_name_and_says_how_much_work_is_lost() -> None:

@@ -27,7 +27,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 
 async def saving(shown: Terminal, stage: Stage) -> None:
     await shown.until(lambda: stopped(stage), "the queue is stopped")
-    await shown.see("without a time limit): ")
+    await shown.see("no time limit): ")
 
 
 @pytest.mark.parametrize("number", ASKS)

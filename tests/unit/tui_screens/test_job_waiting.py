@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fluxstate_tui.flux.job import Job, JobState
+from fluxstate_tui.flux.job_json import dependency_words
 from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.flux.queue import Queue
 from fluxstate_tui.live.picture import ClusterPicture
@@ -57,7 +58,9 @@ def test_a_dependency_says_how_that_job_is() -> None:
     needs = f"after-success={f58(other.id)}"
     mine = feed.job(2, JobState.DEPEND, dependencies=(needs, "begin-time=1795000300.0"))
     said = waiting_text(picture_of(other, mine), mine, NOW)
-    assert said == f"for {needs}, which is ▶ RUN for 91s, begin-time=1795000300.0"
+    begin = dependency_words("begin-time=1795000300.0", NOW)
+    assert begin.startswith("begin@")
+    assert said == f"for {needs}, which is ▶ RUN for 91s, {begin}"
 
 
 def test_a_held_job_and_a_stopped_queue_say_what_to_do() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from fluxstate_tui.flux.job import Job, JobState
+from fluxstate_tui.flux.job_json import dependency_words
 from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.formatting import duration, moment
 from fluxstate_tui.live.filters import FilterField
@@ -74,7 +75,7 @@ def info_text(job: Job, stopped: bool = False) -> str:
     if job.state.running:
         return job.nodelist
     if job.dependencies:
-        return "depends:" + ",".join(job.dependencies)
+        return "depends:" + ",".join(map(dependency_words, job.dependencies))
     if job.urgency == 0:
         return "held"
     if stopped and job.state is JobState.SCHED:

@@ -21,6 +21,7 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux import jobspec as spec
 from fluxstate_tui.flux.eventlog import Event
 from fluxstate_tui.flux.job import Job, JobState
+from fluxstate_tui.flux.job_json import dependency_words
 from fluxstate_tui.flux.jobid import f58, parse_job_id
 from fluxstate_tui.formatting import age, duration, moment, plural
 from fluxstate_tui.live.actions import JobDetail, OutputLine
@@ -84,7 +85,7 @@ def fact_rows(job: Job, detail: JobDetail | None, waits: str = "") -> list[Row]:
             ("project", job.project),
             ("cwd", job.cwd),
             ("urgency", f"{job.urgency}{' (held)' if job.urgency == 0 else ''}"),
-            ("needs", ", ".join(job.dependencies)),
+            ("needs", ", ".join(map(dependency_words, job.dependencies))),
             ("exception", trouble),
             ("ended", ending(job) if exception is None else ""),
         )
@@ -556,7 +557,7 @@ def _dependency(picture: ClusterPicture, text: str, now: float) -> str:
     try:
         other = picture.jobs.get(parse_job_id(text.partition("=")[2]))
     except ValueError:
-        return text
+        return dependency_words(text, now)
     if other is None:
         return text
     seconds = other.runtime(now)
