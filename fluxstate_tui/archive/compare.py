@@ -27,13 +27,26 @@ class RestoreOutcome(Enum):
     NEW = "new"
 
 
+class RefusalCause(Enum):
+    """Why a restore brought a job back FAILED."""
+
+    RAN = "ran"
+    DEPENDED = "depended"
+    NO_RESOURCES = "no_resources"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Accounted:
-    """One job with its fortune and, where it is not obvious, the reason."""
+    """One job with its fortune and, where it is not obvious, the reason.
+
+    `cause` is set for refused ones only.
+    """
 
     job: Job
     fortune: RestoreOutcome
     reason: str = ""
+    cause: RefusalCause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,10 @@ class Account:
         words = ("same", "running", "finished_since", "refused", "lost")
         line = ", ".join(f"{counts[word]} {word.replace('_', ' ')}" for word in words)
         return f"{saved} saved: {line}" + (f"; {counts['new']} new" if counts["new"] else "")
+
+
+# By the type of the exception that ended it before it ran.
+_CAUSES = {"dependency": RefusalCause.DEPENDED, "alloc": RefusalCause.NO_RESOURCES}
 
 
 def account(saved: Iterable[Job], live: Iterable[Job]) -> Account:
@@ -105,9 +122,11 @@ def _judge_end(saved: Job, live: Job) -> Accounted:
     if live.result is JobResult.FAILED and fatal and exception is not None:
         if saved.state.running and live.waitstatus is None:
             reason = f"it ran when it was dumped ({exception.note})"
-            return Accounted(live, RestoreOutcome.REFUSED, reason)
+            return Accounted(live, RestoreOutcome.REFUSED, reason, RefusalCause.RAN)
         if live.t_run is None:
-            return Accounted(live, RestoreOutcome.REFUSED, f"{exception.type}: {exception.note}")
+            cause = _CAUSES.get(exception.type, RefusalCause.OTHER)
+            reason = f"{exception.type}: {exception.note}"
+            return Accounted(live, RestoreOutcome.REFUSED, reason, cause)
     return Accounted(live, RestoreOutcome.FINISHED_SINCE)
 
 

@@ -26,7 +26,7 @@ from fluxstate_tui.minicluster.archive_volume import archive_volume
 from fluxstate_tui.minicluster.minicluster import ClusterRef, Derived, MiniCluster
 from fluxstate_tui.minicluster.mount import Mount, mounts_of
 from fluxstate_tui.minicluster.objects import KubeEvent, KubeJob, Pod
-from fluxstate_tui.minicluster.phase import derive
+from fluxstate_tui.minicluster.phase import QueueEnd, derive, queue_end
 
 Object = dict[str, Any]
 
@@ -74,6 +74,17 @@ async def read_objects(
     """Its Job and its pods, by owner uid. Raises KubeError."""
     mine, raw_pods = await _read_objects(context, minicluster)
     return mine, tuple(parse_pod(item, minicluster.ref.uid) for item in raw_pods)
+
+
+async def read_queue_end(context: OperationContext, minicluster: MiniCluster) -> QueueEnd | None:
+    """Whether it has no queue that could be lost; None when one may exist, or it cannot be seen."""
+    try:
+        job, pods = await retry(context.clock, lambda: read_objects(context, minicluster))
+        if job is None and await left_of_name(context, minicluster.ref):
+            return None  # whose pods these are cannot be told
+    except FluxstateError:
+        return None
+    return queue_end(job, pods)
 
 
 async def _read_objects(

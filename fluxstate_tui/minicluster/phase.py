@@ -295,6 +295,38 @@ def derive(
     return Derived(phase, reason, _evidence(facts, broker_state or silent, queues))
 
 
+class QueueEnd(Enum):
+    """Why a MiniCluster has no queue that could be lost. The values are clauses for people."""
+
+    ENDED = "it has ended, and its queue with it"
+    NEVER_RAN = "no broker of it ever ran"
+
+
+def queue_end(job: KubeJob | None, pods: Sequence[Pod]) -> QueueEnd | None:
+    """None while a broker of it may run somewhere, seen or unseen. `pods` are all of its Job's.
+
+    A pod that is said to have failed while its containers were never seen to end may run on
+    behind a broken network; so may one that was replaced.
+    """
+    stages = set()
+    for pod in pods:
+        if pod.index is None:
+            continue
+        stage = state_of(pod).stage
+        containers = pod.containers
+        seen_to_end = bool(containers) and all(one.state == "terminated" for one in containers)
+        if stage is Stage.ENDED and not seen_to_end:
+            return None
+        stages.add(stage)
+    if stages & {Stage.PREPARING, Stage.RUNNING}:
+        return None
+    if Stage.ENDED in stages or (job is not None and job.complete):
+        return QueueEnd.ENDED
+    if job is not None and (job.succeeded or job.failed or job.failure):
+        return None
+    return QueueEnd.NEVER_RAN
+
+
 def _one_per_index(pods: Sequence[Pod]) -> list[Pod]:
     """The newest pod of each completion index; one that is going away only if it has no heir."""
     chosen: dict[int, Pod] = {}

@@ -20,6 +20,7 @@ from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.running_jobs import duration
 from fluxstate_tui.formatting import plural
 from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.minicluster.phase import QueueEnd
 from fluxstate_tui.operations.snapshot import Snapshot, describe
 
 
@@ -45,6 +46,18 @@ class DataLoss:
     def ids(self) -> frozenset[int]:
         """All jobs that are affected."""
         return frozenset(job.id for job in (*self.missing, *self.again, *self.changed))
+
+    @property
+    def words(self) -> str:
+        """`2 jobs that no archive has and the results of 1 job`; '' when nothing is lost."""
+        parts = []
+        if self.missing:
+            parts.append(f"{plural(len(self.missing), 'job')} that no archive has")
+        if self.again:
+            parts.append(f"the results of {plural(len(self.again), 'job')}")
+        if self.changed:
+            parts.append(f"changes of {plural(len(self.changed), 'job')}")
+        return " and ".join(parts)
 
     def explain(self) -> tuple[str, ...]:
         """One line per kind of loss, by state."""
@@ -94,12 +107,14 @@ class BackupCoverage:
     """The archive that a delete relies on, and what it does not have. None: there is no such.
 
     `beyond` says which archives hold jobs that the live queue does not: it may have gone back.
+    `end` says why there is no queue at all that could be lost.
     """
 
     entry: CatalogEntry | None
     loss: DataLoss
     problem: str = ""
     beyond: tuple[str, ...] = ()
+    end: QueueEnd | None = None
 
     @property
     def complete(self) -> bool:
@@ -108,14 +123,16 @@ class BackupCoverage:
 
 
 def candidates(catalog: Iterable[CatalogEntry], ref: ClusterRef) -> list[CatalogEntry]:
-    """Archives that may stand for this MiniCluster: same uid, idle, verified. Newest first."""
+    """Archives that may stand for this MiniCluster: same uid, verified. Newest first.
+
+    One that was taken while jobs ran has all the others exactly; those are told apart job by job.
+    """
     fitting = [
         entry
         for entry in catalog
         if entry.manifest is not None
         and not entry.problem
         and entry.manifest.uid == ref.uid
-        and entry.manifest.idle
         and entry.manifest.verified in SOUND_LEVELS
     ]
     return sorted(fitting, key=lambda entry: entry.manifest.created if entry.manifest else 0.0)[
@@ -149,7 +166,7 @@ async def find_coverage(
     nothing_of_it = BackupCoverage(None, nothing, beyond=beyond)
     fitting = _most_of(keys, candidates(seen.catalog, ref), versions)
     if not fitting:
-        why = "No verified archive of this MiniCluster (same uid, taken while idle) is there."
+        why = "No verified archive of this MiniCluster (same uid) is there."
         return replace(nothing_of_it, problem=why), ()
     entry = fitting[0]
     try:

@@ -9,7 +9,13 @@ from typing import Any
 
 from fluxstate_tui.broker.client import MiniClusterClient, MiniClusterUnreachableError
 from fluxstate_tui.broker.context import OperationContext
-from fluxstate_tui.broker.objects import find, going_claim, is_alive, read_minicluster
+from fluxstate_tui.broker.objects import (
+    find,
+    going_claim,
+    is_alive,
+    read_minicluster,
+    read_queue_end,
+)
 from fluxstate_tui.broker.retry import BROKEN, retry, too_late_to_stop
 from fluxstate_tui.broker.shell_commands import ShellCommands
 from fluxstate_tui.catalog.access import Reach
@@ -32,7 +38,13 @@ from fluxstate_tui.operations.base import (
     Running,
     Step,
 )
-from fluxstate_tui.operations.data_loss import BackupCoverage, find_coverage, loss, not_lasting
+from fluxstate_tui.operations.data_loss import (
+    BackupCoverage,
+    DataLoss,
+    find_coverage,
+    loss,
+    not_lasting,
+)
 from fluxstate_tui.operations.queue_control import resume_by_hand, start_again
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.operations.saving import Saving, paused
@@ -89,6 +101,12 @@ def preview(seen: Snapshot, coverage: BackupCoverage, choices: Choices) -> tuple
     """What will be gone, by state, and what stays."""
     ref = seen.minicluster.ref
     lines = [f"Delete {ref} (uid {ref.uid[:8]}): its pods, its brokers and its live queue."]
+    if coverage.end is not None:
+        return (
+            f"Delete {ref} (uid {ref.uid[:8]}): {coverage.end.value}.",
+            "No job is lost by that.",
+            _volume_line(seen),
+        )
     if seen.jobs is None:
         lines.append(f"Its queue cannot be read ({seen.unreachable}): what is lost is UNKNOWN.")
     if choices.save_first:
@@ -107,6 +125,10 @@ def preview(seen: Snapshot, coverage: BackupCoverage, choices: Choices) -> tuple
     lines += coverage.beyond
     lines.append(_volume_line(seen))
     return tuple(lines)
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[:1].upper()}{clause[1:]}."
 
 
 def _volume_line(seen: Snapshot) -> str:
@@ -132,6 +154,8 @@ def _consent(seen: Snapshot, coverage: BackupCoverage, choices: Choices) -> Cons
     if _volume_dies(seen):
         what = f"Deleting {ref} removes the volume with its archives."
         return Consent(ConsentKind.TYPE_NAME, what, ref.name, None)
+    if coverage.end is not None:
+        return Consent(ConsentKind.CONFIRM, f"Delete {ref}? {_sentence(coverage.end.value)}")
     if choices.save_first:
         if seen.running and choices.running in (Running.CANCEL, Running.LEAVE):
             loses = save_plan.cancelled(seen, choices)
@@ -142,10 +166,12 @@ def _consent(seen: Snapshot, coverage: BackupCoverage, choices: Choices) -> Cons
     if coverage.complete:
         return Consent(ConsentKind.CONFIRM, f"Delete {ref}? Every job is in a verified archive.")
     lost = None if seen.jobs is None else len(coverage.loss.ids)
-    what = "an unknown number of jobs" if lost is None else f"{lost} jobs"
+    what = coverage.loss.words or "its unsaved state that no archive has"
+    if lost is None:
+        what = "an unknown number of jobs that no archive has"
     return Consent(
         ConsentKind.TYPE_NAME,
-        f"Deleting {ref} loses {what if lost != 0 else 'its unsaved state'} that no archive has.",
+        f"Deleting {ref} loses {what}.",
         ref.name,
         lost,
     )
@@ -222,7 +248,11 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
         seen = replace(seen, going_claim=await going_claim(context, seen.minicluster))
         if client is not None and choices.save_first:
             _require_lasting(client, seen.minicluster.archive_path)
-        coverage, saved = await find_coverage(context, client, seen, reach)
+        end = None if client is not None else await read_queue_end(context, seen.minicluster)
+        if end is None:
+            coverage, saved = await find_coverage(context, client, seen, reach)
+        else:
+            coverage, saved = BackupCoverage(None, DataLoss(), end=end), ()
         planned = plan(seen, coverage, choices)
     except BaseException:
         if client is not None:
@@ -288,7 +318,8 @@ class Deleting:
 
     def success(self) -> str:
         """The sentence of the completed outcome: what is kept, and what was lost as agreed."""
-        lost = self._lost or (() if self._client else ("what no archive has of it is lost",))
+        unseen = self._client is None and self._coverage.end is None
+        lost = self._lost or (("what no archive has of it is lost",) if unseen else ())
         return "; ".join(filter(None, (f"{self._ref} is deleted", self._archive_words(), *lost)))
 
     def _archive_words(self) -> str:
@@ -380,9 +411,22 @@ class Deleting:
 
     async def delete(self, run: Run) -> str:
         """The point of no return: a cancel while it is on its way comes too late."""
+        await self._require_no_queue()
         text = await too_late_to_stop(self.delete_now(run))
         self.script.safe = f"{self._ref} is being deleted: that goes on by itself. {SAFE}"
         return text
+
+    async def _require_no_queue(self) -> None:
+        """What was deleted because it had no queue must not have got one since."""
+        if self._coverage.end is None or self._saving is not None:
+            return
+        found = await find(self._context, self._ref)
+        if found is not None and await read_queue_end(self._context, found) is None:
+            raise RefusedError(
+                f"a broker of {self._ref} may run by now",
+                safe="The MiniCluster is not deleted.",
+                advice="Look at it again, and delete it then.",
+            )
 
     async def delete_now(self, run: Run) -> str:
         """Delete exactly this object (uid and resourceVersion), in the background."""

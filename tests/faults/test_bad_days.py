@@ -173,8 +173,9 @@ async def test_running_jobs_can_be_cancelled_or_left(stage: Stage) -> None:
     left = await stage.do("save", Choices(running=Running.LEAVE))
     assert left.kind is OutcomeKind.COMPLETED
     assert stage.archived() == [{job}]
-    # That archive was not taken idle: it does not stand for the MiniCluster.
+    # Of the job that ran, that archive has no result: a yes is not enough.
     refused = await prepare(OperationKind.DELETE, stage.context, await stage.ref())
+    assert refused.plan.consent.loses == 1
     assert (await refused.run(lambda event: None)).exit_code == ExitCode.REFUSED
     cancelled = await stage.do("save", Choices(running=Running.CANCEL), NAME)
     assert cancelled.kind is OutcomeKind.COMPLETED, cancelled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fluxstate_tui.errors import FluxstateError
@@ -101,3 +103,16 @@ async def test_jobs_that_never_fit_again_are_told_with_what_to_do(stage: Stage) 
     assert outcome.kind is OutcomeKind.PARTIALLY_FAILED, outcome
     assert "1 job came back FAILED" in outcome.reason
     assert "onto a larger size" in outcome.advice
+
+
+async def test_what_ran_at_the_dump_is_told_from_what_depended_on_it_and_no_size_is_advised(
+    stage: Stage,
+) -> None:
+    await stage.well("delete", Choices(save_first=True))
+    archive = Path(__file__).parents[1] / "data" / "preview" / "chain.tar.gz"
+    outcome = await stage.do("restore", Choices(from_file=archive))
+    assert outcome.kind is OutcomeKind.PARTIALLY_FAILED, outcome
+    assert "4 jobs came back FAILED" in outcome.reason
+    assert "1 ran at the dump (run it again by hand), 3 depended on such jobs" in outcome.reason
+    assert "size helps" in outcome.advice
+    assert "larger size" not in outcome.advice

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fluxstate_tui.archive.compare import Account, Accounted, RestoreOutcome, account
+from fluxstate_tui.archive.compare import (
+    Account,
+    Accounted,
+    RefusalCause,
+    RestoreOutcome,
+    account,
+)
 from fluxstate_tui.archive.manifest import folder_of
+from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.broker.client import MiniClusterClient, MiniClusterUnreachableError
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.files import RemoteFiles
@@ -156,6 +164,7 @@ async def _failed(context: OperationContext, ref: ClusterRef, derived: Derived) 
 
 OLD_PODS_SECONDS = 180.0
 ACCOUNT_SECONDS = 60.0  # without any further job showing up
+_REASONS = 3
 
 
 Bring = Callable[[Run, RemoteFiles], Awaitable[tuple[Source, tuple[str, ...]]]]
@@ -444,12 +453,16 @@ class Restoring:
     def _refused(self, run: Run) -> None:
         refused = self.refused
         if refused:
-            reasons = "; ".join(sorted({one.reason for one in refused})[:3])
+            causes = Counter(one.cause for one in refused)
+            needed = preview(self._source.archive, size=self._size).size_needed
             run.problem(
-                f"{plural(len(refused), 'job')} came back FAILED: {reasons}",
-                "The archive still has them pending: submit them again, or delete this MiniCluster "
-                "and restore the archive onto a larger size.",
+                f"{plural(len(refused), 'job')} came back FAILED: {_cause_words(refused, causes)}",
+                _advice(causes, needed if needed > self._size else 0),
             )
+
+    @property
+    def _size(self) -> int:
+        return int(self._plain["spec"].get("size", 1))
 
     async def _roll_back(self) -> str:
         """Take the armed copy away again, by whatever pod can do it now."""
@@ -465,3 +478,36 @@ class Restoring:
             return f"{said}; KVS checkpoint {(await self._client.kvs_sync())[:20]}"
         except FluxstateError as error:
             return f"{said}; without a KVS checkpoint: {error.message}"
+
+
+def _cause_words(refused: Iterable[Accounted], causes: Mapping[RefusalCause | None, int]) -> str:
+    """`2 ran at the dump (run them again by hand), 1 depended on such jobs`, what Flux said."""
+    ran, depended = causes[RefusalCause.RAN], causes[RefusalCause.DEPENDED]
+    words = []
+    if ran:
+        words.append(f"{ran} ran at the dump (run {'it' if ran == 1 else 'them'} again by hand)")
+    if depended:
+        words.append(f"{depended} depended on {'such jobs' if ran else 'jobs that never started'}")
+    known = (RefusalCause.RAN, RefusalCause.DEPENDED)
+    reasons = Counter(one.reason for one in refused if one.cause not in known)
+    words += [f"{number} {reason}" for reason, number in reasons.most_common(_REASONS)]
+    return ", ".join(words)
+
+
+def _advice(causes: Mapping[RefusalCause | None, int], needed: int) -> str:
+    """What helps each of them; `needed` is the size that would do, 0 when none is known to."""
+    advice = []
+    if causes[RefusalCause.RAN]:
+        advice.append("What ran at the dump is submitted again by hand: no size helps it.")
+    if causes[RefusalCause.DEPENDED]:
+        advice.append("What depended on other jobs is submitted again after those.")
+    if causes[RefusalCause.NO_RESOURCES]:
+        advice.append(
+            "The archive still has them pending: submit them again, or delete this MiniCluster and "
+            f"restore the archive onto a larger size ({needed} nodes would do)."
+            if needed
+            else "No node here has what they ask for: submit them again with other requirements."
+        )
+    if causes[RefusalCause.OTHER]:
+        advice.append("The job's events say why: fluxstate-tui get jobs NAME.")
+    return " ".join(advice)

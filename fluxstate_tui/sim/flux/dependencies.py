@@ -18,6 +18,7 @@ KINDS = {
     "afterany": "after-finish",
     "afterok": "after-success",
     "afternotok": "after-failure",
+    "afterexcept": "after-except",
 }
 BEGIN = "begin-time="
 
@@ -68,6 +69,8 @@ class Dependencies:
         target = self._jobs.get(parse_job_id(target_text))
         if target is None:
             return
+        if not target.active and "clean" not in target.posted and kind != "after-finish":
+            return  # it ended in an earlier life: that is not looked at again
         verdict = _verdict(kind, target)
         if verdict is None:
             self._waiting.setdefault(target.id, []).append((job, description))
@@ -89,7 +92,9 @@ class Dependencies:
         if met:
             self._remove(job, description)
         else:
-            self._fail(job, f"dependency {description} can never be satisfied")
+            target = self._jobs[parse_job_id(description.partition("=")[2])]
+            why = "can never be satisfied" if "alloc" in target.posted else "job never started"
+            self._fail(job, f"dependency {description} {why}")
 
 
 def begin_time(description: str) -> float | None:
@@ -99,7 +104,7 @@ def begin_time(description: str) -> float | None:
 
 def _verdict(kind: str, target: SimJob) -> bool | None:
     """True = met, False = never will be, None = wait."""
-    if kind == "after-start" and target.draft.t_run is not None:
+    if kind == "after-start" and "start" in target.posted:
         return True
     if target.active:
         return None
@@ -110,10 +115,18 @@ def _refusal(kind: str, target: SimJob) -> str:
     """Why an inactive job does not meet it, '' when it does."""
     completed = target.freeze().result is JobResult.COMPLETED
     name = f58(target.id)
-    if kind != "after-finish" and target.draft.t_run is None:
+    if kind != "after-finish" and "alloc" not in target.posted:
         return f"after: {name} never started"
     if kind == "after-success" and not completed:
         return f"afterok: job {name} failed or was canceled"
     if kind == "after-failure" and completed:
         return f"afternotok: job {name} succeeded"
+    if kind == "after-except" and not _ended_by_exception(target):
+        return f"afterexcept: job {name}: no exception"
     return ""
+
+
+def _ended_by_exception(target: SimJob) -> bool:
+    """Its end event is an exception, and not that its tasks were done."""
+    exception = target.draft.exception
+    return exception is not None and exception.severity == 0 and not target.draft.success

@@ -16,7 +16,11 @@ HOLD, EXPEDITE, MAX_PRIORITY = 0, 31, 4294967295
 
 
 class SimJob:
-    """A job. `guest` holds its output and exec log once it is done; None before."""
+    """A job. `guest` holds its output and exec log once it is done; None before.
+
+    `posted` are the events of this life of the broker: a restart replays a log, and does not know
+    any more that its events were posted.
+    """
 
     __slots__ = (
         "_content",
@@ -27,6 +31,7 @@ class SimJob:
         "id",
         "jobspec",
         "jobspec_data",
+        "posted",
         "resources",
         "resources_data",
         "signed",
@@ -44,6 +49,7 @@ class SimJob:
         self.guest: dict[str, bytes] | None = None
         self.draft = JobBuilder(job_id)
         self.draft.use_jobspec(jobspec)
+        self.posted: set[str] = set()
         self._log: list[bytes] = []
         self._content: JobContent | None = None
         self._frozen: Job | None = None
@@ -108,6 +114,7 @@ class SimJob:
         """Add an event to its log."""
         self._log.append(encode_line(event))
         self.draft.apply(event)
+        self.posted.add(event.name)
         self._changed()
 
     def _forget_scheduler(self) -> None:

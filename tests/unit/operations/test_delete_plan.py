@@ -24,11 +24,10 @@ def entry(identity: str = "a", **fields: object) -> CatalogEntry:
     return CatalogEntry(identity, f"/f/{identity}.tar.gz", 3, NOW, found)
 
 
-def test_only_idle_verified_archives_of_the_same_uid_stand_for_a_minicluster() -> None:
+def test_only_verified_archives_of_the_same_uid_stand_for_a_minicluster() -> None:
     good = entry("good")
     others = (
         entry("other-uid", uid="uid-2"),
-        entry("not-idle", idle=False),
         entry("size-only", verified="L0"),
         replace(entry("cut"), problem="it has 2 bytes"),
         replace(entry("foreign"), manifest=None),
@@ -53,6 +52,20 @@ def test_a_delete_that_loses_jobs_needs_the_name_and_says_which() -> None:
     assert found.consent.kind is ConsentKind.TYPE_NAME
     assert found.consent.word == REF.name
     assert any("LOST, in no archive: 1 pending" in line for line in found.preview)
+
+
+def test_after_a_save_that_left_jobs_running_only_their_results_are_lost() -> None:
+    running = [job(number, JobState.RUN, t_run=NOW) for number in (3, 4)]
+    seen = observation(DONE, WAITING, *running)
+    saved = entry(idle=False)
+    assert candidates((saved,), REF) == [saved]
+    found = plan(seen, BackupCoverage(saved, loss(seen.jobs or (), seen.jobs or ())), Choices())
+    assert found.consent.kind is ConsentKind.TYPE_NAME
+    assert found.consent.loses == 2
+    assert found.consent.question == f"Deleting {REF} loses the results of 2 jobs."
+    assert [line for line in found.preview if line.startswith("LOST")] == [
+        "LOST result, would run again or fail: 2 running"
+    ]
 
 
 def test_even_an_empty_queue_without_any_archive_needs_the_name() -> None:

@@ -20,7 +20,8 @@ ENDLESS = job(2, JobState.RUN, t_run=NOW - 60)
 
 def test_a_save_waits_for_running_jobs_and_says_how_long_it_can_take() -> None:
     plan = saving.plan(observation(RUNNING, ENDLESS), Choices())
-    assert any("(time limits end within 1m00s; 1 has no time limit)" in line for line in plan.preview)
+    said = "Wait for 2 running jobs (time limits end within 1m00s; 1 has no time limit)."
+    assert said in plan.preview
     assert plan.consent.kind is ConsentKind.NONE
 
 
