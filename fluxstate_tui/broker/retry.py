@@ -25,6 +25,7 @@ from fluxstate_tui.kube.errors import (
     ExecUnknown,
     Forbidden,
     OutcomeUnknown,
+    RefusedOnTheWay,
     ServerError,
     TooManyRequests,
 )
@@ -69,7 +70,10 @@ def _patience(
 ) -> float:
     if isinstance(error, Forbidden):
         return min(seconds, _FORBIDDEN_PATIENCE)
-    return seconds if isinstance(error, trouble) else 0.0
+    if not isinstance(error, trouble):
+        return 0.0
+    for_good = isinstance(error, RefusedOnTheWay) and (error.status or 0) < 500
+    return min(seconds, _FORBIDDEN_PATIENCE) if for_good else seconds
 
 
 # Files of a container over a connection that may break at any moment.

@@ -59,7 +59,7 @@ def _show(args: argparse.Namespace, archive: Path | None) -> int:
 
     from fluxstate_tui.tui.run import run
 
-    options, config = kube_options(args), configuration()
+    options, config = kube_options(args, terminal=False), configuration()
     if args.write or args.demo:
         config = replace(config, protected=())
     return run(options, config=config, theme=args.theme, archive=archive, demo=args.demo)

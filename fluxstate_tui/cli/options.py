@@ -58,8 +58,8 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     flag("--demo-speed", type=factor, metavar="X", help="seconds per second in the demo")
 
 
-def kube_options(args: argparse.Namespace) -> KubeOptions:
-    """The parsed flags as the client layer takes them."""
+def kube_options(args: argparse.Namespace, *, terminal: bool = True) -> KubeOptions:
+    """The parsed flags as the client layer takes them; the dashboard keeps the terminal."""
     from fluxstate_tui.kube.kubeconfig import KubeOptions
 
     options = KubeOptions(
@@ -73,6 +73,7 @@ def kube_options(args: argparse.Namespace) -> KubeOptions:
         as_groups=tuple(args.as_groups),
         read_only=args.read_only,
         request_timeout=args.request_timeout,
+        terminal=terminal,
     )
     if options.read_only or args.write or args.demo:
         return options

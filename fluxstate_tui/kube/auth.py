@@ -9,11 +9,14 @@ import asyncio
 import base64
 import json
 import os
+import signal
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from urllib.parse import quote
 
 from fluxstate_tui.clock import Clock
@@ -143,6 +146,8 @@ class Credentials:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._current: Credential | None = None
+        self._failures = 0
+        self._failure: CredentialError | None = None
 
     async def current(self) -> Credential:
         """A credential that is not about to expire."""
@@ -152,13 +157,24 @@ class Credentials:
         return current
 
     async def renew(self, used: Credential | None) -> Credential:
-        """Replace `used`, unless somebody did so already. Returns `used` if it cannot be."""
+        """Replace `used`, unless somebody did so already. Returns `used` if it cannot be.
+
+        Who waited while it failed is given that failure: a login is not asked for once more each.
+        """
+        failures = self._failures
         async with self._lock:
+            if self._failures != failures and self._failure is not None:
+                raise self._failure
             if self._current is not used and self._current is not None:
                 return self._current
             if self._current is not None and not self._source.renewable:
                 return self._current
-            self._current = await self._source.fetch()
+            try:
+                self._current = await self._source.fetch()
+            except CredentialError as error:
+                self._failures += 1
+                self._failure = error
+                raise
             return self._current
 
     def _expires_soon(self, credential: Credential) -> bool:
@@ -200,6 +216,8 @@ _CLUSTER_FIELDS = (
     "proxy-url",
 )
 PLUGIN_SECONDS = 60.0
+# What a plugin left behind (a browser, an agent) may hold its output open: it is not waited for.
+_OUTPUT_SECONDS = 1.0
 
 
 class ExecPluginSource:
@@ -207,9 +225,10 @@ class ExecPluginSource:
 
     renewable = True
 
-    def __init__(self, target: Target, timeout: float = PLUGIN_SECONDS) -> None:
+    def __init__(self, target: Target, *, terminal: bool = False) -> None:
+        """`terminal`: nobody else uses the terminal now, so that the plugin may ask there."""
         self._target = target
-        self._timeout = timeout
+        self._terminal = terminal
         self._config: dict[str, Any] = target.user.data["exec"]
         self._command = str(self._config.get("command") or "")
         self._api_version = str(self._config.get("apiVersion") or "")
@@ -218,36 +237,63 @@ class ExecPluginSource:
         """Run it once; raises CredentialError with what it said."""
         if not self._command or not self._api_version.startswith(_GROUP):
             raise self._failed("its stanza needs `command` and `apiVersion`")
-        if self._config.get("interactiveMode") == "Always":
-            raise self._failed("it wants a terminal, and the dashboard has it")
-        return self._understand(await self._run())
+        interactive = self._is_interactive()
+        return self._understand(await self._run(interactive))
 
-    async def _run(self) -> bytes:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                self._program(),
-                *[str(argument) for argument in self._config.get("args") or ()],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=self._environment(),
+    def _is_interactive(self) -> bool:
+        """As client-go: whether the plugin is given our standard input."""
+        mode = str(self._config.get("interactiveMode") or "IfAvailable")
+        if mode not in ("Never", "IfAvailable", "Always"):
+            raise self._failed(
+                f"its interactiveMode '{mode}' is none of Never, IfAvailable and Always"
             )
-        except OSError as error:
-            hint = str(self._config.get("installHint") or "").strip()
-            raise self._failed(f"it cannot be started ({error.strerror})", hint) from error
-        try:
-            async with asyncio.timeout(self._timeout):
-                output, complaint = await process.communicate()
-        except TimeoutError as error:
-            raise self._failed(f"it did not finish within {self._timeout:g} s") from error
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        has_terminal = self._terminal and sys.stdin is not None and sys.stdin.isatty()
+        if mode == "Always" and not has_terminal:
+            owner = "standard input is none" if self._terminal else "the dashboard has it"
+            raise self._failed(
+                f"it wants a terminal (interactiveMode: Always), and {owner}",
+                "Log in on the command line first, for instance with: "
+                "fluxstate-tui get miniclusters",
+            )
+        return has_terminal and mode != "Never"
+
+    async def _run(self, interactive: bool) -> bytes:
+        output, said = _Pipe(_MOST_OUTPUT), _Pipe(_MOST_SAID, shown=self._terminal)
+        async with output, said:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    self._program(),
+                    *[str(argument) for argument in self._config.get("args") or ()],
+                    stdin=None if interactive else asyncio.subprocess.DEVNULL,
+                    stdout=output.end,
+                    stderr=said.end,
+                    env=self._environment(interactive),
+                    # A group of its own, to end its children with it. One that asks on the
+                    # terminal must be in the foreground, with us; Ctrl-C reaches it there.
+                    start_new_session=not interactive,
+                )
+            except OSError as error:
+                hint = str(self._config.get("installHint") or "").strip()
+                raise self._failed(f"it cannot be started ({error.strerror})", hint) from error
+            ended = False
+            try:
+                # A person at the terminal may take longer, and can end it.
+                async with asyncio.timeout(None if interactive else PLUGIN_SECONDS):
+                    ended = await process.wait() == 0
+            except TimeoutError as error:
+                words = f"; it said: {said.short}" if said.short else ""
+                why = f"it did not finish within {PLUGIN_SECONDS:g} s{words}"
+                raise self._failed(why) from error
+            finally:
+                if not ended:
+                    _kill(process, group=not interactive)
+                    await process.wait()
+            await output.drained()
+            await said.drained()
         if process.returncode != 0:
-            said = shorten(complaint) or "it said nothing"
-            raise self._failed(f"exit code {process.returncode}: {said}")
-        return output
+            why = f"exit code {process.returncode}: {said.short or 'it said nothing'}"
+            raise self._failed(why)
+        return output.text
 
     def _program(self) -> str:
         """As client-go: a relative path starts at the kubeconfig, a bare name is looked up."""
@@ -255,11 +301,11 @@ class ExecPluginSource:
             return str(self._target.user.directory / self._command)
         return self._command
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, interactive: bool) -> dict[str, str]:
         environment = dict(os.environ)
         for pair in self._config.get("env") or ():
             environment[str(pair["name"])] = str(pair["value"])
-        spec: dict[str, Any] = {"interactive": False}
+        spec: dict[str, Any] = {"interactive": interactive}
         if self._config.get("provideClusterInfo"):
             spec["cluster"] = self._cluster_info()
         info = {"apiVersion": self._api_version, "kind": "ExecCredential", "spec": spec}
@@ -300,6 +346,70 @@ class ExecPluginSource:
             safe=NOTHING_SENT,
             advice=hint or "Run it by hand to see what it needs (perhaps a fresh login).",
         )
+
+
+_MOST_SAID = 64 << 10
+_MOST_OUTPUT = 1 << 20
+
+
+class _Pipe:
+    """What a plugin writes to `end`: the last `most` bytes; `shown` on our stderr as it comes.
+
+    asyncio's own pipes make the end of a process wait for all who inherited them.
+    """
+
+    def __init__(self, most: int, *, shown: bool = False) -> None:
+        self._most = most
+        self._shown = shown
+        self.text = b""
+        self.end = -1
+
+    async def __aenter__(self) -> Self:
+        ours, self.end = os.pipe()
+        stream = asyncio.StreamReader()
+        self._transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(ours, "rb", 0)
+        )
+        self._reading = asyncio.create_task(self._read(stream))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._close_end()
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+        self._transport.close()
+
+    async def drained(self) -> None:
+        """Wait until all is read, but not for long."""
+        self._close_end()
+        await asyncio.wait({self._reading}, timeout=_OUTPUT_SECONDS)
+
+    @property
+    def short(self) -> str:
+        """The text for people: one line, cut."""
+        return shorten(self.text)
+
+    def _close_end(self) -> None:
+        if self.end >= 0:
+            os.close(self.end)
+            self.end = -1
+
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        while data := await stream.read(1 << 16):
+            self.text = (self.text + data)[-self._most :]
+            if self._shown:
+                with suppress(OSError, ValueError):
+                    sys.stderr.write(data.decode("utf-8", "replace"))
+                    sys.stderr.flush()
+
+
+def _kill(process: asyncio.subprocess.Process, *, group: bool) -> None:
+    """End it, and what it started."""
+    with suppress(ProcessLookupError, PermissionError):
+        if group:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
 
 
 def _epoch(text: object) -> float | None:

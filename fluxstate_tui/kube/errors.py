@@ -264,6 +264,10 @@ class BadAnswer(KubeError):
     exit_code = ExitCode.NO_CONNECTION
 
 
+class RefusedOnTheWay(BadAnswer):
+    """Somebody between us and the API server answered in its place: a proxy, a gateway, a login."""
+
+
 # An HTTP answer that is no success -> one of our typed errors.
 #
 # The bodies are `Status` objects (apimachinery meta/v1), but a missing API group answers with the
@@ -274,6 +278,7 @@ _READING = ("GET", "HEAD")
 _USER = re.compile(r'User "([^"]*)" cannot (\S+) resource "([^"]*)"')
 # Admission names the object, or its webhook; authorization names the user and the kind.
 _OBJECT = re.compile(r'"[^"]*" is forbidden: |^admission webhook "')
+_UNSURE = "It may have been carried out or not: look before you repeat it."
 _RELOAD = "Somebody changed it at the same time: look at it again and repeat."
 _UNEXPECTED = "The object is not as it was expected to be: look at it again."
 _OPERATOR = (
@@ -295,6 +300,9 @@ def error_from_response(
     document = parse_status(body)
     said = _said(document, body, status)
     info = RequestInfo.of(method, path, params)
+    form = _form_of_a_stranger(status, document, body, headers)
+    if form and status != 429:
+        return _on_the_way(info, f"HTTP {status} with {form}", status, method)
     if status == 403:
         return _forbidden(info, said)
     if status == 404:
@@ -327,6 +335,46 @@ def shorten(body: bytes) -> str:
     """A body for people: one line, cut."""
     text = " ".join(body[: 4 * _SHOWN].decode("utf-8", "replace").split())
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+# The API server and the kubelet refuse with a Status, or for a few codes with a text; never with a
+# page, and never so for these codes.
+_NEVER_A_TEXT = frozenset({403, 407, 502, 503, 504})
+_PAGE = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
+
+
+def _form_of_a_stranger(
+    status: int, document: dict[str, Any], body: bytes, headers: Mapping[str, str] | None
+) -> str:
+    """What the body is if the API server cannot have sent it, else ''.
+
+    Without `headers` only a page gives it away.
+    """
+    if document.get("kind") == "Status":
+        return ""
+    kind = (headers or {}).get("Content-Type", "").lower()
+    if "html" in kind or _PAGE.match(body):
+        return "HTML"
+    if headers is None or "json" in kind:
+        return ""
+    if status < 300 or status in _NEVER_A_TEXT:
+        return "a text" if body.strip() else "nothing in it"
+    return ""
+
+
+def _on_the_way(info: RequestInfo, answer: str, status: int, method: str) -> RefusedOnTheWay:
+    what = f"The request to {info.verb} {info.resource or 'this path'}"
+    if info.resource == "pods/exec":
+        what = f"The connection to the broker (pod '{info.name}')"
+    unsure = status >= 500 and method not in _READING
+    return RefusedOnTheWay(
+        f"{what} was refused on the way ({answer}: not from the API server; a proxy?).",
+        safe=_UNSURE if unsure else NOTHING_CHANGED,
+        advice="Look at what is between here and the API server: a proxy, a gateway, a load "
+        "balancer, a login page. It must let this through, websockets (Upgrade) too.",
+        exit_code=ExitCode.UNKNOWN if unsure else None,
+        status=status,
+    )
 
 
 def _said(document: dict[str, Any], body: bytes, status: int) -> str:
@@ -402,8 +450,7 @@ def _by_code(status: int, document: dict[str, Any], said: str, method: str) -> K
         advice = "Correct these fields." if causes else _UNEXPECTED
         return Invalid(sentence, causes=causes, advice=advice)
     if status >= 500:
-        unsure = "It may have been carried out or not: look before you repeat it."
-        safe = NOTHING_CHANGED if method in _READING else unsure
+        safe = NOTHING_CHANGED if method in _READING else _UNSURE
         return ServerError(
             f"The API server failed (HTTP {status}): {said.rstrip('.')}.",
             safe=safe,
@@ -461,7 +508,15 @@ class ExecUnknown(KubeError):
         )
 
 
-def refused_handshake(path: str, status: int, body: bytes, pod: str, container: str) -> KubeError:
+def refused_handshake(
+    path: str,
+    status: int,
+    body: bytes,
+    *,
+    pod: str,
+    container: str,
+    headers: Mapping[str, str] | None = None,
+) -> KubeError:
     """The typed error for an exec that was refused before anything ran."""
     said = str(parse_status(body).get("message") or body.decode("utf-8", "replace").strip())
     if "container not found" in said or "does not have a host assigned" in said:
@@ -478,7 +533,7 @@ def refused_handshake(path: str, status: int, body: bytes, pod: str, container: 
             advice=f"The API server says: {said}.",
             status=status,
         )
-    return error_from_response("GET", path, status, body)
+    return error_from_response("GET", path, status, body, headers=headers)
 
 
 def exit_code_of(frame: bytes, command: str) -> int:

@@ -131,7 +131,12 @@ async def open_exec(transport: Transport, call: ExecCall) -> AsyncIterator[ExecS
         socket = await transport.websocket(path, params, (V5, V4), only_reads=call.only_reads)
     except HandshakeRefused as refusal:
         raise refused_handshake(
-            path, refusal.status, refusal.body, call.pod, call.container
+            path,
+            refusal.status,
+            refusal.body,
+            pod=call.pod,
+            container=call.container,
+            headers=refusal.headers,
         ) from refusal
     try:
         if socket.protocol not in (V5, V4):
@@ -148,6 +153,7 @@ async def run_exec(
 
     `timeout` is in seconds; afterwards the outcome is unknown, for the command may run on.
     """
+    await transport.authenticate()  # somebody may have to log in, which is no time of the command
     try:
         async with asyncio.timeout(timeout), open_exec(transport, call) as stream:
             if stdin is None:

@@ -26,7 +26,7 @@ class KubeOptions:
     `kubeconfig` is one path (`--kubeconfig`); without it `$KUBECONFIG` (a list of paths), then
     `~/.kube/config`, then the service account of the pod that we run in. `as_user` and `as_groups`
     impersonate. `request_timeout` is in seconds and bounds one request, not a watch; 0 means no
-    limit, as in kubectl.
+    limit, as in kubectl. `terminal`: a credential plugin may use the terminal.
     """
 
     kubeconfig: str | None = None
@@ -39,6 +39,7 @@ class KubeOptions:
     as_groups: tuple[str, ...] = ()
     read_only: bool = False
     request_timeout: float = 30.0
+    terminal: bool = False
 
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")

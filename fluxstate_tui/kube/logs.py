@@ -7,7 +7,13 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fluxstate_tui.kube.errors import BadRequest, CannotConnect, KubeError, ServerError
+from fluxstate_tui.kube.errors import (
+    BadRequest,
+    CannotConnect,
+    KubeError,
+    RefusedOnTheWay,
+    ServerError,
+)
 from fluxstate_tui.kube.objects import PODS, epoch, parse_pod
 from fluxstate_tui.kube.watch import Backoff, Lines
 
@@ -80,6 +86,9 @@ async def follow_log(
                 return
         except (CannotConnect, ServerError):
             pass
+        except RefusedOnTheWay as error:
+            if (error.status or 0) < 500:
+                raise
         except BadRequest as error:
             if not _not_started(error):
                 raise

@@ -305,15 +305,19 @@ class Transport:
         headers: Mapping[str, str] | None,
     ) -> bytes:
         changing = changes_something(method, path)
-        try:
-            async with asyncio.timeout(self.route.request_timeout):
-                response = await self._send(method, path, params, body, headers)
-                async with response:
-                    data = await read_body(response)
-        except HandshakeRefused as refusal:
-            raise self._elsewhere(refusal.status, refusal.headers) from refusal
-        except (*CONNECTION_ERRORS, BrokenAfterSending) as error:
-            raise explain(error, self.route.target.shown, changing=changing) from error
+
+        async def exchange(credential: Credential) -> tuple[aiohttp.ClientResponse, bytes]:
+            try:
+                async with asyncio.timeout(self.route.request_timeout):
+                    response = await self._send_as(credential, method, path, params, body, headers)
+                    async with response:
+                        return response, await read_body(response)
+            except HandshakeRefused as refusal:
+                raise self._elsewhere(refusal.status, refusal.headers) from refusal
+            except (*CONNECTION_ERRORS, BrokenAfterSending) as error:
+                raise explain(error, self.route.target.shown, changing=changing) from error
+
+        response, data = await self._authenticated(method, path, exchange)
         self._raise_for(method, path, params, response, data)
         return data
 
@@ -322,12 +326,17 @@ class Transport:
         self, path: str, params: Params = (), headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[ByteStream]:
         """GET an answer without an end. Only its beginning is bounded in time."""
-        try:
-            async with asyncio.timeout(self.route.request_timeout):
-                response = await self._send("GET", path, params, None, headers)
-                data = b"" if response.status == 200 else await read_body(response)
-        except CONNECTION_ERRORS as error:
-            raise explain(error, self.route.target.shown, changing=False) from error
+
+        async def begin(credential: Credential) -> tuple[aiohttp.ClientResponse, bytes]:
+            try:
+                async with asyncio.timeout(self.route.request_timeout):
+                    response = await self._send_as(credential, "GET", path, params, None, headers)
+                    whole = response.status != 200
+                    return response, await read_body(response) if whole else b""
+            except CONNECTION_ERRORS as error:
+                raise explain(error, self.route.target.shown, changing=False) from error
+
+        response, data = await self._authenticated("GET", path, begin)
         try:
             self._raise_for("GET", path, params, response, data)
             yield ByteStream(response, self.route.target.shown)
@@ -372,23 +381,26 @@ class Transport:
         except (*CONNECTION_ERRORS, BrokenAfterSending) as error:
             raise explain(error, self.route.target.shown, changing=True) from error
 
-    async def _send(
+    async def authenticate(self) -> None:
+        """Get a credential that is not about to expire. Raises CredentialError.
+
+        It may take as long as a person needs to log in: no time limit of a request is over it.
+        """
+        await self._credentials.current()
+
+    async def _authenticated(
         self,
         method: str,
         path: str,
-        params: Params,
-        body: bytes | None,
-        headers: Mapping[str, str] | None,
-    ) -> aiohttp.ClientResponse:
+        exchange: Callable[[Credential], Awaitable[tuple[aiohttp.ClientResponse, bytes]]],
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
+        """The exchange under our credential; once more under another one after a 401."""
         if self.route.read_only:
             refuse_changes(method, path)
         credential = await self._credentials.current()
-        response = await self._send_as(credential, method, path, params, body, headers)
+        response, data = await exchange(credential)
         renewed = await self._renewed(response.status, credential)
-        if renewed is None:
-            return response
-        response.release()
-        return await self._send_as(renewed, method, path, params, body, headers)
+        return (response, data) if renewed is None else await exchange(renewed)
 
     async def _renewed(self, status: int, used: Credential) -> Credential | None:
         """Another credential to try after a 401, None if there is none."""
@@ -496,5 +508,7 @@ async def open_transport(options: KubeOptions, clock: Clock) -> Transport:
         read_only=options.read_only,
         request_timeout=options.request_timeout or None,
     )
-    source = choose_source(target, clock, ExecPluginSource)
+    source = choose_source(
+        target, clock, lambda target: ExecPluginSource(target, terminal=options.terminal)
+    )
     return Transport(route, Credentials(source, clock), clock)

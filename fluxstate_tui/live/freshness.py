@@ -8,12 +8,13 @@ from msgspec import Struct
 
 
 class Freshness(Enum):
-    """What a source of data is doing."""
+    """What a source of data is doing. REFUSED: by somebody on the way to it."""
 
     CONNECTING = "connecting"
     LIVE = "live"
     STALE = "stale"
     FORBIDDEN = "forbidden"
+    REFUSED = "refused"
     ABSENT = "absent"
 
 

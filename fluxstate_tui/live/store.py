@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct, field
 
 from fluxstate_tui.live.freshness import Source
-from fluxstate_tui.live.summary import Summary, is_askable, summarize
+from fluxstate_tui.live.summary import Summary, broker_access, summarize
 from fluxstate_tui.live.workload import Workload
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.live.picture import ClusterPicture
     from fluxstate_tui.minicluster.minicluster import Derived, MiniCluster
     from fluxstate_tui.minicluster.objects import KubeEvent, KubeJob, Pod
+    from fluxstate_tui.minicluster.phase import BrokerAccess
 
 
 # What changed in the store since the last notice, so that nobody looks at what did not.
@@ -75,7 +76,7 @@ class Derive(Protocol):
         *,
         events: Sequence[KubeEvent] = (),
         nodes: Sequence[Node] = (),
-        askable: bool = True,
+        access: BrokerAccess = ...,
     ) -> Derived: ...
 
 
@@ -205,7 +206,7 @@ class Store:
             now,
             events=self.events_of(uid),
             nodes=picture.nodes,
-            askable=is_askable(picture, queue),
+            access=broker_access(picture, queue),
         )
         return summarize(picture, derived, pods, queue, ahead=now - self._now)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.live.picture import ClusterPicture
     from fluxstate_tui.minicluster.minicluster import ClusterRef, Derived, Phase
     from fluxstate_tui.minicluster.objects import Pod
+    from fluxstate_tui.minicluster.phase import BrokerAccess
 
 
 class Summary(Struct, frozen=True):
@@ -141,11 +142,16 @@ def _lost_since(picture: ClusterPicture, queue: Source | None) -> float | None:
     return queue.since
 
 
-def is_askable(picture: ClusterPicture, queue: Source | None) -> bool:
-    """False where its broker never said anything and we have no right to ask it."""
-    if queue is None or queue.freshness is not Freshness.FORBIDDEN:
-        return True
-    return picture.broker is not None and bool(picture.broker.state)
+def broker_access(picture: ClusterPicture, queue: Source | None) -> BrokerAccess:
+    """What is in the way of asking its broker; nothing where that said something before."""
+    from fluxstate_tui.minicluster.phase import BrokerAccess
+
+    if queue is None or (picture.broker is not None and picture.broker.state):
+        return BrokerAccess.OPEN
+    if queue.freshness is Freshness.FORBIDDEN:
+        return BrokerAccess.NO_RIGHT
+    refused = queue.freshness is Freshness.REFUSED
+    return BrokerAccess.REFUSED_ON_THE_WAY if refused else BrokerAccess.OPEN
 
 
 def _reason(derived: Derived, queue: Source | None) -> str:

@@ -115,7 +115,14 @@ def _how_it_failed(pod: Pod) -> str:
 
 _STARTING = frozenset({"none", "join", "init"})
 _NAMED = 3
-_UNASKABLE = "the broker cannot be asked: no right to exec."
+
+
+class BrokerAccess(Enum):
+    """Whether the broker can be asked, or what is in the way."""
+
+    OPEN = ""
+    NO_RIGHT = "no right to exec"
+    REFUSED_ON_THE_WAY = "the connection to it is refused on the way"
 
 
 def broker_phase(
@@ -125,15 +132,16 @@ def broker_phase(
     queues: Sequence[Queue],
     nodes: Sequence[Node],
     *,
-    askable: bool,
+    access: BrokerAccess,
 ) -> tuple[Phase, str]:
     """Phase and reason. `state` is none, join, init, quorum, run, cleanup, shutdown ... or None.
 
-    A broker that is not `askable` (no right to exec) may be up or not: neither is claimed.
+    A broker without `access` may be up or not: neither is claimed.
     """
-    if not state and not askable:
+    if not state and access is not BrokerAccess.OPEN:
         here = sum(pod.stage is Stage.RUNNING for pod in pods)
-        return Phase.UNKNOWN, f"{here} of {size} pods run; {_UNASKABLE}"
+        why = f"the broker cannot be asked: {access.value}"
+        return Phase.UNKNOWN, f"{here} of {size} pods run; {why}."
     if not state:
         return Phase.STARTING, "The lead's container runs; its broker has not answered yet."
     if state in _STARTING:
@@ -272,13 +280,13 @@ def derive(
     *,
     events: Sequence[KubeEvent] = (),
     nodes: Sequence[Node] = (),
-    askable: bool = True,
+    access: BrokerAccess = BrokerAccess.OPEN,
 ) -> Derived:
     """The phase with one sentence why, and the evidence.
 
     `pods` may hold helper pods (index None). `broker_state` is as `flux uptime` says, None if it is
-    not known; `askable` is False if that is for want of the right to exec. `events` are those of
-    the MiniCluster, its Job and its pods. `now` is in epoch seconds.
+    not known; `access` says if that is for want of a way to it. `events` are those of the
+    MiniCluster, its Job and its pods. `now` is in epoch seconds.
     """
     if minicluster.deleting_since is not None:
         return _deleting(minicluster, pods, now)
@@ -289,9 +297,9 @@ def derive(
         or _not_created(facts)
         or _dead(facts)
         or _not_running(facts)
-        or broker_phase(minicluster.size, facts.pods, broker_state, queues, nodes, askable=askable)
+        or broker_phase(minicluster.size, facts.pods, broker_state, queues, nodes, access=access)
     )
-    silent = "has not answered" if askable else "cannot be asked"
+    silent = "has not answered" if access is BrokerAccess.OPEN else "cannot be asked"
     return Derived(phase, reason, _evidence(facts, broker_state or silent, queues))
 
 

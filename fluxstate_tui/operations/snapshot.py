@@ -18,9 +18,9 @@ from fluxstate_tui.catalog.transfer import free_bytes
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.queue import Queue
-from fluxstate_tui.kube.errors import Forbidden
+from fluxstate_tui.kube.errors import BadAnswer, Forbidden
 from fluxstate_tui.minicluster.minicluster import Derived, MiniCluster, Phase
-from fluxstate_tui.minicluster.phase import derive
+from fluxstate_tui.minicluster.phase import BrokerAccess, derive
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogEntry
@@ -179,6 +179,12 @@ class MiniClusterStatus:
         return f"{started}/{len(self.queues)} started"
 
 
+def _access(error: FluxstateError) -> BrokerAccess:
+    if isinstance(error, Forbidden):
+        return BrokerAccess.NO_RIGHT
+    return BrokerAccess.REFUSED_ON_THE_WAY if isinstance(error, BadAnswer) else BrokerAccess.OPEN
+
+
 async def read_status(context: OperationContext, minicluster: MiniCluster) -> MiniClusterStatus:
     """Raises KubeError; brokers that do not answer are part of the picture."""
     job, pods = await read_objects(context, minicluster)
@@ -187,8 +193,7 @@ async def read_status(context: OperationContext, minicluster: MiniCluster) -> Mi
     try:
         client = await MiniClusterClient.open(context, minicluster.ref)
     except FluxstateError as error:
-        askable = not isinstance(error, Forbidden)
-        derived = derive(minicluster, job, pods, None, (), now, askable=askable)
+        derived = derive(minicluster, job, pods, None, (), now, access=_access(error))
         return MiniClusterStatus(minicluster, derived, running, unreachable=error.message)
     try:
         queues = await client.queues()

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-REQUEST_FAULTS = ("drop", "status", "slow", "hang", "lost-answer")
+REQUEST_FAULTS = ("drop", "status", "page", "slow", "hang", "lost-answer")
 STREAM_FAULTS = ("silent", "cut", "expire")
 EXEC_FAULTS = ("exec-cut", "exec-no-status", "exec-truncate", "exec-killed")
 STDIN_FAULTS = ("stdin-cut", "stdin-lost", "stdin-killed")
@@ -27,7 +27,8 @@ class Fault:
     """One fault.
 
     drop: the connection dies before anything happens. lost-answer: it dies after the effect.
-    status: `code` with a Status (`seconds` = Retry-After, 0 = none). slow: `seconds` (real) late.
+    status: `code` with a Status (`seconds` = Retry-After, 0 = none). page: `code` with HTML, as a
+    proxy answers that lets nothing through. slow: `seconds` (real) late.
     hang: no answer until the client leaves. silent: a watch says nothing any more. cut: a watch
     dies after `amount` events. expire: a watch gets an ERROR event with code 410. exec-cut: the
     connection of an exec dies after `amount` bytes of stdout, or at its end; exec-no-status: it

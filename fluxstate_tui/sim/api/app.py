@@ -85,6 +85,9 @@ class ApiApplication:
                 await asyncio.sleep(fault.seconds)
             case "hang":
                 await asyncio.Event().wait()
+            case "page":
+                text = "<html><body>Refused by proxy</body></html>"
+                return web.Response(status=fault.code, text=text, content_type="text/html")
             case "status":
                 headers = {"Retry-After": str(int(fault.seconds))} if fault.seconds else {}
                 reasons = {401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict",

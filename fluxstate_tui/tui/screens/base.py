@@ -182,6 +182,7 @@ def freshness(sources: list[Source], now: float) -> list[Part]:
         Freshness.ABSENT,
         Freshness.CONNECTING,
         Freshness.FORBIDDEN,
+        Freshness.REFUSED,
         Freshness.STALE,
     ]
     worst = max(sources, key=lambda s: (severity.index(s.freshness), s.detail != ""))

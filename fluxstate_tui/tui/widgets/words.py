@@ -35,5 +35,6 @@ FRESHNESS: Final[dict[Freshness, Word]] = {
     Freshness.LIVE: Word("●", "live", "ok"),
     Freshness.STALE: Word("▲", "stale", "warn"),
     Freshness.FORBIDDEN: Word("✗", "no right", "bad"),
+    Freshness.REFUSED: Word("✗", "refused on the way", "bad"),
     Freshness.ABSENT: Word("○", "absent", "off"),
 }

@@ -163,7 +163,7 @@ async def test_a_body_that_is_no_json_is_shown_short(tmp_path: Path) -> None:
     error, _ = await failing(tmp_path, login, errors.BadAnswer)
     assert error.exit_code == 3
     assert len(error.message) < 400
-    other, _ = await failing(tmp_path, gateway, errors.ServerError)
+    other, _ = await failing(tmp_path, gateway, errors.RefusedOnTheWay)
     assert len(other.message) < 400
     await failing(tmp_path, array, errors.BadAnswer)
 

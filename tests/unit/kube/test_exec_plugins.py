@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
+from fluxstate_tui.kube import auth
 from fluxstate_tui.kube.errors import CredentialError
 from fluxstate_tui.kube.objects import PODS
 from tests.unit.kube.certificates import TLS, server_side
 from tests.unit.kube.clock import QuickClock
+from tests.unit.kube.exec_server import SUCCESS, plays
 from tests.unit.kube.identities import CA, ask, credential, plugin
 from tests.unit.kube.server import answers, fake_api, ok, open_cluster, status
 
@@ -139,3 +144,110 @@ async def test_a_plugin_can_give_a_client_certificate(tmp_path: Path) -> None:
     async with fake_api(answers(ok()), server_side(ask_client=True)) as api:
         assert await ask(tmp_path, api, user=user, cluster=CA) == []
     assert len(api.asked) == 1
+
+
+def is_alive(pid: int) -> bool:
+    """Whether that process runs; one that ended and was not waited for does not."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] != "Z"
+
+
+def shell_plugin(folder: Path, body: str) -> dict[str, Any]:
+    script = folder / "plugin"
+    script.write_text(f"#!/bin/sh\n{body}\n")
+    script.chmod(0o700)
+    version = "client.authentication.k8s.io/v1"
+    return {"exec": {"apiVersion": version, "command": "./plugin", "interactiveMode": "Never"}}
+
+
+@pytest.mark.parametrize("begin", ["exec sleep 130", "sleep 130", "sleep 130 &\nwait"])
+async def test_a_plugin_that_hangs_is_named_and_leaves_no_child(
+    tmp_path: Path, begin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "PLUGIN_SECONDS", 1.0)
+    children = tmp_path / "group"
+    user = shell_plugin(tmp_path, f"echo $$ > {children}\necho 'open your browser' >&2\n{begin}")
+    begun = time.monotonic()
+    async with fake_api(answers(ok())) as api:
+        with pytest.raises(CredentialError, match="did not finish within 1 s") as caught:
+            await ask(tmp_path, api, user=user, request_timeout=0.2)
+    assert api.asked == []
+    assert time.monotonic() - begun < 10
+    assert "open your browser" in caught.value.message
+    group = int(children.read_text())
+    assert not [pid for pid in group_of(group) if is_alive(pid)]
+
+
+def group_of(group: int) -> list[int]:
+    """The processes of a process group."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = entry.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                found.append(int(entry.parent.name))
+    return found
+
+
+async def test_a_slow_login_is_not_cut_off_by_the_time_limit_of_a_request(tmp_path: Path) -> None:
+    user = plugin(tmp_path, "import time; time.sleep(1.0)\n" + credential(token="slow"))
+    async with fake_api(answers(ok())) as api:
+        assert await ask(tmp_path, api, user=user, request_timeout=0.2) == ["Bearer slow"]
+
+
+async def test_a_slow_login_is_not_cut_off_by_the_time_limit_of_a_command(tmp_path: Path) -> None:
+    user = plugin(tmp_path, "import time; time.sleep(1.0)\n" + credential(token="slow"))
+    async with (
+        fake_api(plays([SUCCESS])) as api,
+        await open_cluster(tmp_path, api.url, user=user, request_timeout=0.2) as cluster,
+    ):
+        done = await cluster.exec("ns", "lead-0", "main", ["true"], timeout=0.5)
+    assert done.code == 0
+
+
+async def test_a_plugin_that_leaves_a_child_with_its_output_is_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    answer = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": "p"},
+    }
+    user = shell_plugin(
+        tmp_path, f"echo '{json.dumps(answer)}'\nsleep 30 &\necho $! > {tmp_path}/child"
+    )
+    begun = time.monotonic()
+    async with fake_api(answers(ok())) as api:
+        assert await ask(tmp_path, api, user=user) == ["Bearer p"]
+    assert time.monotonic() - begun < 15
+    os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
+
+
+async def test_a_plugin_that_fails_is_not_run_once_more_for_each_who_waits(tmp_path: Path) -> None:
+    log = tmp_path / "runs"
+    body = f"open({str(log)!r}, 'a').write('x'); import time; time.sleep(0.5); sys.exit(1)"
+    async with (
+        fake_api(answers(ok())) as api,
+        await open_cluster(tmp_path, api.url, user=plugin(tmp_path, body)) as cluster,
+    ):
+        asked = [cluster.list(PODS) for _ in range(5)]
+        got = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one) for one in got] == [CredentialError] * 5
+    assert log.read_text() == "x"
+
+
+async def test_who_is_cancelled_takes_the_plugin_along(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    user = shell_plugin(tmp_path, f"echo $$ > {begun}.part; mv {begun}.part {begun}\nsleep 130")
+    async with fake_api(answers(ok())) as api:
+        asking = asyncio.create_task(ask(tmp_path, api, user=user))
+        async with asyncio.timeout(20):
+            while not await asyncio.to_thread(begun.exists):
+                pass
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    assert not [pid for pid in group_of(int(begun.read_text())) if is_alive(pid)]

@@ -256,6 +256,16 @@ def test_a_broker_that_we_may_not_ask_is_not_called_one_that_does_not_answer() -
     assert why in summary.reason
 
 
+def test_a_broker_that_a_proxy_keeps_from_us_is_unknown_and_no_right_is_missing() -> None:
+    source = "queue:uid-starting"
+    why = "The connection to the broker was refused on the way (HTTP 403 with HTML)."
+    store = store_of([*feed.world(), e.SourceChanged(source, Freshness.REFUSED, why, NOW)])
+    summary = store.summaries["uid-starting"]
+    assert summary.phase is Phase.UNKNOWN
+    assert why in summary.reason
+    assert "right" not in summary.reason
+
+
 def test_a_broker_that_spoke_before_the_right_was_taken_keeps_its_last_state() -> None:
     taken = e.SourceChanged("queue:uid-flux-sample", Freshness.FORBIDDEN, "no", NOW)
     store = store_of([*feed.world(), taken])

@@ -11,7 +11,7 @@ import pytest
 from fluxstate_tui.flux.queue import Node, Queue
 from fluxstate_tui.minicluster.minicluster import Derived, MiniCluster, Phase
 from fluxstate_tui.minicluster.objects import ContainerState, Pod
-from fluxstate_tui.minicluster.phase import derive
+from fluxstate_tui.minicluster.phase import BrokerAccess, derive
 from tests.unit.minicluster.making import NOW, about, job, minicluster, pod, recorded_phase, waiting
 
 RUNNING = (pod(0), pod(1))
@@ -67,16 +67,22 @@ def test_running_pods_are_not_yet_flux() -> None:
 
 
 def test_a_broker_that_may_not_be_asked_is_not_said_to_start() -> None:
-    derived = phase(askable=False)
+    derived = phase(access=BrokerAccess.NO_RIGHT)
     assert derived.phase is Phase.UNKNOWN
     assert derived.reason == "2 of 2 pods run; the broker cannot be asked: no right to exec."
     assert "broker: cannot be asked" in derived.evidence
 
 
+def test_a_broker_that_cannot_be_reached_through_a_proxy_is_not_said_to_start() -> None:
+    derived = phase(access=BrokerAccess.REFUSED_ON_THE_WAY)
+    assert derived.phase is Phase.UNKNOWN
+    assert "the broker cannot be asked: the connection to it is refused on" in derived.reason
+
+
 def test_what_the_pods_say_is_known_without_the_right_to_ask_the_broker() -> None:
     late = pod(0, phase="Pending", node="", containers=(), unschedulable="0/1 nodes: no cpu.")
-    assert phase([late, pod(1)], askable=False).phase is Phase.SCHEDULING
-    derived = phase([pod(0), pod(1, phase="Pending", containers=())], askable=False)
+    assert phase([late, pod(1)], access=BrokerAccess.NO_RIGHT).phase is Phase.SCHEDULING
+    derived = phase([pod(0), pod(1, phase="Pending", containers=())], access=BrokerAccess.NO_RIGHT)
     assert derived.reason.startswith("1 of 2 pods run; the broker")
 
 
