@@ -16,6 +16,8 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from fluxstate_tui.yaml_text import YamlError, load
+
 FILE = "config.yaml"
 EVERYTHING = "*"
 
@@ -84,19 +86,16 @@ def config_path(environ: Mapping[str, str] = os.environ) -> Path:
 def load_config(path: Path) -> Config:
     """Read it. A file that is not there is an empty one; nothing is raised."""
     try:
-        text = path.read_text("utf-8")
+        text = path.read_bytes()
     except FileNotFoundError:
         return Config()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         return _unreadable(path, f"cannot be read ({error})")
-    import yaml
-
     try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark is not None else ""
-        return _unreadable(path, f"is not valid YAML{where}")
+        data = load(text, finite=False)
+    except YamlError as error:
+        where = f" in line {error.line}" if error.line else ""
+        return _unreadable(path, f"is not valid YAML{where} ({error.problem})")
     if data is None:
         return Config()
     if not isinstance(data, dict):

@@ -130,12 +130,13 @@ async def volume_files(
             files = RetryingFiles(context.cluster, context.clock, place, lead.mounts)
             yield files, _path(minicluster.archive_path, str(minicluster.ref))
             return
+    namespace = context.cluster.namespace
     if raw is None:
-        cluster = context.cluster
-        raw = manifest_cache.recall(context.state_dir, cluster.server, cluster.namespace, name)
+        raw = manifest_cache.recall(context.state_dir, context.cluster.server, namespace, name)
     if raw is None:
         raise FluxstateError(
-            f"nothing is known about a MiniCluster '{name}': it was never seen from here",
+            f"nothing is known about a MiniCluster '{name}' in namespace '{namespace}': it does "
+            "not exist and was never seen from here",
             safe="Nothing was done.",
             exit_code=ExitCode.NOT_FOUND,
         )

@@ -7,8 +7,10 @@ go to stderr. Consent is asked for on a terminal; else --yes is needed.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from fluxstate_tui import termination
 from fluxstate_tui.cli.lock import add_lock
@@ -153,7 +155,32 @@ def run(args: argparse.Namespace) -> int:
 
     if registry.spec(args.operation).on_several:
         args.name = args.names[0] if args.names else ""
-    return termination.run(operate(args, choices_of(args)))
+    choices = choices_of(args)
+    if choices.manifest is not None:
+        _take_identity(args, choices.manifest)
+    return termination.run(operate(args, choices))
+
+
+def _take_identity(args: argparse.Namespace, manifest: dict[str, Any]) -> None:
+    """A manifest has its own name and namespace, as for kubectl. Raises ManifestError."""
+    from fluxstate_tui.kube.manifest import ManifestError
+
+    metadata = manifest.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    name, namespace = metadata.get("name") or "", metadata.get("namespace") or ""
+    if namespace and args.namespace and namespace != args.namespace:
+        raise ManifestError(
+            f"{args.file} is of namespace '{namespace}', which is not '{args.namespace}' of -n.",
+            advice=f"Give -n {namespace} (or leave -n out), or change the file.",
+        )
+    args.namespace = args.namespace or namespace or None
+    if not args.name and not name:
+        raise ManifestError(
+            f"The MiniCluster of {args.file} has no name.", advice="Give a name: restore NAME."
+        )
+    if args.name and name and args.name != name:
+        print(f"note: {args.file} is of {name}; {args.name} is created", file=sys.stderr)
+    args.name = args.name or name
 
 
 def choices_of(args: argparse.Namespace) -> Choices:
@@ -177,7 +204,7 @@ def choices_of(args: argparse.Namespace) -> Choices:
         archive=given.get("archive") or "",
         from_file=given.get("from_file"),
         size=given.get("size"),
-        manifest=load_manifest(Path(given["file"])) if given.get("file") else None,
+        manifest=load_manifest(Path(given["file"]), args.name) if given.get("file") else None,
         start_timeout=given.get("timeout", 600.0),
         start_helper_pod=bool(given.get("yes") and not given.get("dry_run")),
         dry_run=bool(given.get("dry_run")),

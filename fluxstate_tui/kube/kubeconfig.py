@@ -1,8 +1,9 @@
 """Which cluster, as whom: the kubeconfig resolved to one target.
 
-Reading and merging files is done by the official `kubernetes` package; what it gets wrong is closed
-here: the *first* file's current-context wins (as in kubectl; the package takes the last one's), an
-unknown user is an error (the package goes on as nobody), `$KUBECONFIG` is read now, not at import.
+As kubectl reads it: of several files the *first* one that has an entry or a current-context counts
+(the official `kubernetes` package takes the last one's), files that are empty or not there are
+passed over, `$KUBECONFIG` is read now, not at import. An unknown user is an error, and so is a key
+that is there twice: nobody acts under an identity that they did not choose.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fluxstate_tui.kube.errors import NOTHING_SENT, BadConfig, NoConfig, UnknownContext
+from fluxstate_tui.yaml_text import YamlError, load
 
 # What the user may say about the cluster to talk to: kubectl's own flags.
 
@@ -88,7 +90,7 @@ def resolve_target(
     environ: Mapping[str, str] = os.environ,
     service_account: Path = SERVICE_ACCOUNT,
 ) -> Target:
-    """Find the kubeconfig and resolve it. It imports `kubernetes`, so call it in a thread."""
+    """Find the kubeconfig and resolve it. It reads files, so call it in a thread."""
     paths = [path for path in _candidates(options, environ) if _is_there(path)]
     if not paths:
         if options.kubeconfig is None and _in_pod(environ, service_account):
@@ -100,7 +102,7 @@ def resolve_target(
 def current_context(options: KubeOptions, environ: Mapping[str, str] = os.environ) -> str:
     """The name of the context that is used when none is given, '' if none can be found.
 
-    It reads plain YAML, without `kubernetes`: what is wrong with a file is told on connecting.
+    What is wrong with a file is told on connecting.
     """
     for data in _readable(options, environ):
         if data.get("current-context"):
@@ -120,12 +122,10 @@ def context_names(options: KubeOptions, environ: Mapping[str, str] = os.environ)
 
 
 def _readable(options: KubeOptions, environ: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    import yaml
-
     for path in _candidates(options, environ):
         try:
-            data = yaml.safe_load(path.read_text("utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
+            data = load(path.read_bytes())
+        except (OSError, ValueError):
             continue
         if isinstance(data, dict):
             yield data
@@ -157,31 +157,32 @@ def _no_config(options: KubeOptions, environ: Mapping[str, str]) -> NoConfig:
 
 
 def _read(paths: list[Path]) -> Kubeconfig:
-    import yaml
-    from kubernetes.config import ConfigException
-    from kubernetes.config.kube_config import KubeConfigMerger
-
-    merger = KubeConfigMerger("")
-    for path in paths:
-        try:
-            merger.load_config(str(path))
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f" in line {mark.line + 1}" if mark is not None else ""
-            raise _broken(path, f"is not valid YAML{where}") from error
-        except OSError as error:
-            raise _broken(path, f"cannot be read ({error.strerror})") from error
-        except ConfigException as error:
-            raise _broken(path, f"is not a kubeconfig ({error})") from error
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise _broken(path, "is not a kubeconfig (clusters, users and contexts)") from error
+    source = ", ".join(str(path) for path in paths)
+    files = [(path, data) for path in paths if (data := _read_one(path)) is not None]
+    if not files:
+        raise _broken(Path(source), "is not a kubeconfig (it is empty)")
+    chosen = [_text(data, "current-context", path, "the file") for path, data in files]
     return Kubeconfig(
-        source=", ".join(str(path) for path in paths),
-        current_context=_first_current_context(merger.config_files, paths),
-        contexts=_entries(merger.config.value, "contexts", "context"),
-        clusters=_entries(merger.config.value, "clusters", "cluster"),
-        users=_entries(merger.config.value, "users", "user"),
+        source=source,
+        current_context=next(filter(None, chosen), ""),
+        contexts=_entries(files, "context"),
+        clusters=_entries(files, "cluster"),
+        users=_entries(files, "user"),
     )
+
+
+def _read_one(path: Path) -> dict[str, Any] | None:
+    """What is in a file, None if that is nothing."""
+    try:
+        data = load(path.read_bytes())
+    except YamlError as error:
+        where = f" in line {error.line}" if error.line else ""
+        raise _broken(path, f"is not valid YAML{where} ({error.problem})") from error
+    except OSError as error:
+        raise _broken(path, f"cannot be read ({error.strerror})") from error
+    if data is None or isinstance(data, dict):
+        return data
+    raise _broken(path, "is not a kubeconfig (clusters, users and contexts)")
 
 
 def _broken(path: Path, problem: str) -> BadConfig:
@@ -192,26 +193,74 @@ def _broken(path: Path, problem: str) -> BadConfig:
     )
 
 
-def _first_current_context(files: dict[str, Any], paths: list[Path]) -> str:
-    for path in paths:
-        chosen = files[str(path)].get("current-context")
-        if chosen:
-            return str(chosen)
-    return ""
+# Fields that are texts to kubectl. A number among them may be another text than what was written:
+# 0123 is 83.
+_TEXTS = {
+    "context": ("cluster", "user", "namespace"),
+    "cluster": (
+        *("server", "tls-server-name", "proxy-url"),
+        *("certificate-authority", "certificate-authority-data"),
+    ),
+    "user": (
+        *("token", "tokenFile", "username", "password", "as", "as-uid"),
+        *("client-certificate", "client-certificate-data", "client-key", "client-key-data"),
+    ),
+}
 
 
-def _entries(merged: dict[str, Any], section: str, key: str) -> dict[str, Entry]:
-    found = {}
-    for node in merged[section]:
-        item = node.value
-        if not isinstance(item, dict) or "name" not in item:
-            raise _broken(Path(node.path), f"is not a kubeconfig (a {key} has no name)")
-        data = item.get(key) or {}
-        if not isinstance(data, dict):
-            raise _broken(Path(node.path), f"has a broken {key} '{item['name']}'")
-        name = str(item["name"])
-        found[name] = Entry(name, data, Path(node.path).resolve().parent)
+def _entries(files: list[tuple[Path, dict[str, Any]]], key: str) -> dict[str, Entry]:
+    """The named entries of all files; the first one of a name counts."""
+    found: dict[str, Entry] = {}
+    for path, document in files:
+        section = document.get(f"{key}s")
+        if section is not None and not isinstance(section, list):
+            raise _broken(path, f"is not a kubeconfig ({key}s is no list)")
+        for item in section or ():
+            if not isinstance(item, dict) or "name" not in item:
+                raise _broken(path, f"is not a kubeconfig (a {key} has no name)")
+            name = _text(item, "name", path, f"a {key}")
+            data = item.get(key) or {}
+            if not isinstance(data, dict):
+                raise _broken(path, f"has a broken {key} '{name}'")
+            for field in _TEXTS[key]:
+                _text(data, field, path, f"{key} '{name}'")
+            if key == "user":
+                _check_plugin(data.get("exec"), path, f"user '{name}'")
+            found.setdefault(name, Entry(name, data, path.resolve().parent))
     return found
+
+
+def _check_plugin(stanza: object, path: Path, of: str) -> None:
+    if stanza is None:
+        return
+    if not isinstance(stanza, dict):
+        raise _broken(path, f"has a broken {of}: exec is no map")
+    for field in ("command", "apiVersion", "interactiveMode", "installHint"):
+        _text(stanza, field, path, f"exec of {of}")
+    args = stanza.get("args") or []
+    if not isinstance(args, list):
+        raise _broken(path, f"has a broken {of}: exec.args is no list")
+    for number, argument in enumerate(args):
+        _text({f"args[{number}]": argument}, f"args[{number}]", path, f"exec of {of}")
+    variables = stanza.get("env") or []
+    if not isinstance(variables, list) or not all(
+        isinstance(one, dict) and "name" in one and "value" in one for one in variables
+    ):
+        raise _broken(path, f"has a broken {of}: exec.env is no list of names with values")
+    for one in variables:
+        _text(one, "name", path, f"exec.env of {of}")
+        _text(one, "value", path, f"exec.env of {of}")
+
+
+def _text(data: dict[str, Any], field: str, path: Path, of: str) -> str:
+    """A field that is a text, '' if it is not there."""
+    value = data.get(field)
+    if value is None or isinstance(value, str):
+        return value or ""
+    kind = "a truth value" if isinstance(value, bool) else "a number"
+    if isinstance(value, (dict, list)):
+        kind = "a list" if isinstance(value, list) else "a map"
+    raise _broken(path, f"is not a kubeconfig ({field} of {of} is {kind}, not a text: quote it)")
 
 
 def _resolve(config: Kubeconfig, options: KubeOptions) -> Target:

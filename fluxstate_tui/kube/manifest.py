@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.kube.errors import NOTHING_SENT, KubeError
 from fluxstate_tui.kube.objects import FLUX_GROUP
 from fluxstate_tui.minicluster.spec_check import Effect, SpecProblem, check_spec
+from fluxstate_tui.yaml_text import YamlError, load_documents
 
 Object = dict[str, Any]
 
@@ -43,31 +44,67 @@ class ManifestError(KubeError):
         self.problems = tuple(problems)
 
 
-def load_manifest(path: Path) -> Object:
+def load_manifest(path: Path, name: str = "") -> Object:
     """The one MiniCluster in a YAML or JSON file; other objects in it are left alone.
 
-    Raises ManifestError if the file cannot be read or has none or several.
+    Several documents and lists are read as kubectl reads them. Of several MiniClusters it is the
+    one with that `name`. Raises ManifestError if the file cannot be read or has none, or several.
     """
-    import yaml
-
     try:
-        documents = [d for d in yaml.safe_load_all(path.read_text()) if isinstance(d, dict)]
+        documents = load_documents(path.read_bytes())
     except OSError as error:
         unreadable = ManifestError(f"{path} cannot be read ({error.strerror}).")
         if isinstance(error, FileNotFoundError):
             unreadable.exit_code = ExitCode.NOT_FOUND
         raise unreadable from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark is not None else ""
-        raise ManifestError(f"{path} is not valid YAML{where}.") from error
-    found = [document for document in documents if document.get("kind") == "MiniCluster"]
+    except YamlError as error:
+        where = f" (line {error.line})" if error.line else ""
+        raise ManifestError(f"{path} is not valid YAML{where}: {error.problem}.") from error
+    found = [one for one in _objects(documents) if one.get("kind") == "MiniCluster"]
+    if len(found) > 1 and name:
+        named = [one for one in found if _metadata(one).get("name") == name]
+        found = named or found
     if len(found) != 1:
+        names = ", ".join(str(_metadata(one).get("name") or "without a name") for one in found)
+        several = f" ({names})" if found else ""
         raise ManifestError(
-            f"{path} has {len(found) or 'no'} MiniCluster{'s' if len(found) > 1 else ''}.",
-            advice="Give a file with exactly one.",
+            f"{path} has {len(found) or 'no'} MiniCluster{'s' if len(found) > 1 else ''}{several}.",
+            advice="Say which one: give its name." if found else "Give a file with exactly one.",
         )
+    _require_texts(path, _metadata(found[0]))
     return found[0]
+
+
+def _objects(documents: Sequence[Any]) -> Iterator[Object]:
+    """The objects of all documents; what a list holds stands for itself."""
+    for document in documents:
+        if not isinstance(document, dict):
+            continue
+        items = document.get("items")
+        if str(document.get("kind") or "").endswith("List") and isinstance(items, list):
+            yield from _objects(items)
+        else:
+            yield document
+
+
+def _metadata(raw: Object) -> Object:
+    metadata = raw.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _require_texts(path: Path, metadata: Object) -> None:
+    """Names, labels and annotations are texts: `yes` or `12` without quotes is refused."""
+    fields = {f"metadata.{key}": metadata.get(key) for key in ("name", "namespace")}
+    for part in ("labels", "annotations"):
+        values = metadata.get(part)
+        if isinstance(values, dict):
+            # As for the API server: one without a value is not there.
+            metadata[part] = {key: value for key, value in values.items() if value is not None}
+            fields |= {f"metadata.{part}.{key}": value for key, value in values.items()}
+    for field, value in fields.items():
+        if value is not None and not isinstance(value, str):
+            kind = "a truth value" if isinstance(value, bool) else "not a text"
+            raise ManifestError(f"{path}: {field} is {kind}.", advice="Put it into quotes.")
 
 
 def check_manifest(manifest: Object, served_version: str = "") -> tuple[SpecProblem, ...]:

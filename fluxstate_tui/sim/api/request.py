@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import yaml
 from multidict import MultiMapping
 
+from fluxstate_tui import yaml_text
 from fluxstate_tui.sim.api import errors, protobuf
 from fluxstate_tui.sim.api.json_types import JsonObject
 from fluxstate_tui.sim.api.kinds import NAMESPACES, Kind, Registry
@@ -94,8 +94,8 @@ def decode_body(raw: bytes, content_type: str, wanted: str) -> JsonObject:
             ) from None
     elif media in {"application/yaml", "application/apply-patch+yaml"}:
         try:
-            body = yaml.safe_load(raw)
-        except yaml.YAMLError as error:
+            body = yaml_text.load(raw)
+        except yaml_text.YamlError as error:
             raise errors.bad_request(f"error decoding YAML: {error}") from None
     elif media == protobuf.MEDIA_TYPE:
         body = protobuf.decode_object(raw)

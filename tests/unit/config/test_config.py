@@ -166,3 +166,10 @@ def test_a_mistyped_protection_protects_everything_and_says_so(tmp_path: Path, k
     found = written(tmp_path, f"{key}: [prod-1]\n")
     assert found.protects("dev")
     assert "did you mean protected?" in found.problems[-1]
+
+
+def test_a_setting_that_is_there_twice_is_told_with_its_line(tmp_path: Path) -> None:
+    config = written(tmp_path, "protected: [prod-*]\ntheme: x\nprotected: []\n")
+    assert config.protects("prod-eu")
+    assert "line 3" in config.problems[0]
+    assert "'protected' is there twice" in config.problems[0]

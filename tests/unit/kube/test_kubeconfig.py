@@ -187,3 +187,71 @@ def test_no_junk_in_a_kubeconfig_crashes_it(document: Any, context: str | None) 
             assert error.message.endswith(".")
         else:
             assert target.server == "https://a"
+
+
+@pytest.mark.parametrize("nothing", ["", "\n# not yet\n", "---\n", "null\n"])
+def test_an_empty_file_among_several_is_passed_over_as_in_kubectl(
+    tmp_path: Path, nothing: str
+) -> None:
+    (tmp_path / "empty").write_text(nothing)
+    path = two_contexts(tmp_path / "config")
+    for order in ((tmp_path / "empty", path), (path, tmp_path / "empty")):
+        environ = {"KUBECONFIG": ":".join(map(str, order)), "HOME": str(tmp_path)}
+        assert resolve_target(KubeOptions(), environ).context == "one"
+    with pytest.raises(BadConfig, match="it is empty"):
+        resolve_target(KubeOptions(kubeconfig=str(tmp_path / "empty")), {})
+
+
+def test_sections_that_are_null_are_empty_as_kubectl_writes_them(tmp_path: Path) -> None:
+    fresh = tmp_path / "fresh"
+    fresh.write_text(
+        "apiVersion: v1\nkind: Config\nclusters: null\ncontexts: null\nusers: null\n"
+        'preferences: {}\ncurrent-context: ""\n'
+    )
+    path = two_contexts(tmp_path / "config", current="two")
+    environ = {"KUBECONFIG": f"{fresh}:{path}"}
+    assert resolve_target(KubeOptions(), environ).context == "two"
+    with pytest.raises(BadConfig, match="No context is chosen"):
+        resolve_target(KubeOptions(kubeconfig=str(fresh)), {})
+
+
+def test_of_entries_with_one_name_the_first_files_counts(tmp_path: Path) -> None:
+    (tmp_path / "first").write_text("users: [{name: u, user: {token: mine}}]")
+    path = two_contexts(tmp_path / "config")
+    target = resolve_target(KubeOptions(), {"KUBECONFIG": f"{tmp_path}/first:{path}"})
+    assert target.user.data == {"token": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ("{token: 2024-01-15}", ""),
+        ("{username: a, password: 12:30:45}", ""),
+        ("{token: 0123}", "token of user 'u' is a number, not a text: quote it"),
+        ("{username: a, password: yes}", "password of user 'u' is a truth value"),
+        ("{token: a, token: b}", r"in line 1 \(the key 'token' is there twice"),
+        (
+            "{exec: {apiVersion: client.authentication.k8s.io/v1, command: x, args: [0123]}}",
+            r"args\[0\] of exec of user 'u' is a number",
+        ),
+        ("{exec: {command: x, env: [{name: A, value: 1}]}}", "value of exec.env of user 'u' is a"),
+        ("{exec: {command: x, env: [A]}}", "exec.env is no list of names with values"),
+        ("{exec: [x]}", "exec is no map"),
+    ],
+)
+def test_a_credential_is_the_text_that_was_written_or_refused(
+    tmp_path: Path, user: str, words: str
+) -> None:
+    path = tmp_path / "config"
+    path.write_text(
+        f"users: [{{name: u, user: {user}}}]\n"
+        "clusters: [{name: c, cluster: {server: 'https://a'}}]\n"
+        "contexts: [{name: here, context: {cluster: c, user: u}}]\ncurrent-context: here\n"
+    )
+    if words:
+        with pytest.raises(BadConfig, match=words) as caught:
+            resolve_target(KubeOptions(kubeconfig=str(path)), {})
+        assert caught.value.exit_code == 3
+        return
+    data = resolve_target(KubeOptions(kubeconfig=str(path)), {}).user.data
+    assert {"2024-01-15", "12:30:45"} & set(data.values())

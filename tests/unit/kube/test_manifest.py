@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,69 @@ def test_a_file_without_one_minicluster_is_refused(tmp_path: Path, text: str, wo
     path = tmp_path / "m.yaml"
     path.write_text(text)
     with pytest.raises(ManifestError, match=words):
+        load_manifest(path)
+
+
+HEAD = "apiVersion: flux-framework.org/v1alpha2\nkind: MiniCluster\n"
+
+
+def manifest_file(folder: Path, text: str) -> Path:
+    path = folder / "m.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_dates_and_times_stay_the_texts_that_they_are_to_kubectl(tmp_path: Path) -> None:
+    path = manifest_file(
+        tmp_path,
+        HEAD + "metadata: {name: a, labels: {release: 2024-01-15, at: 12:30:45, gone: }}\n"
+        "spec: {size: 0o10}\n",
+    )
+    found = load_manifest(path)
+    assert found["metadata"]["labels"] == {"release": "2024-01-15", "at": "12:30:45"}
+    assert found["spec"] == {"size": 8}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("metadata:\n  name: a\nspec: {}\nmetadata:\n  name: b\n", r"\(line 6\): the key 'metad"),
+        ("metadata: {name: a, labels: {on: yes}}\n", "metadata.labels.true is a truth value"),
+        ("metadata: {name: a, annotations: {v: 1.10}}\n", "metadata.annotations.v is not a text"),
+        ("metadata: {name: 123}\n", "metadata.name is not a text"),
+    ],
+)
+def test_what_would_mean_something_else_is_refused_with_its_place(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(ManifestError, match=words) as caught:
+        load_manifest(manifest_file(tmp_path, HEAD + text))
+    assert caught.value.exit_code is ExitCode.REFUSED
+
+
+@pytest.mark.parametrize("kind", ["List", "MiniClusterList"])
+def test_a_list_is_what_is_in_it(tmp_path: Path, kind: str) -> None:
+    items = [{"kind": "ConfigMap"}, {"kind": "MiniCluster", "metadata": {"name": "a"}}]
+    path = manifest_file(tmp_path, json.dumps({"kind": kind, "items": items}, indent="\t"))
+    assert load_manifest(path)["metadata"] == {"name": "a"}
+
+
+def test_of_several_miniclusters_the_name_says_which(tmp_path: Path) -> None:
+    text = "\n---\n".join(f"{HEAD}metadata: {{name: {name}}}" for name in "ab")
+    path = manifest_file(tmp_path, text)
+    assert load_manifest(path, "b")["metadata"]["name"] == "b"
+    for name in ("", "c"):
+        with pytest.raises(ManifestError, match=r"has 2 MiniClusters \(a, b\)") as caught:
+            load_manifest(path, name)
+        assert "name" in caught.value.advice
+
+
+def test_a_manifest_is_utf_8_whatever_the_locale_is(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_bytes(("\ufeff" + HEAD + "metadata: {name: a, annotations: {x: é}}").encode())
+    assert load_manifest(path)["metadata"]["annotations"] == {"x": "é"}
+    path.write_bytes(b"kind: MiniCluster\nx: \xe9\n")
+    with pytest.raises(ManifestError, match=r"\(line 2\): it is not UTF-8"):
         load_manifest(path)
 
 
