@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -108,21 +109,47 @@ class AuthProviderSource:
         from kubernetes.client import Configuration
         from kubernetes.config.kube_config import KubeConfigLoader
 
+        name = self._provider()
         configuration = Configuration()
         try:
             directory = str(self._target.user.directory)
             loader = KubeConfigLoader(self._as_config(), config_base_path=directory)
             loader.load_and_set(configuration)
         except Exception as error:  # It may fail in any way that an identity provider can.
-            raise self._failed(" ".join(str(error).split()) or type(error).__name__) from error
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise self._failed(why, name) from error
         header = str(configuration.api_key.get("BearerToken") or "")
         if not header:
-            raise self._failed("it gave no token")
+            raise self._failed("it gave no token (its id-token is missing or is none)", name)
+        # The package goes on with the old one when no new one is given to it.
+        if name == "oidc" and _has_expired(header, self._clock.now()):
+            raise self._failed(
+                "its id-token has expired, and the identity provider gave no new one", name
+            )
         return header
+
+    def _provider(self) -> str:
+        """Its name. Raises CredentialError for one that nobody knows, as kubectl does."""
+        stanza = self._target.user.data["auth-provider"]
+        name = str(stanza.get("name") or "") if isinstance(stanza, dict) else ""
+        if name not in ("oidc", "gcp"):
+            known = "it has no name" if not name else f"there is no auth-provider '{name}'"
+            raise self._failed(f"{known} any more; oidc and gcp are known", name)
+        if name == "oidc" and not isinstance(stanza.get("config"), dict):
+            raise self._failed("it has no config", name)
+        return name
 
     def _as_config(self) -> dict[str, Any]:
         """Only what the provider needs, so that nothing else can be taken instead of it."""
         provider = self._target.user.data["auth-provider"]
+        config = dict(provider.get("config") or {})
+        if not {"idp-certificate-authority", "idp-certificate-authority-data"} & config.keys():
+            # Without one the package does not check who says where refresh tokens are sent to.
+            import certifi
+
+            system = ssl.get_default_verify_paths().cafile
+            config["idp-certificate-authority"] = system or certifi.where()
+        provider = {**provider, "config": config}
         return {
             "current-context": "only",
             "contexts": [{"name": "only", "context": {"user": "u", "cluster": "c"}}],
@@ -130,12 +157,27 @@ class AuthProviderSource:
             "users": [{"name": "u", "user": {"auth-provider": provider}}],
         }
 
-    def _failed(self, why: str) -> CredentialError:
+    def _failed(self, why: str, provider: str) -> CredentialError:
+        plugin = _INSTEAD.get(provider)
+        instead = f"the exec credential plugin {plugin}" if plugin else "an exec credential plugin"
         return CredentialError(
             f"The auth-provider of user '{self._target.user.name}' failed: {why.rstrip('.')}.",
             safe=NOTHING_SENT,
-            advice="Log in again, or change this user to an exec credential plugin.",
+            advice=f"Log in again, or change this user to {instead}.",
         )
+
+
+_INSTEAD = {"gcp": "gke-gcloud-auth-plugin", "azure": "kubelogin", "oidc": "kubectl-oidc_login"}
+
+
+def _has_expired(header: str, now: float) -> bool:
+    """Whether the `exp` of a JWT (RFC 7519) lies in the past; False where it is none."""
+    part = header.partition(" ")[2].split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(part[1] + "=" * (-len(part[1]) % 4)))
+        return float(claims["exp"]) <= now
+    except (ValueError, KeyError, IndexError, TypeError):
+        return False
 
 
 class Credentials:

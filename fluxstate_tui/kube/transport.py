@@ -44,7 +44,8 @@ from fluxstate_tui.kube.errors import (
     error_from_response,
 )
 from fluxstate_tui.kube.kubeconfig import KubeOptions, Target, resolve_target
-from fluxstate_tui.kube.tls import build_ssl, choose_proxy
+from fluxstate_tui.kube.proxy import SOCKS, choose_proxy
+from fluxstate_tui.kube.tls import build_ssl
 
 # aiohttp's session, set up so that it neither repeats a change nor hides why it was refused.
 
@@ -84,16 +85,24 @@ async def read_body(response: aiohttp.ClientResponse, most: int | None = None) -
     return b"".join(parts)
 
 
-def open_session(*, force_close: bool) -> aiohttp.ClientSession:
+def open_session(*, force_close: bool, socks: str = "") -> aiohttp.ClientSession:
     """A session; with `force_close` one for changes: a fresh connection each, sent only once."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, force_close=force_close),
+        connector=_connector(force_close, socks),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": f"fluxstate-tui/{__version__}"},
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
         middlewares=(_never_twice,) if force_close else (),
         raise_for_status=_refuse_handshake if force_close else False,
     )
+
+
+def _connector(force_close: bool, socks: str) -> aiohttp.TCPConnector:
+    if not socks:
+        return aiohttp.TCPConnector(limit=0, force_close=force_close)
+    from fluxstate_tui.kube.socks import SocksConnector  # few have such a proxy
+
+    return SocksConnector(URL(socks), limit=0, force_close=force_close)
 
 
 async def _never_twice(
@@ -254,10 +263,12 @@ class Transport:
         self._credentials = credentials
         self._clock = clock
         self._ssl: dict[tuple[str, str], SSLContext | None] = {}
-        self._reading = open_session(force_close=False)
+        socks = route.proxy if route.proxy and route.proxy.startswith(SOCKS) else ""
+        self._proxy = None if socks else route.proxy
+        self._reading = open_session(force_close=False, socks=socks)
         # Changes never travel on a connection that may just have gone stale, and are never sent
         # a second time by aiohttp: a lost answer to a change is reported as "unknown".
-        self._changing = open_session(force_close=True)
+        self._changing = open_session(force_close=True, socks=socks)
 
     async def __aenter__(self) -> Self:
         return self
@@ -374,7 +385,7 @@ class Transport:
                     timeout=_CLOSING,
                     max_msg_size=0,
                     headers=self._headers(credential, None),
-                    proxy=self.route.proxy,
+                    proxy=self._proxy,
                     ssl=self._ssl_for(credential) or True,
                     server_hostname=self.route.server_name,
                 )
@@ -427,7 +438,7 @@ class Transport:
             data=body,
             headers=self._headers(credential, headers),
             allow_redirects=False,
-            proxy=self.route.proxy,
+            proxy=self._proxy,
             ssl=self._ssl_for(credential) or True,
             server_hostname=self.route.server_name,
         )

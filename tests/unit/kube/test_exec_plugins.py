@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +23,7 @@ from tests.unit.kube.certificates import TLS, server_side
 from tests.unit.kube.clock import QuickClock
 from tests.unit.kube.exec_server import SUCCESS, plays
 from tests.unit.kube.identities import CA, ask, credential, plugin
-from tests.unit.kube.server import answers, fake_api, ok, open_cluster, status
+from tests.unit.kube.server import answers, fake_api, ok, open_cluster, status, write_kubeconfig
 
 
 @contextmanager
@@ -136,6 +137,54 @@ async def test_a_plugin_that_needs_a_terminal_is_refused(tmp_path: Path) -> None
     async with fake_api(answers(ok())) as api:
         with pytest.raises(CredentialError, match="terminal"):
             await ask(tmp_path, api, user=user)
+
+
+async def test_an_interactive_mode_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    user = plugin(tmp_path, credential(token="x"), interactiveMode="Sometimes")
+    async with fake_api(answers(ok())) as api:
+        with pytest.raises(CredentialError, match="'Sometimes' is none of Never, IfAvailable"):
+            await ask(tmp_path, api, user=user)
+
+
+@pytest.mark.parametrize("mode", ["Always", "IfAvailable", "Never", None])
+async def test_on_the_command_line_a_plugin_may_ask_on_the_terminal(
+    tmp_path: Path, mode: str | None
+) -> None:
+    body = "info = json.loads(os.environ['KUBERNETES_EXEC_INFO'])['spec']['interactive']\n"
+    body += "sys.stderr.write('Password: '); sys.stderr.flush()\n"
+    body += "said = sys.stdin.readline().strip() if info else 'nobody'\n"
+    body += (
+        credential(token="TOKEN").replace("TOKEN", "%s").replace("print(", "print((") + " % said)"
+    )
+    user = plugin(tmp_path, body, **({"interactiveMode": mode} if mode else {}))
+    async with fake_api(answers(ok({"items": []}))) as api:
+        config = write_kubeconfig(tmp_path / "config", api.url, user=user)
+        ours, theirs = os.openpty()
+        os.write(ours, b"typed\n")
+        try:
+            done = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "fluxstate_tui", "get", "pods", "x"),
+                stdin=theirs,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={**os.environ, "KUBECONFIG": config, "FLUXSTATE_STATE_DIR": str(tmp_path)},
+            )
+            _, complaint = await done.communicate()
+        finally:
+            os.close(ours)
+            os.close(theirs)
+    wanted = "Bearer nobody" if mode == "Never" else "Bearer typed"
+    assert {asked.headers["Authorization"][0] for asked in api.asked} == {wanted}
+    assert complaint.startswith(b"Password: ")
+
+
+async def test_without_a_terminal_a_plugin_that_needs_one_is_refused_on_the_command_line(
+    tmp_path: Path,
+) -> None:
+    user = plugin(tmp_path, credential(token="x"), interactiveMode="Always")
+    async with fake_api(answers(ok())) as api:
+        with our_own_input(b""), pytest.raises(CredentialError, match="standard input is none"):
+            await ask(tmp_path, api, user=user, terminal=True)
 
 
 async def test_a_plugin_can_give_a_client_certificate(tmp_path: Path) -> None:

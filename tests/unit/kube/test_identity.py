@@ -58,23 +58,58 @@ async def test_an_old_auth_provider_is_left_to_the_official_package(tmp_path: Pa
         assert await ask(tmp_path, api, user=gcp) == ["Bearer g"]
 
 
+EXPIRED = {"id-token": id_token(1), "client-id": "x", "client-secret": "y"}
+
+
 @pytest.mark.parametrize(
-    "provider",
+    ("provider", "words", "advice"),
     [
-        {"name": "azure", "config": {}},
-        {"name": "oidc", "config": {"id-token": id_token(1), "idp-issuer-url": "http://[::1]:9"}},
-        {"name": "oidc", "config": {}},
-        {"config": {}},
+        ({"name": "azure", "config": {}}, "no auth-provider 'azure' any more", "kubelogin"),
+        ({"name": "gcp", "config": {"expiry": "2020-01-01T00:00:00Z"}}, "", "gke-gcloud-auth"),
+        ({"name": "oidc", "config": EXPIRED}, "idp-issuer-url", "oidc_login"),
+        (
+            {"name": "oidc", "config": {**EXPIRED, "idp-issuer-url": "http://127.0.0.1:9"}},
+            "refused",
+            "oidc_login",
+        ),
+        ({"name": "oidc", "config": {}}, "id-token", "oidc_login"),
+        ({"name": "oidc", "config": {"id-token": "words"}}, "gave no token", "oidc_login"),
+        ({"name": "oidc"}, "it has no config", "oidc_login"),
+        ({"config": {}}, "it has no name", "exec credential plugin"),
+        ("oidc", "it has no name", "exec credential plugin"),
     ],
 )
-async def test_an_auth_provider_that_fails_is_an_error_and_never_nobody(
-    tmp_path: Path, provider: dict[str, Any]
+async def test_an_auth_provider_that_fails_says_why_and_is_never_nobody(
+    tmp_path: Path, provider: Any, words: str, advice: str
 ) -> None:
     user = {"auth-provider": provider, "username": "not-me", "password": "x"}
     async with fake_api(answers(ok())) as api:
-        with pytest.raises(CredentialError, match="auth-provider of user 'u' failed"):
+        with pytest.raises(CredentialError, match="auth-provider of user 'u' failed") as caught:
             await ask(tmp_path, api, user=user)
+    assert words in caught.value.message
+    assert advice in caught.value.advice
     assert api.asked == []
+
+
+async def test_an_id_token_that_could_not_be_renewed_is_not_sent(tmp_path: Path) -> None:
+    async def provider(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("openid-configuration"):
+            return web.json_response({"token_endpoint": f"{idp.url}/token"})
+        return web.json_response({"error": "invalid_client"}, status=401)
+
+    async with fake_api(provider) as idp, fake_api(answers(ok())) as api:
+        config = {**EXPIRED, "refresh-token": "r", "idp-issuer-url": idp.url}
+        with pytest.raises(CredentialError, match="auth-provider of user 'u' failed"):
+            await ask(tmp_path, api, user={"auth-provider": {"name": "oidc", "config": config}})
+    assert api.asked == []
+
+
+async def test_an_identity_provider_that_nobody_vouches_for_gets_no_token(tmp_path: Path) -> None:
+    async with fake_api(answers(ok({})), server_side()) as idp, fake_api(answers(ok())) as api:
+        config = {**EXPIRED, "refresh-token": "r", "idp-issuer-url": idp.url}
+        with pytest.raises(CredentialError, match=r"certificate verify failed"):
+            await ask(tmp_path, api, user={"auth-provider": {"name": "oidc", "config": config}})
+        assert idp.asked == []
 
 
 async def test_a_rotated_token_file_is_read_again_after_a_minute(tmp_path: Path) -> None:
@@ -248,14 +283,6 @@ async def test_the_proxy_of_the_cluster_is_used_for_requests_and_exec(tmp_path: 
     ) as cluster:
         with pytest.raises(CannotConnect):
             await cluster.list(PODS)
-
-
-async def test_a_socks_proxy_is_refused_in_words(tmp_path: Path) -> None:
-    with pytest.raises(BadConfig, match="neither http nor https") as caught:
-        await open_cluster(
-            tmp_path, "http://localhost", cluster={"proxy-url": "socks5://localhost:1080"}
-        )
-    assert "SOCKS" in caught.value.advice
 
 
 async def test_the_usual_environment_names_a_proxy_but_never_for_loopback(
