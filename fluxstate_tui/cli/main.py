@@ -19,6 +19,7 @@ from fluxstate_tui.errors import ExitCode, FluxstateError, said
 COMMAND_MODULES = (
     "get",
     "submit",
+    "job",
     "operate",
     "migrate",
     "archive",

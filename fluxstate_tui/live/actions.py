@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
@@ -219,11 +220,17 @@ class JobRequest:
 
 @dataclass(frozen=True, slots=True)
 class JobAnswer:
-    """What became of one job: whether Flux took the request, and what was read back, or why not."""
+    """What became of one job: whether Flux took the request, and what was read back, or why not.
+
+    `seen` is False where Flux took it, but its effect was not there to be read yet; `new` is the
+    job that was submitted.
+    """
 
     id: int
     taken: bool
     said: str
+    seen: bool = True
+    new: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +252,15 @@ VERBS: Final[dict[JobVerb, JobVerbInfo]] = {
     "limit": JobVerbInfo("Time limit", "how long it may run"),
     "again": JobVerbInfo("Submit again", "the same jobspec as a new job"),
 }
+
+
+_TYPE = re.compile(r"[A-Za-z0-9_.-]+")
+MAX_URGENCY = 31
+MAX_SEVERITY = 7
+
+
+class MistakeError(ValueError):
+    """A field cannot be read; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +300,38 @@ def why_not(verb: JobVerb, job: Job) -> str:
     if verb == "release" and job.urgency != 0:
         return "is not held"
     return ""
+
+
+def read_request(verb: JobVerb, written: Mapping[str, str]) -> JobRequest:
+    """The request that these fields mean. Raises MistakeError."""
+    text = {name: value.strip() for name, value in written.items()}
+    if verb == "raise" and not _TYPE.fullmatch(text["type"]):
+        raise MistakeError("Write the type of the exception, one word.")
+    return JobRequest(
+        verb,
+        type=text.get("type", ""),
+        severity=_number(text.get("severity", "0"), "severity", MAX_SEVERITY),
+        note=text.get("note", ""),
+        urgency=_number(text.get("urgency", "16"), "urgency", MAX_URGENCY),
+        limit=_seconds(text["limit"]) if verb == "limit" else 0.0,
+    )
+
+
+def _number(text: str, name: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) > most:
+        raise MistakeError(f"{name} is a number from 0 to {most}.")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not text:
+        raise MistakeError("Write how long the job may run, for example 30m.")
+    try:
+        from fluxstate_tui.flux.jobspec import parse_duration
+
+        return parse_duration(text)
+    except ValueError as error:
+        raise MistakeError(str(error)) from error
 
 
 def holds_or_releases(jobs: Iterable[Job]) -> JobVerb | None:

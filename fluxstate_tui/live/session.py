@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
 from fluxstate_tui.errors import FluxstateError
@@ -194,11 +194,17 @@ class LiveActions:
         self, ref: ClusterRef, ids: tuple[int, ...], request: JobRequest
     ) -> tuple[JobAnswer, ...]:
         """Do it to each job; what was read back of each, or why Flux refused it."""
-        from fluxstate_tui.live.job_actions import act
+        from fluxstate_tui.broker.shell_commands import ShellCommands
+        from fluxstate_tui.live.job_actions import JobQueue, act_and_log
 
         self._refuse_read_only(request.verb)
-        session = self._connection.watched(ref).session()
-        return await act(session, ids, request, self._connection.context.clock)
+        watched = self._connection.watched(ref)
+        session, endpoint = watched.session(), watched.queue.endpoint
+        assert endpoint is not None, "a session is somewhere"
+        context = self._connection.context
+        line = partial(ShellCommands.of(context).flux, endpoint)
+        queue = JobQueue(context, ref, session, line)
+        return await act_and_log(queue, ids, request)
 
     async def refresh_archives(self, ref: ClusterRef) -> None:
         """Read the catalog again; it comes back through the store."""

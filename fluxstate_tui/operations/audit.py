@@ -216,7 +216,7 @@ REFUSED = "Refused"
 
 
 @contextmanager
-def logged(context: OperationContext, what: OperationKind, ref: ClusterRef) -> Iterator[None]:
+def logged(context: OperationContext, what: str, ref: ClusterRef) -> Iterator[None]:
     """A refusal inside the block is logged and goes on its way."""
     try:
         yield
@@ -238,18 +238,27 @@ def said(context: OperationContext, what: OperationKind, ref: ClusterRef) -> Ite
         raise
 
 
-def log(context: OperationContext, what: OperationKind, ref: ClusterRef, why: str) -> None:
-    """One line. Trouble with the log is no trouble for the refusal."""
+def log(
+    context: OperationContext,
+    what: str,
+    ref: ClusterRef,
+    why: str,
+    *,
+    outcome: str = REFUSED,
+    commands: tuple[str, ...] = (),
+) -> None:
+    """One line. Trouble with the log is no trouble for what was done or refused."""
     entry = Entry(
         at=context.clock.now(),
         who=context.who,
-        what=what.value,
+        what=str(what),
         namespace=ref.namespace,
         name=ref.name,
         uid=ref.uid,
         server=context.cluster.server,
-        outcome=REFUSED,
+        outcome=outcome,
         reason=why,
+        commands=commands,
     )
     try:
         append(context.state_dir, entry)

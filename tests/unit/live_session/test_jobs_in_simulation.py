@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxstate_tui.broker.rpc import read_jobspec
+from fluxstate_tui.broker.rpc import list_jobs, read_jobspec
 from fluxstate_tui.broker.submit import SubmitOptions
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.live.actions import JobRequest, SubmitRequest
@@ -45,6 +45,29 @@ async def test_every_action_is_read_back_from_the_eventlog(tmp_path: Path) -> No
         assert all(answer.said for answer in late)
         detail = await read_detail(session, waits)
         assert "exception" in [event.name for event in detail.events]
+
+
+async def test_a_held_job_submitted_again_is_held_and_another_has_its_urgency(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        session, clock = on.feed.session, on.sim.clock
+        assert session is not None
+        held, urgent = await on.submit(
+            SubmitOptions(("sleep", "9999"), urgency=0),
+            SubmitOptions(("sleep", "9999"), dependencies=("begin-time:9999999999",)),
+        )
+        await act(session, (urgent,), JobRequest("urgency", urgency=20), clock)
+        again = await act(session, (held, urgent), JobRequest("again"), clock)
+        assert all(answer.taken and answer.seen for answer in again)
+        assert "(held, as it is); its eventlog says submit: urgency 0" in again[0].said
+        assert "its eventlog says submit: urgency 20" in again[1].said
+        jobs = {job.id: job for job in await list_jobs(session)}
+        first, second = (jobs[answer.new] for answer in again if answer.new is not None)
+        assert first.urgency == 0
+        assert first.state.pending
+        assert second.urgency == 20
 
 
 async def test_a_job_submitted_again_has_its_limit_and_its_directory_of_now(

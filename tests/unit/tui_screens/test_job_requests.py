@@ -5,8 +5,14 @@ from __future__ import annotations
 import pytest
 
 from fluxstate_tui.flux.job import JobState
-from fluxstate_tui.live.actions import JobRequest, JobVerb, OutputLine, plan
-from fluxstate_tui.tui.screens.jobs.actions import MistakeError, read_request
+from fluxstate_tui.live.actions import (
+    JobRequest,
+    JobVerb,
+    MistakeError,
+    OutputLine,
+    plan,
+    read_request,
+)
 from fluxstate_tui.tui.screens.jobs.job import OutputTail
 from tests.unit.tui_screens import feed
 

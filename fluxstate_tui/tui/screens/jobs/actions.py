@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -18,7 +17,6 @@ from textual.widgets import Input, OptionList
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.jobid import f58
-from fluxstate_tui.flux.jobspec import parse_duration
 from fluxstate_tui.formatting import plural
 from fluxstate_tui.live.actions import (
     VERBS,
@@ -26,8 +24,10 @@ from fluxstate_tui.live.actions import (
     JobPlan,
     JobRequest,
     JobVerb,
+    MistakeError,
     holds_or_releases,
     plan,
+    read_request,
     why_not,
 )
 from fluxstate_tui.tui.screens.dialog import Dialog
@@ -182,16 +182,7 @@ class JobMenu(Dialog[JobVerb]):
         return Content.assemble(f"{info.label:<14}", (hint, "$muted not bold")), touched
 
 
-# What has to be written for an action on jobs, and how it is read.
-
-_TYPE = re.compile(r"[A-Za-z0-9_.-]+")
-MAX_URGENCY = 31
-MAX_SEVERITY = 7
-
-
-class MistakeError(ValueError):
-    """A field cannot be read; the message says which and why."""
-
+# What has to be written for an action on jobs.
 
 Field = tuple[str, str, str, str]
 """Id, label, what stands there at first, a hint."""
@@ -208,43 +199,13 @@ FIELDS: Final[Mapping[JobVerb, tuple[Field, ...]]] = {
 }
 
 
-def read_request(verb: JobVerb, written: Mapping[str, str]) -> JobRequest:
-    """The request that these fields mean. Raises MistakeError."""
-    text = {name: value.strip() for name, value in written.items()}
-    if verb == "raise" and not _TYPE.fullmatch(text["type"]):
-        raise MistakeError("Write the type of the exception, one word.")
-    return JobRequest(
-        verb,
-        type=text.get("type", ""),
-        severity=_number(text.get("severity", "0"), "severity", MAX_SEVERITY),
-        note=text.get("note", ""),
-        urgency=_number(text.get("urgency", "16"), "urgency", MAX_URGENCY),
-        limit=_seconds(text["limit"]) if verb == "limit" else 0.0,
-    )
-
-
-def _number(text: str, name: str, most: int) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) > most:
-        raise MistakeError(f"{name} is a number from 0 to {most}.")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    if not text:
-        raise MistakeError("Write how long the job may run, for example 30m.")
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise MistakeError(str(error)) from error
-
-
 # What is asked before something is done to jobs: which of them, with what, and a clear yes.
 
 MOST_SHOWN = 6
 MOST_REFUSED = 3
 MOST_SAID = 3
 AGAIN = (
-    "Each has its job's jobspec and directory, with later changes of the limit,",
+    "Each has its job's jobspec, directory, and limit and urgency of now,",
     "and the environment of the lead container: a job's own is private.",
 )
 
