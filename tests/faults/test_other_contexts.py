@@ -86,7 +86,7 @@ async def test_killed_when_only_the_other_cluster_has_it_nothing_is_restored_a_s
     await killed_at(two.here, two.folder, "open", *WORDS)
     (record,) = journal.unfinished(two.here.context.state_dir)
     seen = await recovery.look(two.here.context, record)
-    assert (seen.next, seen.asked) == ("", False), seen
+    assert (seen.next, seen.asked) == (None, False), seen
     assert f"--context {OTHER}" in seen.says[-1]
     assert await recovery.settle(two.here.context, seen) == seen, "it stays open"
     arrived = await recovery.look(two.there.context, record)
