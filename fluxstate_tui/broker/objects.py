@@ -68,35 +68,57 @@ async def read_by_name(context: OperationContext, ref: ClusterRef) -> MiniCluste
         return None
 
 
-async def read_objects(
-    context: OperationContext, minicluster: MiniCluster
-) -> tuple[KubeJob | None, tuple[Pod, ...]]:
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """The Job and the pods of one MiniCluster.
+
+    `job_known` is False where Jobs may not be listed: then there is none here, and the pods are
+    those of a Job with the MiniCluster's name.
+    """
+
+    job: KubeJob | None
+    pods: tuple[Pod, ...]
+    raw_pods: tuple[Object, ...] = ()
+    job_known: bool = True
+
+
+async def read_objects(context: OperationContext, minicluster: MiniCluster) -> Owned:
     """Its Job and its pods, by owner uid. Raises KubeError."""
-    mine, raw_pods = await _read_objects(context, minicluster)
-    return mine, tuple(parse_pod(item, minicluster.ref.uid) for item in raw_pods)
+    ref = minicluster.ref
+    job, known = None, True
+    try:
+        jobs = [parse_job(item) for item in await context.cluster.list(JOBS, ref.namespace)]
+    except Forbidden:
+        known = False
+    else:
+        job = next((job for job in jobs if job.owner_uid == ref.uid), None)
+        if job is None:
+            return Owned(None, ())
+    mine = [
+        (pod, item)
+        for item in await context.cluster.list(PODS, ref.namespace)
+        if _is_of(pod := parse_pod(item, ref.uid), ref, job)
+    ]
+    return Owned(job, tuple(pod for pod, _ in mine), tuple(item for _, item in mine), known)
+
+
+def _is_of(pod: Pod, ref: ClusterRef, job: KubeJob | None) -> bool:
+    if job is not None:
+        return pod.owner_uid == job.uid
+    return pod.index is not None and pod.owner_name == ref.name  # ARCHITECTURE.md#F58
 
 
 async def read_queue_end(context: OperationContext, minicluster: MiniCluster) -> QueueEnd | None:
     """Whether it has no queue that could be lost; None when one may exist, or it cannot be seen."""
     try:
-        job, pods = await retry(context.clock, lambda: read_objects(context, minicluster))
-        if job is None and await left_of_name(context, minicluster.ref):
+        owned = await retry(context.clock, lambda: read_objects(context, minicluster))
+        if not owned.job_known:
+            return None
+        if owned.job is None and await left_of_name(context, minicluster.ref):
             return None  # whose pods these are cannot be told
     except FluxstateError:
         return None
-    return queue_end(job, pods)
-
-
-async def _read_objects(
-    context: OperationContext, minicluster: MiniCluster
-) -> tuple[KubeJob | None, list[Object]]:
-    ref = minicluster.ref
-    jobs = [parse_job(item) for item in await context.cluster.list(JOBS, ref.namespace)]
-    mine = next((job for job in jobs if job.owner_uid == ref.uid), None)
-    if mine is None:
-        return None, []
-    pods = await context.cluster.list(PODS, ref.namespace)
-    return mine, [item for item in pods if parse_pod(item).owner_uid == mine.uid]
+    return queue_end(owned.job, owned.pods)
 
 
 async def read_phase(
@@ -104,10 +126,19 @@ async def read_phase(
 ) -> Derived:
     """What state it is in, and why. Raises KubeError."""
     minicluster = await read_minicluster(context, ref)
-    job, pods = await read_objects(context, minicluster)
+    owned = await read_objects(context, minicluster)
     now = context.server_now
-    events = await _events(context, minicluster, job, pods)
-    return derive(minicluster, job, pods, broker_state, (), now, events=events)
+    events = await _events(context, minicluster, owned.job, owned.pods)
+    return derive(
+        minicluster,
+        owned.job,
+        owned.pods,
+        broker_state,
+        (),
+        now,
+        events=events,
+        job_known=owned.job_known,
+    )
 
 
 async def _events(
@@ -124,8 +155,8 @@ async def _events(
 
 async def read_lead(context: OperationContext, minicluster: MiniCluster) -> Lead:
     """The newest lead pod's main container."""
-    _, raw_pods = await _read_objects(context, minicluster)
-    pods = [(parse_pod(item), item) for item in raw_pods]
+    owned = await read_objects(context, minicluster)
+    pods = zip(owned.pods, owned.raw_pods, strict=True)
     leads = sorted((one for one in pods if one[0].index == 0), key=lambda one: one[0].created)
     if not leads:
         return Lead("", "", started=False)

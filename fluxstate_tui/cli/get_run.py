@@ -124,7 +124,7 @@ def _survey_json(found: MiniClusterStatus) -> dict[str, Any]:
 async def _pods(
     context: OperationContext, minicluster: MiniCluster, args: argparse.Namespace
 ) -> str:
-    _, pods = await read_objects(context, minicluster)
+    pods = (await read_objects(context, minicluster)).pods
     ordered = sorted(pods, key=lambda pod: (pod.index is None, pod.index or 0, pod.created))
     if args.output == "json":
         return json.dumps({"pods": [asdict(pod) for pod in ordered]}, indent=2)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct, field
 
-from fluxstate_tui.live.freshness import Source
+from fluxstate_tui.live.freshness import Freshness, Source
 from fluxstate_tui.live.summary import Summary, broker_access, summarize
 from fluxstate_tui.live.workload import Workload
 
@@ -77,6 +77,7 @@ class Derive(Protocol):
         events: Sequence[KubeEvent] = (),
         nodes: Sequence[Node] = (),
         access: BrokerAccess = ...,
+        job_known: bool = True,
     ) -> Derived: ...
 
 
@@ -196,7 +197,7 @@ class Store:
             from fluxstate_tui.minicluster.phase import derive
 
             self._derive = derive
-        queue = self.sources.get(f"queue:{uid}")
+        queue, jobs = self.sources.get(f"queue:{uid}"), self.sources.get("jobs")
         derived = self._derive(
             minicluster,
             self._workload.job_of(picture.ref),
@@ -207,6 +208,7 @@ class Store:
             events=self.events_of(uid),
             nodes=picture.nodes,
             access=broker_access(picture, queue),
+            job_known=jobs is None or jobs.freshness is not Freshness.FORBIDDEN,
         )
         return summarize(picture, derived, pods, queue, ahead=now - self._now)
 

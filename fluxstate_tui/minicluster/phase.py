@@ -239,6 +239,7 @@ _NO_JOB = (
     "The operator has made no Job of it: it does not run, or it rejected the spec (only its log "
     "says why)."
 )
+_NO_PODS = "It has no pods, and why does not show: no right to list jobs (of batch)."
 # The first process of the container ignores SIGTERM: the broker answers for 30 s more.
 _GOING = (
     "The lead's pod is being deleted (for {since:.0f} s), and its queue goes with it: save it now, "
@@ -260,6 +261,7 @@ class _Facts:
     now: float
     events: Sequence[KubeEvent]
     broker_state: str | None
+    job_known: bool
 
     @property
     def age(self) -> float:
@@ -281,17 +283,19 @@ def derive(
     events: Sequence[KubeEvent] = (),
     nodes: Sequence[Node] = (),
     access: BrokerAccess = BrokerAccess.OPEN,
+    job_known: bool = True,
 ) -> Derived:
     """The phase with one sentence why, and the evidence.
 
     `pods` may hold helper pods (index None). `broker_state` is as `flux uptime` says, None if it is
-    not known; `access` says if that is for want of a way to it. `events` are those of the
-    MiniCluster, its Job and its pods. `now` is in epoch seconds.
+    not known; `access` says if that is for want of a way to it. `job_known` is False where Jobs may
+    not be listed. `events` are those of the MiniCluster, its Job and its pods. `now` is in epoch
+    seconds.
     """
     if minicluster.deleting_since is not None:
         return _deleting(minicluster, pods, now)
     states = tuple(state_of(pod, events) for pod in _one_per_index(pods))
-    facts = _Facts(minicluster, job, states, now, events, broker_state)
+    facts = _Facts(minicluster, job, states, now, events, broker_state, job_known)
     phase, reason = (
         _ended(facts)
         or _not_created(facts)
@@ -387,6 +391,8 @@ def _not_created(facts: _Facts) -> tuple[Phase, str] | None:
             return Phase.REJECTED, f"Its Job is refused: {problem.message} {problem.fix}"
     if facts.age < REACTION_SECONDS:
         return Phase.SCHEDULING, "It was just created; its Job is not there yet."
+    if not facts.job_known:
+        return Phase.UNKNOWN, _NO_PODS
     return Phase.INVALID, _NO_JOB
 
 

@@ -187,21 +187,24 @@ def _access(error: FluxstateError) -> BrokerAccess:
 
 async def read_status(context: OperationContext, minicluster: MiniCluster) -> MiniClusterStatus:
     """Raises KubeError; brokers that do not answer are part of the picture."""
-    job, pods = await read_objects(context, minicluster)
+    owned = await read_objects(context, minicluster)
+    job, pods, known = owned.job, owned.pods, owned.job_known
     running = sum(pod.phase == "Running" and pod.deleting_since is None for pod in pods)
     now = context.server_now
     try:
         client = await MiniClusterClient.open(context, minicluster.ref)
     except FluxstateError as error:
-        derived = derive(minicluster, job, pods, None, (), now, access=_access(error))
+        derived = derive(
+            minicluster, job, pods, None, (), now, access=_access(error), job_known=known
+        )
         return MiniClusterStatus(minicluster, derived, running, unreachable=error.message)
     try:
         queues = await client.queues()
         counts = await client.counts()
-        derived = derive(minicluster, job, pods, client.broker_state, queues, now)
+        derived = derive(minicluster, job, pods, client.broker_state, queues, now, job_known=known)
         return MiniClusterStatus(minicluster, derived, running, queues, counts)
     except FluxstateError as error:
-        derived = derive(minicluster, job, pods, client.broker_state, (), now)
+        derived = derive(minicluster, job, pods, client.broker_state, (), now, job_known=known)
         return MiniClusterStatus(minicluster, derived, running, unreachable=error.message)
     finally:
         await client.close()

@@ -73,6 +73,13 @@ def test_a_broker_that_may_not_be_asked_is_not_said_to_start() -> None:
     assert "broker: cannot be asked" in derived.evidence
 
 
+def test_who_may_not_list_jobs_does_not_claim_that_there_is_none() -> None:
+    derived = phase([], its_job=None, job_known=False)
+    assert derived.phase is Phase.UNKNOWN
+    assert "no right to list jobs" in derived.reason
+    assert phase(its_job=None, job_known=False, broker="run").phase is Phase.UP
+
+
 def test_a_broker_that_cannot_be_reached_through_a_proxy_is_not_said_to_start() -> None:
     derived = phase(access=BrokerAccess.REFUSED_ON_THE_WAY)
     assert derived.phase is Phase.UNKNOWN
