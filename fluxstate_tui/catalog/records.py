@@ -22,13 +22,14 @@ from typing import TypeVar
 import msgspec
 
 from fluxstate_tui.archive.manifest import CatalogEntry
+from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.archive.verify import Verdict
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.files import RemoteFileDamaged, RemoteFileMissing
 from fluxstate_tui.catalog.contents import Contents, Known, Missing, contents_of
 from fluxstate_tui.catalog.folder import FolderFiles
 from fluxstate_tui.catalog.maintenance import NotSoundError, queue_part, verify_archive
-from fluxstate_tui.catalog.ownership import Identity, Owner, identity_of, ownership
+from fluxstate_tui.catalog.ownership import Identity, Owner, Ownership, identity_of, ownership
 from fluxstate_tui.formatting import plural
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.private_files import open_private, private_folder
@@ -210,6 +211,7 @@ MOST_READ = 64
 MOST_READ_BYTES = 4 * 1024**3
 
 NOT_READ = "it was not read"
+_INDEX = re.compile(r"-\d+\Z")
 
 
 def identity(context: OperationContext, ref: ClusterRef, raw: dict[str, object]) -> Identity:
@@ -328,6 +330,24 @@ def owner_words(known: Known) -> str:
     how = "saved from this computer" if owner.recorded else "so its manifest says"
     uid = f", uid {owner.uid[:8]}" if owner.uid else ""
     return f"of {owner}{uid} ({how})"
+
+
+def foreign_words(entry: CatalogEntry, archive: Archive, me: Identity, state_dir: Path) -> str:
+    """Whose an archive is that is not known to be of `me`, '' if nothing speaks against it.
+
+    What neither this computer nor a manifest says, the names of its nodes may: the operator names
+    them after the MiniCluster.
+    """
+    known = Known(entry, recall(state_dir, archive.sha256))
+    owner = known.owner
+    if owner is not None:
+        found = ownership(entry, me, owner if owner.recorded else None)
+        return owner_words(known) if found is Ownership.OTHER else ""
+    shares = archive.resources.shares() if archive.resources is not None else ()
+    hosts = [share.host for share in shares]
+    if not hosts or any(_INDEX.sub("", host) == me.name for host in hosts):
+        return ""
+    return f"of a MiniCluster with the nodes {', '.join(hosts[:3])}{' ...' if hosts[3:] else ''}"
 
 
 def missing_lines(missing: Iterable[Missing], than: str, most: int = 3) -> tuple[str, ...]:

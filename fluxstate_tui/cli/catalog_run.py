@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fluxstate_tui.archive.manifest import CatalogEntry
+from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.archive.verify import Verdict
 from fluxstate_tui.broker.context import default_who
 from fluxstate_tui.broker.files import RemoteFileMissing, RemoteFiles
@@ -27,7 +28,14 @@ from fluxstate_tui.catalog.maintenance import (
     remove_archive,
     verify_archive,
 )
-from fluxstate_tui.catalog.records import NOT_READ, read_known, recorded_facts, remember_verdict
+from fluxstate_tui.catalog.records import (
+    NOT_READ,
+    foreign_words,
+    identity,
+    read_known,
+    recorded_facts,
+    remember_verdict,
+)
 from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.catalog_place import Alone, Place, open_place
 from fluxstate_tui.cli.catalog_tables import entry_json, listing, names, verdict_json
@@ -283,6 +291,7 @@ async def _put_each(
             spoilt = await damaged(files, local, entries)
             going = entry_for(local, place.folder, entries, name, now, spoilt)
             adoption = Adoption(name, place.ref.namespace, default_who(), now, place.raw)
+            _warn_of_another(place, going, local.archive, word)
             await alone()
             with change.of(going.id, place.line("put", word, "--yes")) as read_back:
                 entry = await bring_in(files, local, going, adoption, lambda text: None)
@@ -290,6 +299,21 @@ async def _put_each(
             done.append(entry_json(entry))
             if not args.json:
                 print(plain(f"{word} is in the catalog as {entry.id}"))
+
+
+def _warn_of_another(place: Place, entry: CatalogEntry, archive: Archive, word: str) -> None:
+    """Say whose it is: a restore would run that one's jobs."""
+    if place.context is None:
+        return
+    raw = json.loads(place.raw) if place.raw else {}
+    me = identity(place.context, place.ref, raw)
+    whose = foreign_words(entry, archive, me, place.state_dir)
+    if whose:
+        print(
+            f"warning: {plain(word)} is {plain(whose)}, and goes into the catalog of {place.ref}: "
+            f"restored, {place.ref.name} would run its jobs",
+            file=sys.stderr,
+        )
 
 
 @asynccontextmanager

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fluxstate_tui.archive.manifest import CatalogEntry, from_bytes, to_bytes
 from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
+from fluxstate_tui.catalog.local_archive import read_local
+from fluxstate_tui.catalog.ownership import Identity
+from fluxstate_tui.catalog.records import foreign_words
 from fluxstate_tui.cli.catalog_place import open_place
 from fluxstate_tui.cli.catalog_run import COMMANDS
 from fluxstate_tui.cli.main import build_parser
@@ -87,6 +92,40 @@ async def test_a_dump_of_others_on_the_volume_is_adopted_and_can_be_restored(
     await stage.do("delete", typed=NAME)
     await stage.well("restore")
     assert job in await stage.jobs()
+
+
+async def test_another_miniclusters_dump_is_put_with_a_warning_that_says_whose_it_is(
+    stage: Stage, archives: Archives, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    (name,) = [name for name in stage.files() if name.endswith(".tar.gz")]
+    own, by_hand = tmp_path / name, tmp_path / "by-hand.tar.gz"
+    own.write_bytes(stage.volume.read(f"/fluxstate/{name}"))
+    other = Path(__file__).parents[2] / "data" / "archives" / "basic-completion.tar.gz"
+    by_hand.write_bytes(other.read_bytes())
+    capsys.readouterr()
+    for path in (own, by_hand):  # of nodes that are called flux-sample-0 and -1
+        assert await archives("put", NAME, str(path)) == ExitCode.OK
+    assert "warning" not in capsys.readouterr().err
+    local = await read_local(by_hand)
+    entry = CatalogEntry("by-hand", str(by_hand), 1, 0.0, None)
+    for me, words in ((NAME, ""), ("team-b", "the nodes flux-sample-0, flux-sample-1")):
+        found = foreign_words(entry, local.archive, Identity(NAMESPACE, me), tmp_path)
+        assert words in found
+        assert bool(found) == bool(words)
+    manifest = name.replace(".tar.gz", ".json")
+    said = from_bytes(stage.volume.read(f"/fluxstate/{manifest}"))
+    elsewhere = replace(said, id="elsewhere", minicluster="team-a", uid="")
+    part = replace(elsewhere.parts[0], file="elsewhere.tar.gz")
+    (tmp_path / "elsewhere.tar.gz").write_bytes(own.read_bytes())
+    (tmp_path / "elsewhere.json").write_bytes(to_bytes(replace(elsewhere, parts=(part,))))
+    shutil.rmtree(stage.context.state_dir / "archives", ignore_errors=True)
+    stage.forget_archives()
+    assert await archives("put", NAME, str(tmp_path / "elsewhere.tar.gz")) == ExitCode.OK
+    told = capsys.readouterr().err
+    assert f"is of {NAMESPACE}/team-a (so its manifest says)" in told
+    assert f"{NAME} would run its jobs" in told
 
 
 async def test_read_only_lists_and_verifies_but_changes_nothing(
