@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def together(*work: Awaitable[T]) -> list[T]:
+    """All at once; the results in order.
+
+    The first error cancels the others and is raised when they have ended, as is a cancel: with
+    asyncio.gather alone they would go on without anybody who waits for them.
+    """
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        await ended(*tasks)
 
 
 async def ended(*tasks: asyncio.Future[Any]) -> None:

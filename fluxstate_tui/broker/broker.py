@@ -116,11 +116,16 @@ class Broker(Protocol):
 class SessionBroker:
     """Asks over one long-lived session."""
 
-    def __init__(self, session: FluxSession) -> None:
+    def __init__(self, session: FluxSession, state: str) -> None:
         self.session = session
-        self.state = session.hello.state
+        self.state = state
         self.version = session.hello.version
         self.started = session.hello.started
+
+    @classmethod
+    async def over(cls, session: FluxSession) -> SessionBroker:
+        """Ask for its state: the session may be an old one. Raises FluxFailed, or SessionLost."""
+        return cls(session, str((await session.rpc("state-machine.get"))["state"]))
 
     async def now(self) -> float:
         """See Broker."""

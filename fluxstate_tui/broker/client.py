@@ -1,6 +1,6 @@
 """One living MiniCluster as operations see and change it: the only door to its brokers and files.
 
-Requests to Flux go over one long-lived session that is opened again when it breaks. All of them
+Requests to Flux go over the pool's session, and over a new one when that breaks. All of them
 are harmless to repeat (stop, start, cancel, list, sync); the dump is not, and is never repeated to
 the same name.
 """
@@ -106,7 +106,7 @@ class MiniClusterClient:
         return client
 
     async def close(self) -> None:
-        """End the session."""
+        """Give the session back."""
         self._broker = None
         stack, self._stack = self._stack, AsyncExitStack()
         await stack.aclose()
@@ -131,9 +131,9 @@ class MiniClusterClient:
 
     async def _open_broker(self) -> Broker:
         cluster = self._context.cluster
-        opening = FluxSession.open(cluster, self._endpoint)
+        opening = self._context.brokers.session(self._endpoint)
         try:
-            return SessionBroker(await self._stack.enter_async_context(opening))
+            return await SessionBroker.over(await self._stack.enter_async_context(opening))
         except CannotStart as error:
             if not error.no_bindings:
                 raise

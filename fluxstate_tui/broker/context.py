@@ -6,6 +6,7 @@ import getpass
 import os
 import socket
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,12 @@ import platformdirs
 from fluxstate_tui.config import ROOM_FOR_COPIES
 
 if TYPE_CHECKING:
+    from fluxstate_tui.broker.pool import BrokerPool
     from fluxstate_tui.clock import Clock
     from fluxstate_tui.kube.client import Cluster
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OperationContext:
     """`state_dir` holds the journal and the last seen objects; `who` is written into both.
 
@@ -32,6 +34,13 @@ class OperationContext:
     who: str
     room_for_copies: int = ROOM_FOR_COPIES
     helper_image: str = ""
+
+    @cached_property
+    def brokers(self) -> BrokerPool:
+        """The conversations with brokers, shared by all who have this context."""
+        from fluxstate_tui.broker.pool import BrokerPool
+
+        return BrokerPool(self.cluster)
 
     @property
     def server_now(self) -> float:

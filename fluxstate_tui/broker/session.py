@@ -95,6 +95,7 @@ class FluxSession:
         self._pending = Pending()
         self._stderr = b""
         self._ended: FluxstateError | None = None
+        self._silent = False
         self.watching = False
 
     @classmethod
@@ -118,6 +119,15 @@ class FluxSession:
     def hello(self) -> Hello:
         """What the program said first."""
         return self._hello.result()
+
+    @property
+    def answers(self) -> bool:
+        """It has not ended, and every request was answered in time."""
+        return self._ended is None and not self._silent
+
+    def suspect(self) -> None:
+        """It says nothing any more: nobody else should begin to use it."""
+        self._silent = True
 
     # -- requests -----------------------------------------------------------------------------
 
@@ -175,6 +185,11 @@ class FluxSession:
         old = "flux-core before 0.68 has no journal that can be read"
         await self._ask("watch", {"no_journal": old if numbers < JOURNAL_SINCE else ""})
 
+    def stop_watching(self) -> None:
+        """Nobody reads `message` any more: what comes is dropped, and replies are not held up."""
+        self.watching = False
+        self._room.set()
+
     async def want_jobs(self, since: float = 0.0) -> None:
         """Let `message` bring all jobs once more; or all active ones and those that ended since.
 
@@ -230,6 +245,7 @@ class FluxSession:
                 await self._stream.write(line)
                 reply = await future
         except TimeoutError:
+            self.suspect()
             raise SessionLost(
                 f"The remote program did not answer '{what}' within {timeout:g} s.",
                 safe="It may have been carried out or not.",
@@ -283,7 +299,7 @@ class FluxSession:
         elif isinstance(message, Lost):
             self._lost = message.why  # the exit code follows
         elif self.watching:
-            while self._messages.qsize() >= _BACKLOG:
+            while self.watching and self._messages.qsize() >= _BACKLOG:
                 self._room.clear()
                 await self._room.wait()
             self._messages.put_nowait(message)

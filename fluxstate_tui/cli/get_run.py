@@ -29,6 +29,7 @@ from fluxstate_tui.kube.objects import parse_minicluster
 from fluxstate_tui.minicluster.minicluster import MiniCluster
 from fluxstate_tui.minicluster.objects import Pod
 from fluxstate_tui.operations.snapshot import MiniClusterStatus, read_status
+from fluxstate_tui.tasks import together
 
 _AT_ONCE = 4
 _COUNTS = ("running", "pending", "inactive")
@@ -63,7 +64,7 @@ async def _miniclusters(context: OperationContext, args: argparse.Namespace) -> 
         async with limit:
             return await read_status(context, minicluster)
 
-    surveys = await asyncio.gather(*(one(minicluster) for minicluster in found))
+    surveys = await together(*(one(minicluster) for minicluster in found))
     if args.output == "json":
         return json.dumps({"miniclusters": [_survey_json(item) for item in surveys]}, indent=2)
     now = context.server_now

@@ -27,6 +27,7 @@ from fluxstate_tui.live.queue_feed import QueueFeed
 from fluxstate_tui.live.rights import Rights
 from fluxstate_tui.live.store import Store
 from fluxstate_tui.minicluster.minicluster import ClusterRef, MiniCluster
+from fluxstate_tui.tasks import together
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogEntry
@@ -64,7 +65,7 @@ class Connection:
         self._config = config or Config()
         self._store = store
         self.clock = clock
-        self._cluster: Cluster | None = None
+        self._context: OperationContext | None = None
         self._running: asyncio.Task[None] | None = None
         self._watched: dict[str, Watched] = {}
         self._asking: set[asyncio.Task[None]] = set()
@@ -97,14 +98,14 @@ class Connection:
         from fluxstate_tui.live.cluster_feed import ClusterFeed
 
         async with await Cluster.open(self.options, self.clock) as cluster:
-            self._cluster = cluster
+            self._context = self._context_of(cluster)
             self._opened(f"{cluster.context} / {cluster.scope or 'all namespaces'}")
             calm_the_collector()
             self.rights.forget()
             try:
                 await ClusterFeed(cluster, self._take, self.clock).run()
             finally:
-                self._cluster = None
+                self._context = None
                 watched = list(self._watched.values())
                 self._watched.clear()
                 asking = list(self._asking)
@@ -112,27 +113,30 @@ class Connection:
                     task.cancel()
                 await asyncio.gather(*asking, return_exceptions=True)
                 # Also of those that are gone: a save by itself gives its lock back.
-                await asyncio.gather(*(one.stop() for one in watched), *self._ending)
+                await together(*(one.stop() for one in watched), *self._ending)
 
     @property
     def cluster(self) -> Cluster:
         """The open cluster. Raises FluxstateError while there is none."""
-        if self._cluster is None:
+        return self.context.cluster
+
+    @property
+    def context(self) -> OperationContext:
+        """What operations are given. Raises FluxstateError while there is no connection."""
+        if self._context is None:
             raise FluxstateError(
                 "there is no connection to a cluster",
                 safe="Nothing was sent.",
                 advice="Wait until the header says live, or press ctrl+r to connect again.",
             )
-        return self._cluster
+        return self._context
 
-    @property
-    def context(self) -> OperationContext:
-        """What operations are given. Raises FluxstateError while there is no connection."""
+    def _context_of(self, cluster: Cluster) -> OperationContext:
         from fluxstate_tui.broker.context import OperationContext, default_state_dir, default_who
 
         state_dir, room = default_state_dir(), self._config.room_for_copies
         image = self._config.helper_pod.image or ""
-        return OperationContext(self.cluster, self.clock, state_dir, default_who(), room, image)
+        return OperationContext(cluster, self.clock, state_dir, default_who(), room, image)
 
     @property
     def helper_pods_always(self) -> bool:
@@ -251,15 +255,15 @@ class Connection:
         known = self._watched.get(item.ref.uid)
         if known is not None:
             known.minicluster = item
-        elif self._cluster is not None and self._wanted(item.ref):
-            watched = Watched(self.context, self._store.take, item, self._config.guard)
+        elif self._context is not None and self._wanted(item.ref):
+            watched = Watched(self._context, self._store.take, item, self._config.guard)
             self._watched[item.ref.uid] = watched
             watched.start()
             self._learn_rights(item.ref.namespace)
 
     def _learn_rights(self, namespace: str) -> None:
-        if self._cluster is not None and not self.rights.knows(namespace):
-            _until_done(self.rights.learn(self._cluster, namespace), self._asking)
+        if self._context is not None and not self.rights.knows(namespace):
+            _until_done(self.rights.learn(self._context.cluster, namespace), self._asking)
 
     def _forget(self, uid: str) -> None:
         gone = self._watched.pop(uid, None)
@@ -304,7 +308,7 @@ class Watched:
     ) -> None:
         self._cluster, clock = context.cluster, context.clock
         self.minicluster = minicluster
-        self.queue = QueueFeed(self._cluster, emit, clock, minicluster)
+        self.queue = QueueFeed(context, emit, minicluster)
         self.catalog = CatalogFeed(self._cluster, emit, clock, minicluster)
         self.guarding = Guarding(context, minicluster.ref, self.queue.checkpoints, emit, guard)
         self._tasks: list[asyncio.Task[None]] = []

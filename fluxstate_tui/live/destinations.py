@@ -12,6 +12,7 @@ from fluxstate_tui.config import Config, GuardSettings
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.live.connection import Connection
 from fluxstate_tui.live.store import Store
+from fluxstate_tui.tasks import together
 
 if TYPE_CHECKING:
     from fluxstate_tui.broker.context import OperationContext
@@ -119,7 +120,7 @@ class Destinations:
 
     async def stop(self) -> None:
         """End all of them."""
-        await asyncio.gather(*(found.stop() for found in self._known.values()))
+        await together(*(found.stop() for found in self._known.values()))
 
     def _to(self, context: str) -> KubeOptions:
         """That context with its own cluster and user; its protection counts as well."""

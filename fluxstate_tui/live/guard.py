@@ -7,7 +7,6 @@ a checkpoint a moment ago nothing is lost (ARCHITECTURE.md#F31).
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.live.events import GuardSeen, StoreEvent
 from fluxstate_tui.operations.base import Choices, OperationKind, OutcomeKind, Running
 from fluxstate_tui.operations.registry import prepare
+from fluxstate_tui.tasks import together
 
 if TYPE_CHECKING:
     from fluxstate_tui.broker.broker import Checkpoints
@@ -206,11 +206,11 @@ class Guarding:
             )
 
     async def run(self) -> None:
-        """Never ends by itself."""
+        """Never ends by itself. When it is cancelled, it waits until a save is undone."""
         running = [self._guard.run()]
         if self._saves is not None:
             running.append(self._saves.run())
-        await asyncio.gather(*running)
+        await together(*running)
 
     def _tell(self) -> None:
         state = self._guard.state

@@ -19,6 +19,7 @@ from fluxstate_tui.flux.resources import places
 from fluxstate_tui.live.actions import RELEASED, JobAnswer, JobDetail, JobRequest, OutputLine
 from fluxstate_tui.operations import audit
 from fluxstate_tui.operations.base import OutcomeKind
+from fluxstate_tui.tasks import together
 
 if TYPE_CHECKING:
     from fluxstate_tui.broker.context import OperationContext
@@ -137,7 +138,7 @@ async def act(
             except FluxFailed as error:
                 return JobAnswer(job_id, False, error.said)
 
-    return tuple(await asyncio.gather(*map(one, ids)))
+    return tuple(await together(*map(one, ids)))
 
 
 async def _act(session: FluxSession, job_id: int, request: JobRequest, clock: Clock) -> JobAnswer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fluxstate_tui.broker import protocol
@@ -14,7 +14,7 @@ from fluxstate_tui.broker.commands import look
 from fluxstate_tui.broker.live_jobs import JobListSnapshot, LiveJobs
 from fluxstate_tui.broker.locate import Endpoint, NoLead, locate
 from fluxstate_tui.broker.rpc import counts_of, nodes_of, queues_of
-from fluxstate_tui.broker.session import CannotStart, FluxSession
+from fluxstate_tui.broker.session import CannotStart
 from fluxstate_tui.broker.submit import SubmitOptions, Submitted, submit, submit_by_command
 from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.kube.errors import Forbidden
@@ -32,10 +32,11 @@ from fluxstate_tui.tasks import ended
 
 if TYPE_CHECKING:
     from fluxstate_tui.broker.commands import Look
+    from fluxstate_tui.broker.context import OperationContext
     from fluxstate_tui.broker.protocol import Message
+    from fluxstate_tui.broker.session import FluxSession
     from fluxstate_tui.clock import Clock
     from fluxstate_tui.flux.queue import Node, Queue
-    from fluxstate_tui.kube.client import Cluster
     from fluxstate_tui.minicluster.minicluster import ClusterRef, MiniCluster
 
 
@@ -235,6 +236,9 @@ class QueueProjection:
 
 _log = logging.getLogger(__name__)
 
+Lead = Callable[[], Awaitable[Endpoint]]
+"""Where the lead's container is now. Raises NoLead, or a KubeError."""
+
 STALE_AFTER = 10.0  # seconds without a word: heartbeats come every 3 s
 GIVE_UP_AFTER = 30.0
 COMMANDS_EVERY = 5.0
@@ -253,16 +257,18 @@ class QueueFeed:
 
     def __init__(
         self,
-        cluster: Cluster,
+        context: OperationContext,
         emit: Callable[[StoreEvent], None],
-        clock: Clock,
         minicluster: MiniCluster,
+        lead: Lead | None = None,
     ) -> None:
-        self._cluster = cluster
-        self._clock = clock
+        self._brokers = context.brokers
+        self._cluster = context.cluster
+        self._clock = context.clock
         self._minicluster = minicluster
+        self._lead = lead or (lambda: locate(self._cluster, minicluster))
         self._emit = emit
-        self._projection = QueueProjection(minicluster.ref, emit, clock)
+        self._projection = QueueProjection(minicluster.ref, emit, context.clock)
         self._pause = _FIRST_PAUSE
         self._woken = asyncio.Event()
         self._was_live = False
@@ -322,9 +328,9 @@ class QueueFeed:
             await ended(timer, woken)
 
     async def _converse(self) -> None:
-        endpoint = self.endpoint = await locate(self._cluster, self._minicluster)
+        endpoint = self.endpoint = await self._lead()
         try:
-            async with FluxSession.open(self._cluster, endpoint) as session:
+            async with self._brokers.session(endpoint, watches=True) as session:
                 self._projection.met(session.hello)
                 await session.watch()
                 self.session, self._checkpoints = session, SessionCheckpoints(session)
@@ -332,6 +338,7 @@ class QueueFeed:
                     await self._listen(session)
                 finally:
                     self.session = self._checkpoints = None
+                    session.stop_watching()
         except CannotStart as error:
             if not error.no_bindings:
                 raise
@@ -365,6 +372,7 @@ class QueueFeed:
                 return coming.result()
         finally:
             await ended(coming)
+        session.suspect()
         raise FluxstateError(f"No word from the broker for {GIVE_UP_AFTER:g} s.")
 
     async def _done_within(self, task: asyncio.Future[Message], seconds: float) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fluxstate_tui.broker.commands import look
+from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.live_jobs import LiveJobs
 from fluxstate_tui.broker.locate import locate
 from fluxstate_tui.broker.protocol import JobsPiece
@@ -55,7 +56,8 @@ async def latency(kubeconfig: str) -> None:
     async with await Cluster.open(KubeOptions(kubeconfig)) as cluster:
         resource = await cluster.minicluster_resource()
         found = parse_minicluster(await cluster.get(resource, "flux-sample", "default"))
-        feed = QueueFeed(cluster, emit, SystemClock(), found)
+        context = OperationContext(cluster, SystemClock(), Path("/nowhere"), "me@here")
+        feed = QueueFeed(context, emit, found)
         task = asyncio.create_task(feed.run())
         await live.wait()
         assert feed.session is not None

@@ -28,6 +28,7 @@ from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import Agrees, Consent, ConsentKind, OperationKind, Plan, Step
 from fluxstate_tui.operations.moves import moves
 from fluxstate_tui.operations.snapshot import describe
+from fluxstate_tui.tasks import together
 
 BRING = Step("bring", "Bring the archive to the volume", "fluxstate-tui archives put NAME FILE")
 CHECK = Step("check", "Check manifest and names", "kubectl create --dry-run=server -f MANIFEST")
@@ -260,7 +261,7 @@ async def dangers_beside(
         async with gate:
             return await _ask(context, living[at], related=related[at])
 
-    asked = await asyncio.gather(*map(ask, order[:MOST_ASKED]))
+    asked = await together(*map(ask, order[:MOST_ASKED]))
     rest = [Neighbour(living[at], None, related[at], "not asked") for at in order[MOST_ASKED:]]
     lines = [*dangers(manifest, waiting, (*asked, *rest))]
     if rest:

@@ -42,7 +42,7 @@ from fluxstate_tui.live.queue_feed import QueueFeed
 from tests.unit.broker.local import LocalExecutor
 from tests.unit.broker.real import FLUX, RealFlux, instance, needs_flux
 from tests.unit.live_queues.cluster import OneLead, minicluster
-from tests.unit.live_queues.told import Told
+from tests.unit.live_queues.told import Told, context_of
 
 pytestmark = needs_flux
 
@@ -74,8 +74,7 @@ class Watched:
         self.told = Told()
         self.cluster = RealLead(*before)
         found = minicluster(flux.endpoint.place)
-        # RealLead has what the feed uses of a Cluster.
-        self.feed = QueueFeed(self.cluster, self.told.emit, SystemClock(), found)  # type: ignore[arg-type]
+        self.feed = QueueFeed(context_of(self.cluster, SystemClock()), self.told.emit, found)
 
     @property
     def session(self) -> FluxSession:

@@ -37,9 +37,10 @@ async def test_a_viewer_sees_unknown_in_the_dashboard_and_on_the_command_line(
         async with await Cluster.open(KubeOptions(config, namespace="ns"), sim.clock) as viewer:
             one = parse_minicluster(made)
             store = Store()
+            context = OperationContext(viewer, sim.clock, tmp_path, "viewer@here")
             feeds = [
                 asyncio.create_task(ClusterFeed(viewer, store.take, sim.clock).run()),
-                asyncio.create_task(QueueFeed(viewer, store.take, sim.clock, one).run()),
+                asyncio.create_task(QueueFeed(context, store.take, one).run()),
             ]
             try:
                 async with asyncio.timeout(60):
@@ -50,7 +51,6 @@ async def test_a_viewer_sees_unknown_in_the_dashboard_and_on_the_command_line(
                     feed.cancel()
                 await asyncio.gather(*feeds, return_exceptions=True)
             assert "no right to exec" in store.summaries[one.ref.uid].reason
-            context = OperationContext(viewer, sim.clock, tmp_path, "viewer@here")
             seen = await read_status(context, one)
         assert seen.derived.phase is Phase.UNKNOWN
         assert "may not get pods/exec" in seen.why

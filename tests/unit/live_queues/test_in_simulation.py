@@ -25,7 +25,7 @@ from fluxstate_tui.live.freshness import Freshness
 from fluxstate_tui.live.queue_feed import QueueFeed
 from fluxstate_tui.minicluster.minicluster import MiniCluster
 from fluxstate_tui.sim.server import SimulatedCluster
-from tests.unit.live_queues.told import Told
+from tests.unit.live_queues.told import Told, context_of
 
 SPEED = 20.0
 NAME = "flux-sample"
@@ -39,7 +39,7 @@ class Stage:
         self.cluster = cluster
         self.minicluster = minicluster
         self.told = Told()
-        self.feed = QueueFeed(cluster, self.told.emit, sim.clock, minicluster)
+        self.feed = QueueFeed(context_of(cluster, sim.clock), self.told.emit, minicluster)
 
     async def submit(self, *options: SubmitOptions) -> list[int]:
         assert self.feed.session is not None

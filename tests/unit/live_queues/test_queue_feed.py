@@ -18,7 +18,7 @@ from fluxstate_tui.live.queue_feed import QueueFeed
 from fluxstate_tui.sim.clock import VirtualClock
 from tests.unit.broker.script import JOBSPEC, STATS, R, Script, lifetime, listed
 from tests.unit.live_queues.cluster import REF, OneLead, minicluster
-from tests.unit.live_queues.told import Told
+from tests.unit.live_queues.told import Told, context_of
 
 A, B = 16 << 24, 17 << 24
 
@@ -32,8 +32,8 @@ class MiniClusterClient:
         self.clock = VirtualClock()
         self.told = Told()
         mount = str(script.path.parent)
-        # OneLead has what the feed uses of a Cluster.
-        self.feed = QueueFeed(self.cluster, self.told.emit, self.clock, minicluster(mount))  # type: ignore[arg-type]
+        context = context_of(self.cluster, self.clock)
+        self.feed = QueueFeed(context, self.told.emit, minicluster(mount))
 
     async def pass_time_until(self, freshness: Freshness, words: str = "") -> SourceChanged:
         """Let virtual time go on, so that back-offs end, until the source is like this."""

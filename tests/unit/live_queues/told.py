@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+from fluxstate_tui.broker.context import OperationContext
+from fluxstate_tui.clock import Clock
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.live.events import JobsChanged, JobsListed, SourceChanged, StoreEvent
 from fluxstate_tui.live.freshness import Freshness
 
 TIMEOUT = 40.0
+
+
+def context_of(cluster: Any, clock: Clock) -> OperationContext:
+    """With `cluster`, or with what has of a Cluster what a feed uses. Nothing goes to the disk."""
+    return OperationContext(cluster, clock, Path("/nowhere"), "me@test")
 
 
 class Told:
