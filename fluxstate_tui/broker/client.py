@@ -19,14 +19,22 @@ from fluxstate_tui.broker.commands import FluxFailed, NotServing, queue_commands
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.locate import locate
 from fluxstate_tui.broker.objects import read_minicluster
-from fluxstate_tui.broker.retry import BROKEN_FLUX, RetryingFiles, retry
+from fluxstate_tui.broker.retry import BROKEN, BROKEN_FLUX, RetryingFiles, retry
 from fluxstate_tui.broker.session import CannotStart, FluxSession
 from fluxstate_tui.broker.shell_commands import ShellCommands
 from fluxstate_tui.broker.submit import SubmitOptions
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.queue import Queue
-from fluxstate_tui.kube.errors import CannotConnect, Forbidden, ReadOnly, Unauthorized
+from fluxstate_tui.kube.errors import (
+    BadAnswer,
+    CannotConnect,
+    ConfigError,
+    Forbidden,
+    ReadOnly,
+    RefusedOnTheWay,
+    Unauthorized,
+)
 from fluxstate_tui.minicluster.minicluster import MiniCluster
 
 if TYPE_CHECKING:
@@ -40,7 +48,9 @@ DUMP_SECONDS = 3600.0
 SETTLE_SECONDS = 60.0
 OPEN_PATIENCE = 15.0
 KILLED = 137
-_FINAL = (CannotConnect, Unauthorized, Forbidden, ReadOnly)
+_FINAL = (CannotConnect, ConfigError, Unauthorized, Forbidden, ReadOnly, RefusedOnTheWay)
+# Who refuses on the way will do so again at once; an operation that has begun waits for it.
+_OPENING = tuple(kind for kind in BROKEN if kind is not BadAnswer)
 
 
 class MiniClusterUnreachableError(FluxstateError):
@@ -90,7 +100,7 @@ class MiniClusterClient:
             endpoint = await retry(context.clock, lambda: locate(context.cluster, minicluster))
             client = cls(context, minicluster, endpoint)
             try:
-                await retry(context.clock, client.connect, seconds=OPEN_PATIENCE)
+                await retry(context.clock, client.connect, trouble=_OPENING, seconds=OPEN_PATIENCE)
             except BaseException:
                 await client.close()
                 raise

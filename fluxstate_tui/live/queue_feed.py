@@ -17,7 +17,7 @@ from fluxstate_tui.broker.rpc import counts_of, nodes_of, queues_of
 from fluxstate_tui.broker.session import CannotStart
 from fluxstate_tui.broker.submit import SubmitOptions, Submitted, submit, submit_by_command
 from fluxstate_tui.errors import FluxstateError, said
-from fluxstate_tui.kube.errors import Forbidden
+from fluxstate_tui.kube.errors import BadAnswer, Forbidden
 from fluxstate_tui.live.cluster_feed import ClusterClock
 from fluxstate_tui.live.events import (
     BrokerSeen,
@@ -252,7 +252,8 @@ class QueueFeed:
 
     `session` is the open conversation, for operations to use, or None. Source `queue:<uid>` is
     CONNECTING, then LIVE (its detail names a fall-back in use), STALE with the reason while the
-    connection is being made again, ABSENT when no lead runs, FORBIDDEN without the rights.
+    connection is being made again, ABSENT when no lead runs, FORBIDDEN without the rights,
+    REFUSED by a proxy or another one on the way.
     """
 
     def __init__(
@@ -288,6 +289,9 @@ class QueueFeed:
                 self._tell(Freshness.ABSENT, error.message)
             except Forbidden as error:
                 self._tell(Freshness.FORBIDDEN, f"{error.message} {error.advice}")
+            except BadAnswer as error:
+                self._projection.interrupted()
+                self._tell(Freshness.REFUSED, error.message)
             except FluxstateError as error:
                 self._lost(error.message)
             except Exception as error:  # a feed that ends unseen shows an old picture as live
