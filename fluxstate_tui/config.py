@@ -16,8 +16,6 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from fluxstate_tui.yaml_text import YamlError, load
-
 FILE = "config.yaml"
 EVERYTHING = "*"
 
@@ -91,6 +89,8 @@ def load_config(path: Path) -> Config:
         return Config()
     except OSError as error:
         return _unreadable(path, f"cannot be read ({error})")
+    from fluxstate_tui.yaml_text import YamlError, load  # only who has a file pays for it
+
     try:
         data = load(text, finite=False)
     except YamlError as error:

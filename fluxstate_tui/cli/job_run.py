@@ -45,7 +45,7 @@ async def act_on_jobs(args: argparse.Namespace, ids: tuple[int, ...], request: J
                 return ExitCode.OK
             if not decided.touched:
                 _finish(args, decided, found.ref, ())
-                print("refused: it can be done to none of these jobs", file=sys.stderr)
+                print("nothing was done: it can be done to none of these jobs", file=sys.stderr)
                 return ExitCode.FAILURE
             if not _agreed(args, decided):
                 word = audit_word(request.verb)
@@ -110,7 +110,7 @@ def _queue(context: OperationContext, client: MiniClusterClient) -> JobQueue:
 def _show(decided: JobPlan, ref: ClusterRef, out: TextIO) -> None:
     info = VERBS[decided.request.verb]
     count = plural(len(decided.touched), "job")
-    print(f"{info.label} {count} of {ref}: {info.hint}", file=out)
+    print(f"{info.label} {count} of {ref} ({info.hint})", file=out)
     for job in decided.touched[:_MOST_SHOWN]:
         print(f"  {f58_ascii(job.id)}  {job.status}  {plain(job.name)}", file=out)
     if len(decided.touched) > _MOST_SHOWN:

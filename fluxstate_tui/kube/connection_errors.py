@@ -33,7 +33,7 @@ def explain(error: BaseException, server: str, *, changing: bool) -> KubeError:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return _cannot(server, f"the name {error.host} is not known")
     if isinstance(error, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)):
-        return _cannot(server, f"the proxy failed ({_reason(error)})")
+        return _cannot(server, f"the proxy failed ({_reason(error)})", _CHECK_PROXY)
     if isinstance(error, aiohttp.ClientConnectorError):
         return _cannot(server, _reason(error))
     if isinstance(error, ClosedHereError):
@@ -66,11 +66,17 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _cannot(server: str, why: str) -> CannotConnect:
+_CHECK_CLUSTER = "Is the cluster up, and is this the right context? Try `kubectl cluster-info`."
+_CHECK_PROXY = (
+    "Check the proxy: `proxy-url` of the cluster in the kubeconfig, or $HTTPS_PROXY and $NO_PROXY."
+)
+
+
+def _cannot(server: str, why: str, advice: str = _CHECK_CLUSTER) -> CannotConnect:
     return CannotConnect(
         f"No connection to the API server {server}: {why}.",
         safe=NOTHING_CHANGED,
-        advice="Is the cluster up, and is this the right context? Try `kubectl cluster-info`.",
+        advice=advice,
     )
 
 

@@ -211,6 +211,7 @@ async def test_what_a_socks_proxy_refuses_is_told_as_the_proxys(
             with pytest.raises(CannotConnect, match="the proxy failed") as caught:
                 await cluster.list(PODS)
         assert words in caught.value.message
+        assert "$HTTPS_PROXY" in caught.value.advice
         assert "s3cret" not in caught.value.message
         assert api.asked == []
 
