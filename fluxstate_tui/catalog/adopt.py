@@ -40,7 +40,7 @@ class Adoption:
 
 async def adopt_archive(
     files: FolderFiles, folder: str, path: str, adoption: Adoption, scratch: Path, tell: Tell
-) -> CatalogEntry:
+) -> tuple[CatalogEntry, Archive]:
     """Verify it by reading it out, copy it into `folder` if it lies elsewhere, write a manifest.
 
     The manifest has no uid and is not idle, for nobody knows: a delete never relies on it.
@@ -72,7 +72,7 @@ async def adopt_archive(
     manifest = manifest_for(archive, name, f"adopted from {path}", adoption)
     target = posixpath.join(folder, manifest_name(id_of(name)))
     await files.write_new(target, to_bytes(manifest))
-    return await read_back(files, folder, manifest)
+    return await read_back(files, folder, manifest), archive
 
 
 async def _copy(files: FolderFiles, path: str, target: str, archive: Archive) -> None:

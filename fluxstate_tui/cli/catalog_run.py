@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from fluxstate_tui.catalog.maintenance import (
     remove_archive,
     verify_archive,
 )
+from fluxstate_tui.catalog.ownership import Identity
 from fluxstate_tui.catalog.records import (
     NOT_READ,
     foreign_words,
@@ -233,10 +235,12 @@ async def _adopt_each(
             adoption = Adoption(owner, place.ref.namespace, default_who(), place.now, place.raw)
             await alone()
             with change.of(source, place.line("adopt", source, *named, "--yes")) as read_back:
-                entry = await adopt_archive(
+                entry, archive = await adopt_archive(
                     place.files, place.folder, source, adoption, place.state_dir, _silent
                 )
                 read_back.append(f"is {entry.id}")
+            # What the file is, not what its new manifest says.
+            _warn_of_another(place, replace(entry, manifest=None), archive, source, owner)
             done.append(entry_json(entry))
             if not args.json:
                 print(plain(f"{source} is in the catalog as {entry.id}"))
@@ -291,7 +295,7 @@ async def _put_each(
             spoilt = await damaged(files, local, entries)
             going = entry_for(local, place.folder, entries, name, now, spoilt)
             adoption = Adoption(name, place.ref.namespace, default_who(), now, place.raw)
-            _warn_of_another(place, going, local.archive, word)
+            _warn_of_another(place, going, local.archive, word, name)
             await alone()
             with change.of(going.id, place.line("put", word, "--yes")) as read_back:
                 entry = await bring_in(files, local, going, adoption, lambda text: None)
@@ -301,17 +305,18 @@ async def _put_each(
                 print(plain(f"{word} is in the catalog as {entry.id}"))
 
 
-def _warn_of_another(place: Place, entry: CatalogEntry, archive: Archive, word: str) -> None:
+def _warn_of_another(
+    place: Place, entry: CatalogEntry, archive: Archive, word: str, name: str
+) -> None:
     """Say whose it is: a restore would run that one's jobs."""
-    if place.context is None:
-        return
-    raw = json.loads(place.raw) if place.raw else {}
-    me = identity(place.context, place.ref, raw)
+    me = Identity(place.ref.namespace, name)
+    if place.context is not None:
+        me = identity(place.context, place.ref, json.loads(place.raw) if place.raw else {})
     whose = foreign_words(entry, archive, me, place.state_dir)
     if whose:
         print(
-            f"warning: {plain(word)} is {plain(whose)}, and goes into the catalog of {place.ref}: "
-            f"restored, {place.ref.name} would run its jobs",
+            f"warning: {plain(word)} is {plain(whose)}, and goes into the catalog of {name}: "
+            f"restored, {name} would run its jobs",
             file=sys.stderr,
         )
 

@@ -325,6 +325,19 @@ def test_a_copy_under_another_name_does_not_stand_for_the_last_good_one(
     assert "last good archive" in refused.err
 
 
+def test_an_archive_of_another_minicluster_is_adopted_with_a_warning(
+    archives: Archives, folder: Path
+) -> None:
+    for name, minicluster in (("theirs", "team-b"), ("own", "flux-sample")):
+        (folder / f"{name}.tar.gz").write_bytes(archive.path("mixed").read_bytes())
+        said = archives("adopt", f"{name}.tar.gz", "--minicluster", minicluster)
+        assert said.code == ExitCode.OK
+        warned = "of a MiniCluster with the nodes flux-sample-0, flux-sample-1" in said.err
+        assert warned is (minicluster == "team-b")
+        (folder / f"{name}.tar.gz").unlink()
+        (folder / f"{name}.json").unlink()
+
+
 @pytest.mark.parametrize("data", [b"", b"no archive", archive.path("mixed").read_bytes()[:-50]])
 def test_what_is_not_sound_is_not_adopted(archives: Archives, folder: Path, data: bytes) -> None:
     (folder / "bad.tar.gz").write_bytes(data)
