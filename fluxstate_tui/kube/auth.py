@@ -357,6 +357,15 @@ class ExecPluginSource:
     def _cluster_info(self) -> dict[str, Any]:
         cluster = self._target.cluster.data
         info = {field: cluster[field] for field in _CLUSTER_FIELDS if field in cluster}
+        authority = cluster.get("certificate-authority")
+        if authority and "certificate-authority-data" not in info:
+            # The plugin is told no path: it need not be able to read it.
+            path = self._target.cluster.directory / str(authority)
+            try:
+                data = base64.b64encode(path.read_bytes()).decode()
+            except OSError as error:
+                raise self._failed(f"{path} cannot be read ({error.strerror})") from error
+            info["certificate-authority-data"] = data
         for extension in cluster.get("extensions") or ():
             if extension.get("name") == _EXTENSION:
                 info["config"] = extension.get("extension")

@@ -365,7 +365,7 @@ def _form_of_a_stranger(
 def _on_the_way(info: RequestInfo, answer: str, status: int, method: str) -> RefusedOnTheWay:
     what = f"The request to {info.verb} {info.resource or 'this path'}"
     if info.resource == "pods/exec":
-        what = f"The connection to the broker (pod '{info.name}')"
+        what = "The connection to the broker"
     unsure = status >= 500 and method not in _READING
     return RefusedOnTheWay(
         f"{what} was refused on the way ({answer}: not from the API server; a proxy?).",

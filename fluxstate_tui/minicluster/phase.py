@@ -122,7 +122,7 @@ class BrokerAccess(Enum):
 
     OPEN = ""
     NO_RIGHT = "no right to exec"
-    REFUSED_ON_THE_WAY = "the connection to it is refused on the way"
+    REFUSED_ON_THE_WAY = "refused on the way"
 
 
 def broker_phase(

@@ -19,7 +19,7 @@ from aiohttp import web
 from fluxstate_tui.kube import auth
 from fluxstate_tui.kube.errors import CredentialError
 from fluxstate_tui.kube.objects import PODS
-from tests.unit.kube.certificates import TLS, server_side
+from tests.unit.kube.certificates import TLS, data, server_side
 from tests.unit.kube.clock import QuickClock
 from tests.unit.kube.exec_server import SUCCESS, plays
 from tests.unit.kube.identities import CA, ask, credential, plugin
@@ -80,6 +80,16 @@ async def test_an_exec_plugin_gives_a_token_and_is_told_about_the_cluster(tmp_pa
     spec = json.loads(info)["spec"]
     assert spec["interactive"] is False
     assert spec["cluster"]["server"] == api.url
+
+
+async def test_a_plugin_is_given_the_authority_itself_not_its_file(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_bytes((TLS / "ca.pem").read_bytes())
+    body = "info = json.loads(os.environ['KUBERNETES_EXEC_INFO'])['spec']['cluster']\n"
+    body += f"assert info['certificate-authority-data'] == {data('ca.pem')!r}\n"
+    user = plugin(tmp_path, body + credential(token="p"), provideClusterInfo=True)
+    async with fake_api(answers(ok()), server_side()) as api:
+        cluster = {"certificate-authority": "ca.pem"}
+        assert await ask(tmp_path, api, user=user, cluster=cluster) == ["Bearer p"]
 
 
 async def test_a_plugin_is_asked_again_when_its_token_expires(tmp_path: Path) -> None:

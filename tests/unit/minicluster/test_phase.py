@@ -83,7 +83,7 @@ def test_who_may_not_list_jobs_does_not_claim_that_there_is_none() -> None:
 def test_a_broker_that_cannot_be_reached_through_a_proxy_is_not_said_to_start() -> None:
     derived = phase(access=BrokerAccess.REFUSED_ON_THE_WAY)
     assert derived.phase is Phase.UNKNOWN
-    assert "the broker cannot be asked: the connection to it is refused on" in derived.reason
+    assert "the broker cannot be asked: refused on the way." in derived.reason
 
 
 def test_what_the_pods_say_is_known_without_the_right_to_ask_the_broker() -> None:
