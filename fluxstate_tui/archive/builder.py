@@ -17,6 +17,7 @@ from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.flux.jobspec import Counts
 from fluxstate_tui.flux.reducer import HANDLERS, JobBuilder
 from fluxstate_tui.flux.resources import ResourceSet
+from fluxstate_tui.flux.scheduler import Request, request, request_of, request_of_job
 
 # Jobspec and R of a job, decoded straight into what is needed of them.
 #
@@ -47,6 +48,7 @@ class _System(msgspec.Struct, gc=False):
     bank: str = ""
     job: _Naming = _Naming()
     shell: msgspec.Raw = _NOTHING
+    constraints: msgspec.Raw = _NOTHING
 
 
 class _Attributes(msgspec.Struct, gc=False):
@@ -72,8 +74,11 @@ class Decoders:
         self._counts: dict[bytes, jobspecs.Counts] = {}
         self._allocations: dict[tuple[bytes, bytes], ResourceSet] = {}
 
-    def asked(self, jobspec: bytes) -> jobspecs.Asked:
-        """What a Job shows of its jobspec. Raises UnusualError or ValueError."""
+    def asked(self, jobspec: bytes) -> tuple[jobspecs.Asked, bytes]:
+        """What a Job shows of its jobspec, and its constraints as JSON, b"" for none.
+
+        Raises UnusualError or ValueError.
+        """
         spec = self._jobspec.decode(jobspec)
         system, task = spec.attributes.system, spec.tasks[0] if spec.tasks else None
         if task is None or not 0 <= system.duration < 1e18:
@@ -84,7 +89,7 @@ class Decoders:
             counts = jobspecs.counts(json.loads(jobspec))
             _remember(self._counts, key, counts)
         name = system.job.name
-        return jobspecs.Asked(
+        asked = jobspecs.Asked(
             name if name is not None else jobspecs.program_name(task.command),
             system.cwd,
             system.queue,
@@ -93,6 +98,7 @@ class Decoders:
             system.duration,
             counts,
         )
+        return asked, bytes(system.constraints)
 
     def resources(self, r: bytes) -> tuple[ResourceSet, float]:
         """The allocation and its expiration: its own `expiration` may be another job's.
@@ -260,7 +266,8 @@ _DIRECTORIES = 1 << 12
 class JobFolder:
     """Makes Jobs of files. Broken files give findings, and a job of what could be read.
 
-    The working directory, which nearly all jobs share, is kept once.
+    The working directory, which nearly all jobs share, is kept once. `requests` says of waiting
+    jobs what they ask of the scheduler, where the Job does not tell it.
     """
 
     def __init__(self, findings: Findings) -> None:
@@ -268,6 +275,8 @@ class JobFolder:
         self._directories: dict[str, str] = {}
         self._decoders = Decoders()
         self._courses = EventlogTemplates()
+        self._requests: dict[tuple[Counts, bytes], Request | None] = {}
+        self.requests: dict[int, Request] = {}
 
     def fold(self, job_id: int, eventlog: bytes, jobspec: bytes | None, r: bytes | None) -> Job:
         """The job as these files tell it. Whatever is wrong with them is a finding."""
@@ -279,15 +288,18 @@ class JobFolder:
         builder = JobBuilder(job_id)
         self._use_jobspec(builder, jobspec)
         self._fold_slowly(builder, eventlog, r)
-        return builder.freeze()
+        job = builder.freeze()
+        if job.state.pending and builder.jobspec is not None:
+            self._note(job, request(builder.jobspec))
+        return job
 
     def _fold_quickly(self, job_id: int, eventlog: bytes, jobspec: bytes, r: bytes | None) -> Job:
         """The job if everything is as flux-core writes it, else UnusualError and its like."""
         course, times = self._courses.course(eventlog)
-        asked = self._decoders.asked(jobspec)
+        asked, constraints = self._decoders.asked(jobspec)
         got = self._got(course.allocated, asked.counts, r)
         ntasks, ncores, nnodes, ranks, nodelist, expiration = got
-        return Job(
+        job = Job(
             job_id,
             course.userid,
             course.state,
@@ -318,6 +330,23 @@ class JobFolder:
             course.dependencies,
             course.annotations,
         )
+        if job.state.pending:
+            self._note_quickly(job, asked.counts, constraints)
+        return job
+
+    def _note_quickly(self, job: Job, counts: Counts, constraints: bytes) -> None:
+        key = (counts, constraints)
+        if key not in self._requests:
+            wanted = request_of(counts, json.loads(constraints) if constraints else None)
+            plain = wanted == request_of_job(job)
+            _remember(self._requests, key, None if plain else wanted)
+        found = self._requests[key]
+        if found is not None:
+            self.requests[job.id] = found
+
+    def _note(self, job: Job, wanted: Request) -> None:
+        if wanted != request_of_job(job):
+            self.requests[job.id] = wanted
 
     def _got(
         self, allocated: bool, counts: Counts, r: bytes | None

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.flux.queue import Queue
 from fluxstate_tui.flux.resources import ResourceSet
+from fluxstate_tui.flux.scheduler import Request, request_of_job
 
 # The thorough pass over jobs' output and execution logs: they must be eventlogs (RFC 18).
 
@@ -64,7 +65,8 @@ class Assembly:
         self._members = members
         self._findings = findings
         self._thorough = thorough
-        self._fold = JobFolder(findings).fold
+        folder = JobFolder(findings)
+        self._fold, self.requests = folder.fold, folder.requests
         self._pending: dict[int, _Files] = {}
         self._done: tuple[dict[int, Job], ...] = tuple({} for _ in range(_SHARES))
         self._ids: list[int] = []
@@ -252,6 +254,7 @@ class Archive:
 
     `dumped_at` is when the dump began (whole seconds since the epoch, 0 if unknown); `plain_size`
     is the size of the unpacked stream; `lost_and_found` counts jobs that Flux itself had given up.
+    `requests` are those of waiting jobs that say more than the Job does.
     """
 
     jobs: list[ArchivedJob]
@@ -266,6 +269,11 @@ class Archive:
     findings: tuple[Finding, ...]
     dumped_at: float = 0.0
     lost_and_found: int = 0
+    requests: Mapping[int, Request] = field(default_factory=dict)
+
+    def request(self, job: Job) -> Request:
+        """What a waiting job asks of the scheduler."""
+        return self.requests.get(job.id) or request_of_job(job)
 
     def job(self, job_id: int) -> ArchivedJob | None:
         """One job by its id. Jobs are in the order of their ids."""
@@ -374,4 +382,5 @@ def _archive(source: _Watched, assembly: Assembly | None, findings: Findings) ->
         findings=findings.all(),
         dumped_at=float(assembly.newest),
         lost_and_found=len(assembly.lost),
+        requests=assembly.requests,
     )

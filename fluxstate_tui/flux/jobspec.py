@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 Jobspec = dict[str, Any]
 
 _MAX_LEVELS = 16
+_ALL = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Tasks, cores and nodes that are known before an allocation; None = only R will tell.
 
-    With `--exclusive` nodes the cores are unknown. `ntasks_per` is how many tasks each allocated
-    "node" or "core" gets, when the number of tasks depends on R.
+    `most` is how many nodes (else slots) it takes when they are there, None for all; `nslots` are
+    those it needs. With `--exclusive` nodes the cores are unknown. `ntasks_per` is how many tasks
+    each allocated "node" or "core" gets, when the number of tasks depends on R.
     """
 
     ntasks: int | None = None
@@ -31,6 +33,7 @@ class Counts:
     slot_size: int = 0
     exclusive: bool = False
     ntasks_per: tuple[str, int] | None = None
+    most: int | None = None
 
 
 class Asked(NamedTuple):
@@ -68,6 +71,15 @@ def attribute(jobspec: Jobspec, *path: str) -> Any:
             return None
         value = value.get(key)
     return value
+
+
+def with_attribute(jobspec: Jobspec, name: str, value: Any) -> Jobspec:
+    """A copy with this below `attributes.system`."""
+    attributes = jobspec.get("attributes")
+    attributes = attributes if isinstance(attributes, dict) else {}
+    system = attributes.get("system")
+    system = system if isinstance(system, dict) else {}
+    return {**jobspec, "attributes": {**attributes, "system": {**system, name: value}}}
 
 
 def text_attribute(jobspec: Jobspec, *path: str) -> str:
@@ -113,7 +125,7 @@ def queue(jobspec: Jobspec) -> str:
 
 def counts(jobspec: Jobspec) -> Counts:
     """What the resources section asks for; all None when it makes no sense."""
-    shape = {"node": 0, "slot": 0, "core": 0, "gpu": 0, "exclusive": 0}
+    shape = {"node": 0, "slot": 0, "core": 0, "gpu": 0, "exclusive": 0, "most": 0, "slots most": 0}
     if not _walk(jobspec.get("resources"), shape, 1, 0):
         return Counts()
     nnodes, slot_size = shape["node"], shape["core"]
@@ -121,6 +133,7 @@ def counts(jobspec: Jobspec) -> Counts:
     if nslots <= 0 or slot_size <= 0:
         return Counts()
     exclusive = bool(nnodes and shape["exclusive"])
+    most = shape["most"] if nnodes else shape["slots most"]
     ntasks, ntasks_per = _tasks(jobspec, nnodes, nslots, slot_size)
     return Counts(
         ntasks=ntasks,
@@ -131,6 +144,7 @@ def counts(jobspec: Jobspec) -> Counts:
         slot_size=slot_size,
         exclusive=exclusive,
         ntasks_per=ntasks_per,
+        most=most if most < _ALL else None,
     )
 
 
@@ -150,9 +164,12 @@ def _walk(level: Any, shape: dict[str, int], factor: int, depth: int) -> bool:
         kind = vertex.get("type")
         if kind == "node":
             shape["node"] = factor * number
+            shape["most"] = factor * _most(vertex.get("count"), number)
             shape["exclusive"] |= vertex.get("exclusive") is True
         elif kind in ("slot", "core", "gpu"):
             shape[kind] = number
+            if kind == "slot":
+                shape["slots most"] = _most(vertex.get("count"), number)
         below = vertex.get("with")
         if below is not None and not _walk(below, shape, factor * number, depth + 1):
             return False
@@ -166,6 +183,14 @@ def _count(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 31:
         return None
     return value
+
+
+def _most(value: Any, least: int) -> int:
+    """The maximum of a range; `_ALL` for one without."""
+    if not isinstance(value, dict):
+        return least
+    most = value.get("max", _ALL)
+    return max(least, most) if isinstance(most, int) and not isinstance(most, bool) else least
 
 
 def _tasks(

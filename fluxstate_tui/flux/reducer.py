@@ -38,6 +38,9 @@ _UPDATES: Final[dict[str, tuple[str, Any]]] = {
 }
 
 
+_CONSTRAINTS: Final = "attributes.system.constraints"
+
+
 class JobBuilder:
     """A job while its events are applied. `freeze` gives the immutable Job at any time."""
 
@@ -155,6 +158,11 @@ class JobBuilder:
         self.expiration = resources.expiration or None
         if self._ntasks_per is not None:
             self.ntasks = resources.tasks(self._ntasks_per)
+
+    @property
+    def jobspec(self) -> dict[str, Any] | None:
+        """With its updates of resources, tasks and constraints; None if it was never given."""
+        return self._jobspec
 
     def freeze(self) -> Job:
         """The job as it is now."""
@@ -301,6 +309,8 @@ class JobBuilder:
                 self._jobspec = {**self._jobspec, path: value}
                 if not self.ranks:
                     self._use_counts(jobspecs.counts(self._jobspec))
+            elif path == _CONSTRAINTS and self._jobspec is not None:
+                self._jobspec = jobspecs.with_attribute(self._jobspec, "constraints", value)
         return self._back_to_priority()
 
     def _resource_update(self, _timestamp: float, context: Context) -> bool:

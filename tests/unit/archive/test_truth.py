@@ -62,6 +62,7 @@ def test_a_restore_does_what_its_preview_said(name: str) -> None:
         expected = {
             PredictedOutcome.HISTORY: {one.job.status},
             PredictedOutcome.STARTS: {"COMPLETED"},
+            PredictedOutcome.ROOM: {"COMPLETED"},  # the account was taken when room was found
             PredictedOutcome.HELD: {"SCHED"},
             PredictedOutcome.WAITS: {"DEPEND", "COMPLETED"},
             PredictedOutcome.FAILED: {"FAILED"},
