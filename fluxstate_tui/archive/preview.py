@@ -26,7 +26,7 @@ from fluxstate_tui.flux.job_json import begin_time, dependency_words
 from fluxstate_tui.flux.jobid import f58, parse_job_id
 from fluxstate_tui.flux.queue import Queue, restores_stopped
 from fluxstate_tui.flux.resources import ResourceSet
-from fluxstate_tui.flux.scheduler import Place, Pool, Request, Verdict, constraint_words
+from fluxstate_tui.flux.scheduler import Place, Pool, Request, Verdict, constraint_words, turn
 from fluxstate_tui.formatting import plural
 
 
@@ -61,7 +61,6 @@ _ONE_JOB = {
 }
 _SHOWN = 20
 _UNLIMITED = 1 << 20  # cores of a node of which nothing is known
-_EXPEDITE, _MOST_URGENT = 31, 1 << 32
 
 
 class JobPrediction(msgspec.Struct, frozen=True, gc=False):
@@ -139,15 +138,18 @@ class RestorePreview:
             found.update(one.fate.value for one in some)  # an enum's own hash is slow
         return {fate: found[fate.value] for fate in PredictedOutcome if found[fate.value]}
 
-    def lines(self, started_again: Collection[str] = ()) -> tuple[str, ...]:
+    def lines(
+        self, started_again: Collection[str] = (), *, with_blocker: bool = True
+    ) -> tuple[str, ...]:
         """The preview for people, one fact per line, without markup; what stops all comes first.
 
         `started_again` are queues that come up stopped and are started when all is accounted for.
         """
-        found = [f"STUCK: {self.blocker}"] if self.blocker is not None else []
-        found += [_count_line(number, fate) for fate, number in self.counts.items()]
+        found = [_count_line(number, fate) for fate, number in self.counts.items()]
         if not found:
             found = ["no jobs: the queue comes up empty"]
+        if self.blocker is not None and with_blocker:
+            found.insert(0, f"STUCK: {self.blocker}.")
         found += [_queue_line(queue, queue.name in started_again) for queue in self.queues]
         if self.size_needed > self.room.size:
             found.append(f"size {self.size_needed} would do for the jobs that need more nodes")
@@ -200,13 +202,6 @@ def preview(
     )
 
 
-class _Ready(msgspec.Struct, order=True, gc=False):
-    """A place in the line: the most urgent first, then the oldest."""
-
-    turn: int
-    id: int
-
-
 @dataclass(slots=True)
 class _Start:
     """The start of an instance from an archive: what happens at once, in Flux's order.
@@ -225,11 +220,12 @@ class _Start:
     refused: set[int] = field(default_factory=set)
     blocker: Blocker | None = None
     size_needed: int = 1
+    _pool: Pool = field(default_factory=lambda: Pool(()))
     _active: dict[int, Job] = field(default_factory=dict)
     _open: dict[int, set[str]] = field(default_factory=dict)
     _dependents: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
-    _line: list[_Ready] = field(default_factory=list)
-    _joining: list[_Ready] = field(default_factory=list)
+    _line: list[tuple[int, int]] = field(default_factory=list)
+    _joining: list[tuple[int, int]] = field(default_factory=list)
     _ending: deque[tuple[Job, str]] = field(default_factory=deque)
 
     def run(self, go_on: Callable[[], None]) -> None:
@@ -248,6 +244,7 @@ class _Start:
                     if wanted not in needed:
                         needed[wanted] = _nodes_needed(wanted, self.room.cores)
         self.size_needed = max((nodes for nodes in needed.values() if nodes), default=1)
+        self._pool = _pool(self.archive, self.room, uniform=self.uniform)
         self._take_in(go_on)
         self._schedule(go_on)
 
@@ -335,8 +332,7 @@ class _Start:
         elif not queue.started and restores_stopped(self.archive.core_version, self.queues):
             self._say_later(job, PredictedOutcome.WAITS, f"until {_name(queue)} is started")
         else:
-            urgency = job.urgency if job.urgency != _EXPEDITE else _MOST_URGENT
-            self._joining.append(_Ready(-urgency, job.id))
+            self._joining.append(turn(job))
 
     # -- ends and what follows from them -------------------------------------------------------
 
@@ -379,13 +375,31 @@ class _Start:
     # -- the scheduler -------------------------------------------------------------------------
 
     def _schedule(self, go_on: Callable[[], None]) -> None:
-        pool = self._pool = _pool(self.archive, self.room, uniform=self.uniform)
-        while self._joining:
+        # At first no rank is up, then the lead's: what fits there starts there. Then the others.
+        self._go_through_line(go_on)
+        self._pool.bring_up(range(min(1, self.room.size)))
+        self._go_through_line(go_on)
+        self._pool.bring_up(range(1, self.room.size))
+        self._go_through_line(go_on)
+        self._line.sort()
+        self._look_at_line(go_on)
+        for job_id, left in self._open.items():
+            if job_id not in self.predicted:
+                words = ", ".join(
+                    dependency_words(text, self.now)
+                    for text in self._active[job_id].dependencies
+                    if text in left
+                )
+                self._say_later(self._active[job_id], PredictedOutcome.WAITS, f"for {words}")
+
+    def _go_through_line(self, go_on: Callable[[], None]) -> None:
+        pool = self._pool
+        while True:
             for ready in self._joining:
                 heapq.heappush(self._line, ready)
             self._joining = []
             while self._line:
-                job = self._active[self._line[0].id]
+                job = self._active[self._line[0][1]]
                 verdict = pool.allocate(self.archive.request(job))
                 if verdict is Verdict.HAS_TO_WAIT:
                     break
@@ -398,24 +412,16 @@ class _Start:
                     reason = f"{self._why_never(job)}; Flux fails it for good"
                     self._fail(job, PredictedOutcome.NEVER_FITS, reason)
                     self._settle_ends()
-        self._line.sort()
-        self._look_at_line(go_on)
-        for job_id, left in self._open.items():
-            if job_id not in self.predicted:
-                words = ", ".join(
-                    dependency_words(text, self.now)
-                    for text in self._active[job_id].dependencies
-                    if text in left
-                )
-                self._say_later(self._active[job_id], PredictedOutcome.WAITS, f"for {words}")
+            if not self._joining:
+                break
 
     def _look_at_line(self, go_on: Callable[[], None]) -> None:
         """Those that wait: the first for room, the others behind it."""
         head = ""
-        for at, ready in enumerate(self._line):
+        for at, (_, job_id) in enumerate(self._line):
             if at % 4096 == 0:
                 go_on()
-            job = self._active[ready.id]
+            job = self._active[job_id]
             wanted = self.archive.request(job)
             if not self._pool.fits(wanted):
                 reason = f"{self._why_never(job)}; Flux fails it for good when its turn comes"
@@ -439,8 +445,7 @@ class _Start:
 
     def _say_later(self, job: Job, fate: PredictedOutcome, reason: str) -> None:
         """Of one that is not in the line yet: that it can never fit matters more."""
-        pool = self._empty()
-        if pool.fits(self.archive.request(job)):
+        if self._pool.fits(self.archive.request(job)):
             self._say(job, fate, reason)
         else:
             reason = (
@@ -448,16 +453,8 @@ class _Start:
             )
             self._say(job, PredictedOutcome.NEVER_FITS, reason)
 
-    def _empty(self) -> Pool:
-        if self._spare is None:
-            self._spare = _pool(self.archive, self.room, uniform=self.uniform)
-        return self._spare
-
-    _pool: Pool = field(default_factory=lambda: Pool(()))
-    _spare: Pool | None = None
-
     def _why_never(self, job: Job) -> str:
-        wanted, pool = self.archive.request(job), self._empty()
+        wanted, pool = self.archive.request(job), self._pool
         if wanted.constraint and not pool.eligible(wanted):
             return f"no node is what it requires ({constraint_words(wanted.constraint)})"
         if wanted.constraint:
@@ -498,7 +495,7 @@ def _pool(archive: Archive, room: Room, *, uniform: bool) -> Pool:
         known = shares[rank] if rank < len(shares) else None
         cores = usual if known is None or uniform else len(known.cores)
         here = gpus if known is None else len(known.gpus)
-        places.append(Place(rank, hosts[rank], cores, here, up=rank < room.size))
+        places.append(Place(rank, hosts[rank], cores, here, up=False))
     return Pool(places, properties)
 
 

@@ -179,6 +179,7 @@ def preview_json(found: RestorePreview) -> str:
         "cores": found.room.cores,
         "size_needed": found.size_needed,
         "warnings": list(found.warnings),
+        "blocker": _blocker_json(found),
         "counts": {fate.name.lower(): number for fate, number in found.counts.items()},
         "queues": [
             {"name": queue.name, "enable": queue.enabled, "start": queue.started}
@@ -196,6 +197,19 @@ def preview_json(found: RestorePreview) -> str:
         ],
     }
     return json.dumps(value, indent=2)
+
+
+def _blocker_json(found: RestorePreview) -> dict[str, Any] | None:
+    blocker = found.blocker
+    if blocker is None:
+        return None
+    return {
+        "id": blocker.job.id,
+        "jobid": f58(blocker.job.id),
+        "nodes": blocker.nodes,
+        "up": blocker.up,
+        "behind": blocker.behind,
+    }
 
 
 def diff_text(found: Diff) -> Iterator[str]:

@@ -54,6 +54,10 @@ def _add_preview(commands: _Subparsers[argparse.ArgumentParser]) -> None:
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("--size", type=count, required=True, metavar="N", help="nodes")
     parser.add_argument("--cores", type=count, metavar="M", help="cores of each node")
+    parser.add_argument(
+        "--max-size", type=count, metavar="N", help="nodes that Flux knows of, up or down"
+    )
+    parser.add_argument("--name", default="", help="of the MiniCluster: its hosts are NAME-0 ...")
     parser.add_argument("--uid", type=int, metavar="U", help="owner of the new instance")
     parser.add_argument(
         "--queue", action="append", metavar="NAME", help="named queues of the new configuration"

@@ -67,7 +67,15 @@ def preview(args: argparse.Namespace) -> int:
 
     archive = read_archive(Path(args.file))
     _refuse_foreign(archive, args.file)
-    found = look_ahead(archive, size=args.size, cores=args.cores, uid=args.uid, queues=args.queue)
+    found = look_ahead(
+        archive,
+        size=args.size,
+        cores=args.cores,
+        max_size=args.max_size,
+        name=args.name,
+        uid=args.uid,
+        queues=args.queue,
+    )
     _print((render.preview_json(found),) if args.json else render.preview_text(found))
     return _end(archive)
 

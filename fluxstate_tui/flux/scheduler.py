@@ -17,6 +17,7 @@ from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.jobspec import Counts, Jobspec, attribute, counts
 
 _MAX_DEPTH = 32
+_EXPEDITE, _EXPEDITED = 31, 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,12 @@ def request_of_job(job: Job) -> Request:
     return Request(nodes=nodes, slots=slots, cores=each, most=nodes or slots)
 
 
+def turn(job: Job) -> tuple[int, int]:
+    """Its place in the line: the most urgent first, then the oldest. A held one has none."""
+    priority = _EXPEDITED if job.urgency == _EXPEDITE else job.urgency
+    return -priority, job.id
+
+
 class Verdict(Enum):
     """What the scheduler does with the request at the head of the line."""
 
@@ -130,6 +137,15 @@ class Pool:
         # Up ranks, those with the most free cores first; among equals the lowest rank.
         self._heap = [_entry(place) for place in places if place.up]
         heapq.heapify(self._heap)
+
+    def bring_up(self, ranks: Iterable[int]) -> None:
+        """These ranks come up."""
+        for rank in ranks:
+            place = self.places[rank]
+            if not place.up:
+                place.up = True
+                heapq.heappush(self._heap, _entry(place))
+        self._feasible.clear()
 
     def allocate(self, wanted: Request) -> Verdict:
         """Take it if it is there."""
@@ -193,7 +209,7 @@ class Pool:
                 if entry[:2] != (-place.free_cores, -place.free_gpus):
                     heapq.heappush(self._heap, _entry(popped.pop()))  # it was taken from meanwhile
                     continue
-                if place.free_cores < wanted.cores:
+                if place.free_cores < wanted.cores and not wanted.exclusive:
                     return
                 yield place
         finally:

@@ -143,6 +143,13 @@ class Connection:
         """The configuration agrees to helper pods."""
         return self._config.helper_pod.always
 
+    def minicluster(self, ref: ClusterRef) -> MiniCluster:
+        """As it was seen last. Raises FluxstateError when it never was."""
+        picture = self._store.clusters.get(ref.uid)
+        if picture is None:
+            raise FluxstateError(f"{ref} was never seen", safe="Nothing was changed.")
+        return picture.minicluster
+
     def catalog_entry(self, ref: ClusterRef, archive: str) -> CatalogEntry:
         """An archive by its id, as last seen. Raises FluxstateError when it is not there."""
         picture = self._store.clusters.get(ref.uid)

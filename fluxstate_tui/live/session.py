@@ -159,15 +159,16 @@ class LiveActions:
         self, ref: ClusterRef, archive: str, size: int | None
     ) -> tuple[str, ...]:
         """What a restore onto `size` pods would bring, in plain lines."""
-        from fluxstate_tui.archive.preview import preview
         from fluxstate_tui.archive.progress import Reading
-        from fluxstate_tui.operations.restore.plan import Source
+        from fluxstate_tui.kube.manifest import for_create
+        from fluxstate_tui.operations.restore.plan import Source, preview_restore
 
         entry = self._connection.catalog_entry(ref, archive)
         verdict = await self.open_archive(ref, entry, Reading())
-        wanted = size or (entry.manifest.size if entry.manifest else 1)
+        raw = self._connection.minicluster(ref).raw
+        wanted = size or (entry.manifest.size if entry.manifest else None)
         again = Source(entry, verdict.archive).queues_to_start
-        return preview(verdict.archive, size=wanted).lines(again)
+        return preview_restore(verdict.archive, for_create(raw, size=wanted)).lines(again)
 
     async def job_detail(self, ref: ClusterRef, job_id: int) -> JobDetail:
         """Eventlog, jobspec and output of one job, from the broker."""

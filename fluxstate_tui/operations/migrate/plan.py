@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fluxstate_tui.archive.preview import PredictedOutcome, RestorePreview
+from fluxstate_tui.archive.preview import Blocker, PredictedOutcome, RestorePreview
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.queue import restores_stopped
 from fluxstate_tui.flux.running_jobs import expect
+from fluxstate_tui.flux.scheduler import turn
 from fluxstate_tui.formatting import plural
 from fluxstate_tui.kube.errors import Forbidden, RequestInfo
 from fluxstate_tui.kube.manifest import for_create
@@ -42,7 +43,9 @@ def preview(
 ) -> tuple[str, ...]:
     """`wide` are the waiting jobs that do not fit the new size and do fit the old one."""
     sizes = f"from {pods(seen.minicluster.size)} to {pods(target.size)}"
+    stuck = blocking(seen, target)
     lines = [
+        f"STUCK: {stuck}." if stuck else "",
         f"{describe(seen.jobs or ())} move {sizes}.",
         *_fit(seen, target, choices, wide),
         *_running(seen, choices),
@@ -160,6 +163,11 @@ class Target:
         return int(self.manifest["spec"].get("size", 1))
 
     @property
+    def ranks(self) -> int:
+        """Number of ranks that its Flux knows of, up or down."""
+        return max(self.size, int(self.manifest["spec"].get("maxSize") or 0))
+
+    @property
     def archive_path(self) -> str:
         """Where its brokers look for an archive when they start."""
         return str(self.manifest["spec"]["archive"]["path"])
@@ -257,8 +265,19 @@ def _require(seen: Snapshot, target: Target, choices: Choices) -> None:
 
 def too_wide(seen: Snapshot, target: Target) -> tuple[Job, ...]:
     """Waiting jobs that fit the old size and not the new one: Flux would fail them for good."""
-    old = seen.minicluster.size
-    return tuple(job for job in seen.pending if target.size < (job.nnodes or 1) <= old)
+    old = max(seen.minicluster.size, seen.minicluster.max_size or 0)
+    return tuple(job for job in seen.pending if target.ranks < (job.nnodes or 1) <= old)
+
+
+def blocking(seen: Snapshot, target: Target) -> str:
+    """That a job waits there for nodes that are down, with all behind it; '' if none does."""
+    waiting = [job for job in seen.pending if job.urgency > 0 and not job.dependencies]
+    wide = [job for job in waiting if target.size < (job.nnodes or 1) <= target.ranks]
+    if not wide:
+        return ""
+    first = min(wide, key=turn)
+    behind = sum(turn(job) > turn(first) for job in waiting)
+    return str(Blocker(first, first.nnodes or 1, target.size, behind))
 
 
 def newly_refused(before: RestorePreview, after: RestorePreview) -> frozenset[int]:
@@ -280,11 +299,13 @@ def _consent(seen: Snapshot, target: Target, choices: Choices) -> Consent:
     wide = len(too_wide(seen, target))
     if wide:
         lost.append(f"fails {plural(wide, 'waiting job')} that never fit")
+    stuck = blocking(seen, target)
+    stuck = f" {stuck}." if stuck else ""
     if lost:
-        question = f"Migrating {ref} {' and '.join(lost)}."
+        question = f"Migrating {ref} {' and '.join(lost)}.{stuck}"
         return Consent(ConsentKind.TYPE_NAME, question, ref.name, cancelled + wide)
     size = pods(target.size)
-    return Consent(ConsentKind.CONFIRM, f"Migrate {ref} to {target} with {size}?")
+    return Consent(ConsentKind.CONFIRM, f"Migrate {ref} to {target} with {size}?{stuck}")
 
 
 # What a migration may need to do on both sides, asked before anything is touched.

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fluxstate_tui.archive.manifest import folder_of
-from fluxstate_tui.archive.preview import preview
 from fluxstate_tui.broker.client import MiniClusterClient, MiniClusterUnreachableError
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.objects import is_alive, read_by_name
@@ -44,7 +43,7 @@ from fluxstate_tui.operations.migrate import plan as migrate_plan
 from fluxstate_tui.operations.migrate.plan import TOKEN, Target, pods
 from fluxstate_tui.operations.queue_control import forget_pause
 from fluxstate_tui.operations.restore import plan as restore_plan
-from fluxstate_tui.operations.restore.plan import Source, require_sound
+from fluxstate_tui.operations.restore.plan import Source, preview_restore, require_sound
 from fluxstate_tui.operations.restore.steps import Restoring
 from fluxstate_tui.operations.saving import ArchiveDumper, Saved, Saving
 from fluxstate_tui.operations.snapshot import PAUSED_BY_US, Snapshot, describe, queue_words
@@ -348,8 +347,8 @@ class Migrating:
             async with fetch(helper.files, entry.path, state_dir, run.tell) as archive:
                 self._found = found = Source(entry, archive)
                 require_sound(found)
-                before = preview(archive, size=self._seen.minicluster.size)
-                after = preview(archive, size=self._target.size)
+                before = preview_restore(archive, self._seen.minicluster.raw)
+                after = preview_restore(archive, self._target.manifest)
         except BaseException:
             await helper.remove()
             raise

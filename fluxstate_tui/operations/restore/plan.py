@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxstate_tui.archive.manifest import CatalogEntry
+from fluxstate_tui.archive.preview import Blocker, RestorePreview, preview
 from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.broker.commands import parse_jobs, run_flux
 from fluxstate_tui.broker.context import OperationContext
@@ -92,6 +93,17 @@ def require_sound(source: Source) -> None:
         )
 
 
+def preview_restore(archive: Archive, manifest: dict[str, Any]) -> RestorePreview:
+    """What becomes of every job in the MiniCluster that is going to be created."""
+    spec = manifest["spec"]
+    return preview(
+        archive,
+        size=int(spec.get("size", 1)),
+        max_size=spec.get("maxSize"),
+        name=str(manifest["metadata"]["name"]),
+    )
+
+
 def require_valid(manifest: dict[str, Any], served_version: str) -> None:
     """Raise FluxstateError (exit 5) when nothing, or an empty queue, would come out of it."""
     refuse_broken(manifest, served_version)
@@ -127,10 +139,12 @@ def plan(
     lines: tuple[str, ...],
     bringing: Bringing | None = None,
     accept_spec: bool = False,
+    blocker: Blocker | None = None,
 ) -> Plan:
     """The steps of a restore. `lines` say what becomes of the jobs, and of the MiniCluster.
 
-    With `accept_spec` what its pods may do has to be agreed to by typing its name.
+    With `accept_spec` what its pods may do has to be agreed to by typing its name. That a
+    `blocker` stops the whole queue is said first, and in the question.
     """
     metadata = manifest["metadata"]
     ref = ClusterRef(metadata["namespace"], metadata["name"], "")
@@ -144,15 +158,18 @@ def plan(
     size = manifest["spec"].get("size", 1)
     pods = f"{size} pod" if size == 1 else f"{size} pods"
     said = (
+        *([f"STUCK: {blocker}."] if blocker is not None else []),
         f"Create {ref} with {pods} from {source.entry.id}: {describe(source.jobs)}.",
         *(bringing.lines if bringing else ()),
         *lines,
         f"It is armed at {manifest['spec']['archive']['path']} until every job is accounted for.",
     )
-    question = f"Restore {ref} from {source.entry.id}?"
+    stuck = f" {blocker}." if blocker is not None else ""
+    question = f"Restore {ref} from {source.entry.id}?{stuck}"
     consent = Consent(ConsentKind.CONFIRM, question)
     if accept_spec:
         question = f"Restore {ref} with a MiniCluster that only the archive's manifest vouches for?"
+        question += stuck
         consent = Consent(ConsentKind.TYPE_NAME, question, ref.name, 0, Agrees.SPEC)
     return Plan(OperationKind.RESTORE, ref, tuple(steps), said, consent)
 

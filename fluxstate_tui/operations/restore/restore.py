@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from fluxstate_tui.archive.manifest import CatalogEntry, folder_of
-from fluxstate_tui.archive.preview import preview
+from fluxstate_tui.archive.preview import RestorePreview
 from fluxstate_tui.broker import manifest_cache
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.files import RemoteFiles
@@ -106,8 +107,10 @@ async def _planned(
     served = (await context.cluster.minicluster_resource()).version
     manifest = _to_create(ref, spec, known, choices, served)
     _require_same_place(where, manifest)
-    lines = await _lines(context, source, chosen, manifest, spec)
-    return manifest, steps.plan(source, manifest, lines, accept_spec=not spec.origin.trusted)
+    predicted = await asyncio.to_thread(steps.preview_restore, source.archive, manifest)
+    lines = await _lines(context, source, chosen, manifest, spec, predicted)
+    accept, blocker = not spec.origin.trusted, predicted.blocker
+    return manifest, steps.plan(source, manifest, lines, accept_spec=accept, blocker=blocker)
 
 
 async def _of_file(
@@ -129,9 +132,16 @@ async def _of_file(
     me = _identity(context, ref, known)
     recorded = records.recall(context.state_dir, local.archive.sha256)
     chosen = Chosen(Known(source.entry, recorded), (), me)
-    lines = await _lines(context, source, chosen, manifest, spec)
-    accept = not spec.origin.trusted
-    planned = steps.plan(source, manifest, lines, steps.Bringing(str(local.path), pod), accept)
+    predicted = await asyncio.to_thread(steps.preview_restore, source.archive, manifest)
+    lines = await _lines(context, source, chosen, manifest, spec, predicted)
+    planned = steps.plan(
+        source,
+        manifest,
+        lines,
+        steps.Bringing(str(local.path), pod),
+        accept_spec=not spec.origin.trusted,
+        blocker=predicted.blocker,
+    )
     bring = _bringing(context, local, manifest, me)
     restoring = Restoring(context, None, source, manifest, choices.start_timeout, bring)
     safe = f"{local.path} is untouched."
@@ -261,9 +271,9 @@ async def _lines(
     chosen: Chosen,
     manifest: dict[str, Any],
     spec: SpecSource,
+    predicted: RestorePreview,
 ) -> tuple[str, ...]:
-    size = int(manifest["spec"].get("size", 1))
-    predictions = preview(source.archive, size=size).lines(source.queues_to_start)
+    predictions = predicted.lines(source.queues_to_start, with_blocker=False)
     beside = await dangers_beside(context, source, manifest, chosen.known.owner)
     return (*chosen.lines(source.archive), *predictions, *beside, *spec.asks)
 

@@ -17,7 +17,7 @@ from fluxstate_tui.archive.compare import (
     account,
 )
 from fluxstate_tui.archive.manifest import folder_of
-from fluxstate_tui.archive.preview import preview
+from fluxstate_tui.archive.preview import RestorePreview
 from fluxstate_tui.broker.client import MiniClusterClient, MiniClusterUnreachableError
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.files import RemoteFiles
@@ -164,6 +164,7 @@ async def _failed(context: OperationContext, ref: ClusterRef, derived: Derived) 
 
 OLD_PODS_SECONDS = 180.0
 ACCOUNT_SECONDS = 60.0  # without any further job showing up
+REFUSAL_SECONDS = 10.0  # for the scheduler to fail what can never run
 _REASONS = 3
 
 
@@ -196,6 +197,7 @@ class Restoring:
         self._client: MiniClusterClient | None = None
         self._disarm: Undo | None = None
         self._account: Account | None = None
+        self._preview: RestorePreview | None = None
 
     @property
     def _manifest(self) -> dict[str, Any]:
@@ -403,6 +405,12 @@ class Restoring:
                 continue
             result = account(self._source.jobs, await self._client.jobs())
             self._account = result
+            late = self._predicted.refused - {one.job.id for one in self.refused}
+            if result.balanced and late and clock.now() - since < REFUSAL_SECONDS:
+                # The plan said that Flux fails them: the scheduler has not looked at all yet.
+                run.tell(f"{result.explain()}; the scheduler has still to look at {len(late)}")
+                await clock.sleep(0.5)
+                continue
             if result.balanced:
                 return result.explain()
             if stuck:
@@ -454,7 +462,7 @@ class Restoring:
         refused = self.refused
         if refused:
             causes = Counter(one.cause for one in refused)
-            needed = preview(self._source.archive, size=self._size).size_needed
+            needed = self._predicted.size_needed
             run.problem(
                 f"{plural(len(refused), 'job')} came back FAILED: {_cause_words(refused, causes)}",
                 _advice(causes, needed if needed > self._size else 0),
@@ -463,6 +471,13 @@ class Restoring:
     @property
     def _size(self) -> int:
         return int(self._plain["spec"].get("size", 1))
+
+    @property
+    def _predicted(self) -> RestorePreview:
+        """As the plan said it; of the archive that is on the volume."""
+        if self._preview is None:
+            self._preview = steps.preview_restore(self._source.archive, self._plain)
+        return self._preview
 
     async def _roll_back(self) -> str:
         """Take the armed copy away again, by whatever pod can do it now."""

@@ -42,11 +42,18 @@ MOST_NODES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """`cores` None = as many as before; `uid` None = the same owner as before."""
+    """`cores` None = as many as before; `uid` None = the same owner as before.
+
+    `max_size` and `name` are those of the MiniCluster, None and '' where there is none; `had` is
+    how many nodes it had, None if that is not known.
+    """
 
     size: int
     cores: int | None = None
     uid: int | None = None
+    max_size: int | None = None
+    name: str = ""
+    had: int | None = None
 
     def resized(self, step: int) -> Room:
         """With more or fewer nodes, at least one."""
@@ -81,7 +88,7 @@ class RoomDialog(Dialog[Room]):
         """Give the numbers back."""
         size, cores, uid = (self._number(name) for name in ("size", "cores", "uid"))
         wanted = min(MOST_NODES, max(1, size if size is not None else self._room.size))
-        self.dismiss(Room(wanted, cores or None, uid))
+        self.dismiss(replace(self._room, size=wanted, cores=cores or None, uid=uid))
 
     def _number(self, name: str) -> int | None:
         text = self.query_one(f"#room-{name}", Input).value.strip()
@@ -132,8 +139,8 @@ def reason_text(one: JobPrediction) -> str:
 
 def size_parts(room: Room, opened: Opened, found: RestorePreview | None) -> list[Part]:
     """`onto 2 nodes (it had 2), 4 cores each, the same uid`."""
-    resources = opened.verdict.archive.resources
-    had = f" (it had {resources.nnodes})" if resources is not None else ""
+    most = f" of at most {room.max_size}" if (room.max_size or 0) > room.size else ""
+    had = f"{most} (it had {room.had})" if room.had is not None else most
     cores = room.cores or cores_per_node(opened.verdict.archive)
     parts: list[Part] = [
         ("a restore onto ", "$muted"),
@@ -242,7 +249,8 @@ class PreviewScreen(LiveScreen):
     HELP_TEXT = (
         "What a restore would do, before it is done. Jobs that are over stay as history. A job "
         "that ran at the dump comes back FAILED. One that needs more nodes than there are is "
-        "failed by Flux for good: + until it fits. Stopped queues let nothing start."
+        "failed by Flux for good: + until it fits. Stopped queues let nothing start. The others "
+        "start in their order; the first that finds no room keeps all behind it waiting."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "job", id="archive-preview.open", key_display="↵"),
@@ -260,8 +268,7 @@ class PreviewScreen(LiveScreen):
     def __init__(self, services: Services, opened: Opened, size: int | None = None) -> None:
         super().__init__(services)
         self.opened = opened
-        resources = opened.verdict.archive.resources
-        self.room = Room(size or (resources.nnodes if resources is not None else 1))
+        self.room = _room(services, opened, size)
         self.found: RestorePreview | None = None
         self.counts: dict[PredictedOutcome, int] = {}
         self._fates: list[JobPrediction] = []
@@ -352,8 +359,11 @@ class PreviewScreen(LiveScreen):
         self.table.say_when_empty("The archive holds no job: the queue comes up empty.")
         self.query_one("#preview-room", Line).say(size_parts(room, self.opened, found))
         warnings = self.query_one("#preview-warnings", Panel)
-        warnings.say([[(f"▲ {text}", "$state-bad")] for text in found.warnings[:4]])
-        warnings.display = bool(found.warnings)
+        loud = [*found.warnings[:4]]
+        if found.blocker is not None:
+            loud.append(f"Stuck: {found.blocker}")
+        warnings.say([[(f"▲ {text}", "$state-bad")] for text in loud])
+        warnings.display = bool(loud)
         self._show_counts()
         old, self._fates = self._fates, found.jobs
         if self.table.grid.selection.rows is rows:  # else the old ones are still shown
@@ -365,12 +375,30 @@ class PreviewScreen(LiveScreen):
             self.query_one("#preview-counts", Panel).say(rows)
 
 
+def _room(services: Services, opened: Opened, size: int | None) -> Room:
+    """Of its MiniCluster, as the dialog and the plan of a restore have it; else as the archive."""
+    picture = services.store.clusters.get(opened.ref.uid) if opened.ref is not None else None
+    if picture is None:
+        resources = opened.verdict.archive.resources
+        had = resources.nnodes if resources is not None else None
+        return Room(size or had or 1, had=had)
+    known = picture.minicluster
+    wanted = size or known.size
+    return Room(wanted, max_size=known.max_size, name=known.ref.name, had=known.size)
+
+
 def think(
     opened: Opened, room: Room, go_on: Callable[[], None]
 ) -> tuple[RestorePreview, dict[PredictedOutcome, int], ById[JobPrediction]]:
     """The fate of every job, how many have each, and the fates by job. May run in a thread."""
     with without_collector(len(opened.jobs)):
         found = preview(
-            opened.verdict.archive, size=room.size, cores=room.cores, uid=room.uid, go_on=go_on
+            opened.verdict.archive,
+            size=room.size,
+            cores=room.cores,
+            max_size=room.max_size,
+            name=room.name,
+            uid=room.uid,
+            go_on=go_on,
         )
         return found, found.counts, ById(opened.jobs.ids, found.jobs)

@@ -23,6 +23,7 @@ from fluxstate_tui.flux.eventlog import Event
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.job_json import dependency_words
 from fluxstate_tui.flux.jobid import f58, parse_job_id
+from fluxstate_tui.flux.scheduler import turn
 from fluxstate_tui.formatting import age, duration, moment, plural
 from fluxstate_tui.live.actions import JobDetail, OutputLine
 from fluxstate_tui.live.outlook import run_times, until_idle
@@ -573,17 +574,13 @@ def _place_in_line(picture: ClusterPicture, job: Job, now: float) -> str:
     ready = (JobState.SCHED, JobState.RUN, JobState.CLEANUP)
     others = [one for one in active if one.state in ready and one.queue == job.queue]
     waiting = [one for one in others if one.state.pending and one.urgency > 0]
-    before = [one for one in waiting if _turn(one) < _turn(job)]
+    before = [one for one in waiting if turn(one) < turn(job)]
     if not before:
         said = "it is the next in line"
     else:
         said = f"{plural(len(before), 'job')} of {len(waiting)} in line come before it"
     running = [one for one in others if one.state.running]
     return said + _latest(picture, [*before, *running], now)
-
-
-def _turn(job: Job) -> tuple[int, int]:
-    return -(job.priority if job.priority is not None else job.urgency), job.id
 
 
 def _latest(picture: ClusterPicture, ahead: Iterable[Job], now: float) -> str:
