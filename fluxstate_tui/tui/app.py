@@ -282,8 +282,9 @@ class FluxstateApp(App[int]):
             return  # it is being taken apart
         self.services.store.tick(self.services.clock.now())
         self._tell_about_interrupted()
-        if isinstance(self.screen, LiveScreen) and self.screen.ready:
-            self.screen.tick()
+        for screen in self.screen_stack:
+            if isinstance(screen, LiveScreen) and screen.seen and screen.ready:
+                screen.tick()  # behind a dialog too
 
     def _tell_about_interrupted(self) -> None:
         """Once, as soon as the cluster can be looked at."""

@@ -203,191 +203,28 @@ class GridPainter(Generic[R]):
 
 K = TypeVar("K", bound="int | str")
 
+MANY = 5_000
 MOST_STRIPS = 2000
 MOST_CELLS = 100
 MOST_MEASURED = 200
 
 
-class GridCanvas(ScrollView, Generic[K, R]):
-    """Paints the rows of a selection below a header. It keeps the strip of each row it painted."""
+class Grid(ScrollView, Generic[K, R], can_focus=True):
+    """Rows by key. The cursor follows the key, not the line.
+
+    `show` gives the rows (a mapping that the owner goes on changing), `patch` says which keys
+    changed, `tick` lets time pass. Only visible lines that look different are painted: the strip of
+    each row that was painted is kept.
+    """
 
     DEFAULT_CSS = """
-    GridCanvas {
+    Grid {
         background: $background;
         color: $foreground;
         height: 1fr;
         overflow-x: hidden;
         scrollbar-gutter: stable;
     }
-    """
-
-    def __init__(
-        self, columns: Sequence[Column[R]], now: Callable[[], float], empty: str, id: str | None
-    ) -> None:
-        super().__init__(id=id)
-        self.every = tuple(columns)
-        self.columns = tuple(column for column in columns if not column.extra)
-        self.marked: set[K] = set()
-        self.selection: StillSelection[K, R] = StillSelection({})
-        self.sorted_by: str | None = None
-        self._now = now
-        self._empty = empty
-        self._line = 0
-        self._strips: dict[K, Strip] = {}
-        self._known_painter: GridPainter[R] | None = None
-        self._longest: dict[str, int] = {}
-
-    def tick(self) -> None:
-        """Time passed: paint the visible rows whose text changed by it."""
-        painter, rows = self._painter, self.selection.rows
-        changed: list[int] = []
-        for line, key in enumerate(self._visible_keys()):
-            known = self._strips.get(key)
-            if known is None or not painter.ticks(rows[key]):
-                continue
-            strip = self._row_strip(painter, key)
-            if strip != known:
-                self._strips[key] = strip
-                changed.append(line)
-        self._paint(changed)
-
-    def choose_columns(self, keys: Sequence[str] | None) -> None:
-        """Show these columns in this order; None or none that there is: as it was at first."""
-        known = {column.key: column for column in self.every}
-        chosen = tuple(known[key] for key in keys or () if key in known)
-        self.columns = chosen or tuple(column for column in self.every if not column.extra)
-        self._known_painter = None
-        self._strips.clear()
-        self.refresh()
-
-    def say_when_empty(self, text: str) -> None:
-        """What to read where no rows are: why, and what to do next."""
-        if text != self._empty:
-            self._empty = text
-            if not len(self.selection):
-                self.refresh()
-
-    def notify_style_update(self) -> None:
-        """Another theme or pseudo class: no strip looks as it did."""
-        super().notify_style_update()
-        self._strips.clear()
-        self._known_painter = None
-
-    def on_focus(self) -> None:
-        """The cursor shows where keys go."""
-        self._paint([self._line - self.scroll_offset.y])
-
-    def on_blur(self) -> None:
-        """The cursor shows that keys go elsewhere."""
-        self._paint([self._line - self.scroll_offset.y])
-
-    def render_line(self, y: int) -> Strip:
-        """One line: the header at 0, below it the rows from the scroll offset on."""
-        return self._line_at(y, self._painter)
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines as they are, without Textual's cache of styled lines: that does for every
-        line what borders, padding and opacity need, of which a grid has none."""
-        painter, background = self._painter, self.background_colors[1]
-        left, right = crop.column_span
-        strips = [
-            self._line_at(y, painter).crop_extend(left, right, painter.base)
-            for y in crop.line_range
-        ]
-        for line_filter in self.get_line_filters():
-            strips = [strip.apply_filter(line_filter, background) for strip in strips]
-        return strips
-
-    def _measure(self, keys: Iterable[K]) -> None:
-        """Give columns that may grow room for these rows. They never shrink: nothing jumps."""
-        now, rows = self._now(), self.selection.rows
-        growing = [column for column in self.every if column.grow]
-        before = dict(self._longest)
-        for key in keys if growing else ():
-            for column in growing:
-                cells = cell_len(visible(column.value(rows[key], now)[:MOST_CELLS]))
-                self._longest[column.key] = max(cells, self._longest.get(column.key, 0))
-        if self._longest != before:
-            self._known_painter = None
-            self.refresh()
-
-    def _visible_keys(self) -> list[K]:
-        top = self.scroll_offset.y
-        return self.selection.between(top, top + max(0, self.size.height - 1))
-
-    def _resize_virtual(self) -> None:
-        """As many lines as there are rows. The screen is laid out anew only where the scrollbar
-        comes or goes: else a job more or less would cost that, and every line of the grid.
-        """
-        size, room = Size(self.size.width, len(self.selection) + 1), self.container_size.height
-        if not room:
-            self.virtual_size = size
-        elif size != self.virtual_size:
-            self.set_reactive(Widget.virtual_size, size)
-            self.scroll_y = self.validate_scroll_y(self.scroll_y)
-            needed = size.height > room
-            if needed or self.show_vertical_scrollbar:
-                bar = self.vertical_scrollbar
-                self.show_vertical_scrollbar = bar.display = needed
-                bar.window_virtual_size, bar.window_size = size.height, room
-
-    def _paint(self, lines: Iterable[int]) -> None:
-        """Paint these lines below the header, if they are in sight."""
-        width, height = self.size
-        regions = [Region(0, line + 1, width, 1) for line in lines if 0 <= line < height - 1]
-        if regions:
-            self.refresh(*regions)
-
-    @property
-    def _painter(self) -> GridPainter[R]:
-        """For this width and theme; Textual works a widget's own style out anew at every call.
-
-        The width is without the scrollbar: it comes and goes with the number of rows.
-        """
-        painter, width = self._known_painter, self.scrollable_content_region.width
-        if painter is None or painter.width != width:
-            variables = self.app.theme_variables
-            painter = GridPainter(self.columns, width, self.rich_style, variables, self._longest)
-            self._known_painter = painter
-            self._strips.clear()
-        return painter
-
-    def _line_at(self, y: int, painter: GridPainter[R]) -> Strip:
-        if y == 0:
-            return painter.header(self.sorted_by, self.selection.reverse)
-        line = self.scroll_offset.y + y - 1
-        if line >= len(self.selection):
-            return self._empty_line(y, painter)
-        key = self.selection.key_at(line)
-        if line == self._line:
-            name = "cursor" if self.has_focus else "cursor-blurred"
-            return self._row_strip(painter, key, name)
-        strip = self._strips.get(key)
-        if strip is None:
-            if len(self._strips) > MOST_STRIPS:
-                self._strips.clear()
-            strip = self._strips[key] = self._row_strip(painter, key)
-        return strip
-
-    def _row_strip(self, painter: GridPainter[R], key: K, cursor: str = "") -> Strip:
-        row, marked = self.selection.rows[key], key in self.marked
-        return painter.row(row, self._now(), cursor=cursor, marked=marked)
-
-    def _empty_line(self, y: int, painter: GridPainter[R]) -> Strip:
-        if len(self.selection):
-            return painter.message("")
-        lines = painter.wrapped(self._empty)
-        return painter.message(lines[y - 2] if 2 <= y < 2 + len(lines) else "")
-
-
-MANY = 5_000
-
-
-class Grid(GridCanvas[K, R], can_focus=True):
-    """Rows by key. The cursor follows the key, not the line.
-
-    `show` gives the rows (a mapping that the owner goes on changing), `patch` says which keys
-    changed, `tick` lets time pass. Only visible lines that look different are painted.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -417,6 +254,15 @@ class Grid(GridCanvas[K, R], can_focus=True):
     class Opened(Highlighted):
         """A row was opened: by a double click, or by the key that the owner binds to `open`."""
 
+    class Reselected(Message):
+        """Rows of a `still` grid were put in order or filtered just now."""
+
+    class Marked(Highlighted):
+        """Other rows are marked than before."""
+
+    class Ordered(Message):
+        """The user chose another order with the mouse."""
+
     def __init__(
         self,
         columns: Sequence[Column[R]],
@@ -427,22 +273,25 @@ class Grid(GridCanvas[K, R], can_focus=True):
         still: bool = False,
         id: str | None = None,
     ) -> None:
-        super().__init__(columns, now, empty, id)
+        super().__init__(id=id)
+        self.every = tuple(columns)
+        self.columns = tuple(column for column in columns if not column.extra)
+        self.marked: set[K] = set()
+        self.selection: StillSelection[K, R] = StillSelection({})
+        self.sorted_by: str | None = None
+        self._now = now
         self._natural = natural
+        self._empty = empty
         self._still = still
         self._orderings = 0
         self._all: Mapping[K, R] = {}
         self._cursor: K | None = None
+        self._line = 0
         self._moved_by_user = False
-
-    class Reselected(Message):
-        """Rows of a `still` grid were put in order or filtered just now."""
-
-    class Marked(Highlighted):
-        """Other rows are marked than before."""
-
-    class Ordered(Message):
-        """The user chose another order with the mouse."""
+        self._strips: dict[K, Strip] = {}
+        self._cursor_strip: Strip | None = None
+        self._known_painter: GridPainter[R] | None = None
+        self._longest: dict[str, int] = {}
 
     # What the owner calls ------------------------------------------------------------------
 
@@ -493,6 +342,34 @@ class Grid(GridCanvas[K, R], can_focus=True):
             if key in changed or line >= len(before) or before[line] != key
         ]
         self._paint([*lines, *range(len(shown), len(before))])
+
+    def tick(self) -> None:
+        """Time passed: paint the visible rows whose text changed by it."""
+        painter, rows, top = self._painter, self.selection.rows, self.scroll_offset.y
+        changed: list[int] = []
+        for line, key in enumerate(self._visible_keys()):
+            if not painter.ticks(rows[key]):
+                continue
+            known = self._cursor_strip if top + line == self._line else self._strips.pop(key, None)
+            if self._strip_at(top + line, painter) != known:
+                changed.append(line)
+        self._paint(changed)
+
+    def choose_columns(self, keys: Sequence[str] | None) -> None:
+        """Show these columns in this order; None or none that there is: as it was at first."""
+        known = {column.key: column for column in self.every}
+        chosen = tuple(known[key] for key in keys or () if key in known)
+        self.columns = chosen or tuple(column for column in self.every if not column.extra)
+        self._known_painter = None
+        self._strips.clear()
+        self.refresh()
+
+    def say_when_empty(self, text: str) -> None:
+        """What to read where no rows are: why, and what to do next."""
+        if text != self._empty:
+            self._empty = text
+            if not len(self.selection):
+                self.refresh()
 
     def order_by(self, column_key: str | None, reverse: bool) -> None:
         """Sort by that column; None is the natural order, that of the keys unless told."""
@@ -571,6 +448,14 @@ class Grid(GridCanvas[K, R], can_focus=True):
             if event.chain >= 2:
                 self.action_open()
 
+    def on_focus(self) -> None:
+        """The cursor shows where keys go."""
+        self._paint([self._line - self.scroll_offset.y])
+
+    def on_blur(self) -> None:
+        """The cursor shows that keys go elsewhere."""
+        self._paint([self._line - self.scroll_offset.y])
+
     def _sort_at(self, x: int) -> None:
         column = self._painter.column_at(x)
         if column is not None:
@@ -625,6 +510,22 @@ class Grid(GridCanvas[K, R], can_focus=True):
             self._cursor = key
             self.post_message(self.Highlighted(self, key))
 
+    def _resize_virtual(self) -> None:
+        """As many lines as there are rows. The screen is laid out anew only where the scrollbar
+        comes or goes: else a job more or less would cost that, and every line of the grid.
+        """
+        size, room = Size(self.size.width, len(self.selection) + 1), self.container_size.height
+        if not room:
+            self.virtual_size = size
+        elif size != self.virtual_size:
+            self.set_reactive(Widget.virtual_size, size)
+            self.scroll_y = self.validate_scroll_y(self.scroll_y)
+            needed = size.height > room
+            if needed or self.show_vertical_scrollbar:
+                bar = self.vertical_scrollbar
+                self.show_vertical_scrollbar = bar.display = needed
+                bar.window_virtual_size, bar.window_size = size.height, room
+
     def _scroll_to_cursor(self) -> None:
         rows = max(1, self.size.height - 1)
         top = self.scroll_offset.y
@@ -638,3 +539,98 @@ class Grid(GridCanvas[K, R], can_focus=True):
         self._strips.clear()
         self._resize_virtual()
         self._scroll_to_cursor()
+
+    # Painting ---------------------------------------------------------------------------
+
+    def notify_style_update(self) -> None:
+        """Another theme or pseudo class: no strip looks as it did."""
+        super().notify_style_update()
+        self._strips.clear()
+        self._known_painter = None
+
+    def render_line(self, y: int) -> Strip:
+        """One line: the header at 0, below it the rows from the scroll offset on."""
+        return self._line_at(y, self._painter)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines as they are, without Textual's cache of styled lines: that does for every
+        line what borders, padding and opacity need, of which a grid has none."""
+        painter, background = self._painter, self.background_colors[1]
+        left, right = crop.column_span
+        strips = [
+            self._line_at(y, painter).crop_extend(left, right, painter.base)
+            for y in crop.line_range
+        ]
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        return strips
+
+    def _measure(self, keys: Iterable[K]) -> None:
+        """Give columns that may grow room for these rows. They never shrink: nothing jumps."""
+        now, rows = self._now(), self.selection.rows
+        growing = [column for column in self.every if column.grow]
+        before = dict(self._longest)
+        for key in keys if growing else ():
+            for column in growing:
+                cells = cell_len(visible(column.value(rows[key], now)[:MOST_CELLS]))
+                self._longest[column.key] = max(cells, self._longest.get(column.key, 0))
+        if self._longest != before:
+            self._known_painter = None
+            self.refresh()
+
+    def _visible_keys(self) -> list[K]:
+        top = self.scroll_offset.y
+        return self.selection.between(top, top + max(0, self.size.height - 1))
+
+    def _paint(self, lines: Iterable[int]) -> None:
+        """Paint these lines below the header, if they are in sight."""
+        width, height = self.size
+        regions = [Region(0, line + 1, width, 1) for line in lines if 0 <= line < height - 1]
+        if regions:
+            self.refresh(*regions)
+
+    @property
+    def _painter(self) -> GridPainter[R]:
+        """For this width and theme; Textual works a widget's own style out anew at every call.
+
+        The width is without the scrollbar: it comes and goes with the number of rows.
+        """
+        painter, width = self._known_painter, self.scrollable_content_region.width
+        if painter is None or painter.width != width:
+            variables = self.app.theme_variables
+            painter = GridPainter(self.columns, width, self.rich_style, variables, self._longest)
+            self._known_painter = painter
+            self._strips.clear()
+        return painter
+
+    def _line_at(self, y: int, painter: GridPainter[R]) -> Strip:
+        if y == 0:
+            return painter.header(self.sorted_by, self.selection.reverse)
+        line = self.scroll_offset.y + y - 1
+        if line >= len(self.selection):
+            return self._empty_line(y, painter)
+        return self._strip_at(line, painter)
+
+    def _strip_at(self, line: int, painter: GridPainter[R]) -> Strip:
+        """That row's line as it was painted last, or as it is now if that is not known."""
+        key = self.selection.key_at(line)
+        if line == self._line:
+            name = "cursor" if self.has_focus else "cursor-blurred"
+            self._cursor_strip = self._row_strip(painter, key, name)
+            return self._cursor_strip
+        strip = self._strips.get(key)
+        if strip is None:
+            if len(self._strips) > MOST_STRIPS:
+                self._strips.clear()
+            strip = self._strips[key] = self._row_strip(painter, key)
+        return strip
+
+    def _row_strip(self, painter: GridPainter[R], key: K, cursor: str = "") -> Strip:
+        row, marked = self.selection.rows[key], key in self.marked
+        return painter.row(row, self._now(), cursor=cursor, marked=marked)
+
+    def _empty_line(self, y: int, painter: GridPainter[R]) -> Strip:
+        if len(self.selection):
+            return painter.message("")
+        lines = painter.wrapped(self._empty)
+        return painter.message(lines[y - 2] if 2 <= y < 2 + len(lines) else "")

@@ -24,11 +24,11 @@ class Bench(App[None]):
     ENABLE_COMMAND_PALETTE = False
     time: ClassVar[float] = 0.0
 
-    def __init__(self, rows: dict[int, str]) -> None:
+    def __init__(self, rows: dict[int, str], columns: tuple[Column[str], ...] = COLUMNS) -> None:
         super().__init__()
         self.rows = rows
         self.seconds = 1.0
-        self.grid: Grid[int, str] = Grid(COLUMNS, now=lambda: self.seconds, empty="Nothing yet.")
+        self.grid: Grid[int, str] = Grid(columns, now=lambda: self.seconds, empty="Nothing yet.")
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return dict(VARIABLES)
@@ -203,6 +203,32 @@ async def test_time_paints_only_rows_whose_text_it_changes(
         app.seconds = 2.0
         app.grid.tick()
         assert seen == [2]
+
+
+ALL_TICK: tuple[Column[str], ...] = (
+    Column("text", "TEXT", 6, lambda row, _: row, sort=lambda row: row, flex=1),
+    Column("late", "LATE", 5, lambda row, now: f"{now:.0f}", ticks=lambda _: True),
+)
+
+
+async def test_time_changes_every_visible_line_wherever_the_cursor_was_and_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = Bench({n: f"row {n:02}" for n in range(40)}, ALL_TICK)
+    async with app.run_test(size=(30, 10)) as pilot:
+        seen = painted(app.grid, monkeypatch)
+        keys = ("down", "down", "up", "end", "pageup", "home", "space", "pagedown", "o")
+        for number, key in enumerate(keys, 2):
+            await pilot.press(key)
+            await pilot.pause()
+            app.seconds = float(number)
+            seen.clear()
+            app.grid.tick()
+            assert sorted(seen) == list(range(1, 10)), key
+            await pilot.pause()
+            seen.clear()
+            app.grid.tick()
+            assert seen == [], key
 
 
 async def test_the_end_of_a_long_list_can_be_reached_and_left() -> None:

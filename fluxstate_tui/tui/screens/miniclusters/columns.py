@@ -102,7 +102,16 @@ _STATE: tuple[Column[Summary], ...] = (
     ),
 )
 _QUEUE: tuple[Column[Summary], ...] = (
-    Column("queue", "QUEUE", 9, queue_text, "left", _queue_tone, lambda s: s.queue or "~"),
+    Column(
+        "queue",
+        "QUEUE",
+        9,
+        queue_text,
+        "left",
+        _queue_tone,
+        lambda s: s.queue or "~",
+        ticks=lambda s: s.queue_since is not None,
+    ),
     _count("pend", "PEND", 4, lambda s: s.pending, "wait", 1),
     _count("run", "RUN", 4, lambda s: s.running, "busy", 1),
     _count("done", "DONE", 5, lambda s: s.done, "ok", 2),
