@@ -9,6 +9,7 @@ import pytest
 from fluxstate_tui.cli.job import VERBS
 from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.live.actions import JobVerb
+from fluxstate_tui.sim.faults import STDIN
 from tests.unit.cli_operate.conftest import Finished, Program
 
 NAME = "flux-sample"
@@ -134,3 +135,26 @@ async def test_a_command_line_that_makes_no_sense_is_refused_before_anything(
     done = await program("job", *words, kubeconfig="/nowhere")
     assert done.code == ExitCode.USAGE
     assert said in done.err
+
+
+async def test_a_connection_that_is_lost_after_the_request_leaves_an_unknown_outcome(
+    program: Program,
+) -> None:
+    job = await submitted(program)
+    program.stage.sim.faults.gate = Losing(program)
+    lost = await act(program, "cancel", job, "--yes")
+    assert lost.code == ExitCode.UNKNOWN, lost
+    assert "may have been carried out or not" in lost.err
+    program.stage.sim.faults.gate = None
+    assert "Unknown" in (await program("log")).out
+
+
+class Losing:
+    """The connection dies with the request to raise an exception: it arrives, no answer does."""
+
+    def __init__(self, program: Program) -> None:
+        self._faults = program.stage.sim.faults
+
+    async def __call__(self, method: str, what: str) -> None:
+        if method == STDIN and "job-manager.raise" in what:
+            self._faults.add("stdin-lost", method=STDIN, path="job-manager.raise", count=1)
