@@ -12,13 +12,17 @@ import pytest
 
 from fluxstate_tui.config import Config, GuardSettings
 from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.flux.jobid import f58_ascii
 from fluxstate_tui.kube.kubeconfig import KubeOptions
 from fluxstate_tui.kube.objects import LEASES
+from fluxstate_tui.live.actions import JobRequest
 from fluxstate_tui.live.connection import Connection
 from fluxstate_tui.live.events import GuardSeen, MiniClusterGone, StoreEvent
+from fluxstate_tui.live.freshness import Freshness
 from fluxstate_tui.live.session import LiveActions
 from fluxstate_tui.live.store import Store
-from fluxstate_tui.operations import journal
+from fluxstate_tui.minicluster.minicluster import ClusterRef
+from fluxstate_tui.operations import audit, journal
 from fluxstate_tui.operations.base import (
     Choices,
     Consent,
@@ -207,3 +211,27 @@ async def test_a_save_by_itself_gives_its_lock_back_when_its_minicluster_and_the
         await cluster.delete(resource, NAME, NAMESPACE)
         await store.gone.wait()
     assert await cluster.list(LEASES, NAMESPACE) == []
+
+
+def is_live(store: Store, reference: ClusterRef) -> bool:
+    source = store.source(f"queue:{reference.uid}")
+    return source is not None and source.freshness is Freshness.LIVE
+
+
+async def test_what_keys_do_to_jobs_is_in_the_audit_log_with_its_commands(
+    stage: Stage, tmp_path: Path
+) -> None:
+    reference = await stage.ref()
+    job = await stage.submit("--urgency=0", "sleep", "9999")
+    async with connected(stage, tmp_path) as (store, actions):
+        await until(lambda: is_live(store, reference))
+        (answer,) = await actions.act_on_jobs(reference, (job,), JobRequest("release"))
+        assert answer.taken
+    async with connected(stage, tmp_path, read_only=True) as (store, actions):
+        await until(lambda: is_live(store, reference))
+        with pytest.raises(FluxstateError, match="read-only"):
+            await actions.act_on_jobs(reference, (job,), JobRequest("cancel"))
+    (entry,) = audit.read(tmp_path / "state").entries
+    assert (entry.what, entry.outcome, entry.name) == ("job release", "Completed", NAME)
+    assert "its eventlog says urgency: urgency 16" in entry.reason
+    assert f"job urgency {f58_ascii(job)} 16" in entry.commands[0]
