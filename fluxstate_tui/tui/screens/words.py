@@ -24,7 +24,7 @@ def state_word(summary: Summary) -> Word:
 # Keys that are grey.
 
 NONE_CHOSEN = "No MiniCluster is chosen."
-
+LOST = "What you had chosen is not in the list any more: ↑ or ↓ chooses another."
 
 READ_ONLY = "Read-only: it was asked for, or the context is protected (see --write)."
 

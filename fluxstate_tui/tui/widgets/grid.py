@@ -215,6 +215,10 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
     `show` gives the rows (a mapping that the owner goes on changing), `patch` says which keys
     changed, `tick` lets time pass. Only visible lines that look different are painted: the strip of
     each row that was painted is kept.
+
+    With `identity` (what a row and its successor under another key have in common) the cursor goes
+    to no other row but by the user: it follows from the first row on, and when its row goes away
+    without a successor there is none until the user moves or the row comes back.
     """
 
     DEFAULT_CSS = """
@@ -270,6 +274,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         now: Callable[[], float] = time.time,
         natural: Callable[[R], Any] | None = None,
         empty: str = "Nothing here.",
+        identity: Callable[[R], Any] | None = None,
         still: bool = False,
         id: str | None = None,
     ) -> None:
@@ -285,9 +290,14 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         self._still = still
         self._orderings = 0
         self._all: Mapping[K, R] = {}
+        self._identity = identity
+        self._identities: dict[K, Any] = {}
         self._cursor: K | None = None
+        self._wanted: K | None = None
+        """What the user chose: the cursor comes back to it when a filter shows it again."""
         self._line = 0
         self._moved_by_user = False
+        self._refiltered = False
         self._strips: dict[K, Strip] = {}
         self._cursor_strip: Strip | None = None
         self._known_painter: GridPainter[R] | None = None
@@ -350,7 +360,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         for line, key in enumerate(self._visible_keys()):
             if not painter.ticks(rows[key]):
                 continue
-            known = self._cursor_strip if top + line == self._line else self._strips.pop(key, None)
+            known = self._cursor_strip if key == self._cursor else self._strips.pop(key, None)
             if self._strip_at(top + line, painter) != known:
                 changed.append(line)
         self._paint(changed)
@@ -389,7 +399,12 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
     def filter_by(self, where: Callable[[R], bool] | None) -> None:
         """Show only rows that pass."""
         self.selection.where = where
+        self._refiltered = True
         self._reselect()
+
+    def choose(self) -> None:
+        """What is under the cursor is what the user wants, however it came there."""
+        self._wanted = self._cursor
 
     def unmark(self) -> None:
         """No row is marked any more."""
@@ -404,7 +419,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
     def action_move(self, lines: int) -> None:
         """Move the cursor by that many rows."""
         self._moved_by_user = True
-        self._go(self._line + lines)
+        self._go(self._line if self._cursor is None else self._line + lines)
 
     def action_page(self, pages: int) -> None:
         """Move the cursor by visible pages."""
@@ -485,27 +500,61 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
     def _follow_cursor(self) -> None:
         """After rows came or went: the cursor stays on its key, or on its line if that is gone."""
         self._resize_virtual()
-        count = len(self.selection)
-        line = None
-        if self._cursor is not None and self._moved_by_user:
-            line = self.selection.index_of(self._cursor)
-        if line is None:
-            line = min(self._line, count - 1) if self._moved_by_user else 0
-        was_visible = 0 <= self._line - self.scroll_offset.y < self.size.height - 1
-        self._set_cursor(max(0, line))
+        before, top = self._line, self.scroll_offset.y
+        was_visible = 0 <= before - top < self.size.height - 1
+        self._set_cursor(self._line_to_follow())
+        self._refiltered = False
+        if self._wanted is None:
+            self._wanted = self._cursor
+        if before != self._line:
+            self._paint([before - top, self._line - top])
         if was_visible:
             self._scroll_to_cursor()
+
+    def _line_to_follow(self) -> int | None:
+        """Where the cursor belongs now; None where it would be on a row that nobody chose."""
+        count = len(self.selection)
+        if not count or (self._identity is None and not self._moved_by_user):
+            return 0
+        chosen = (self._cursor, self._wanted)
+        for key in reversed(chosen) if self._refiltered else chosen:
+            line = None if key is None else self._line_of(key)
+            if line is not None:
+                return line
+        if self._identity is None or self._refiltered or self._wanted is None:
+            return min(self._line, count - 1)
+        return None
+
+    def _line_of(self, key: K) -> int | None:
+        """The line of that row, or of its successor; None if neither is shown."""
+        rows = self.selection.rows
+        if key not in rows and self._identity is not None and key in self._identities:
+            same = self._identities[key]
+            found = next((k for k, row in rows.items() if self._identity(row) == same), None)
+            if found is None:
+                return None
+            self._identities[found] = same
+            if self._wanted == key:
+                self._wanted = found
+            key = found
+        return self.selection.index_of(key)
 
     def _go(self, line: int) -> None:
         before = self._line
         self._set_cursor(max(0, min(line, len(self.selection) - 1)))
+        self._wanted = self._cursor
         top = self.scroll_offset.y
         self._paint([before - top, self._line - top])
         self._scroll_to_cursor()
 
-    def _set_cursor(self, line: int) -> None:
-        key = self.selection.key_at(line) if line < len(self.selection) else None
-        self._line = line
+    def _set_cursor(self, line: int | None) -> None:
+        key = None
+        if line is not None:
+            key = self.selection.key_at(line) if line < len(self.selection) else None
+            self._line = line
+        if key is not None and self._identity is not None:
+            kept = {k: who for k, who in self._identities.items() if k == self._wanted}
+            self._identities = {**kept, key: self._identity(self.selection.rows[key])}
         if key != self._cursor:
             self._cursor = key
             self.post_message(self.Highlighted(self, key))
@@ -614,7 +663,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
     def _strip_at(self, line: int, painter: GridPainter[R]) -> Strip:
         """That row's line as it was painted last, or as it is now if that is not known."""
         key = self.selection.key_at(line)
-        if line == self._line:
+        if key == self._cursor:
             name = "cursor" if self.has_focus else "cursor-blurred"
             self._cursor_strip = self._row_strip(painter, key, name)
             return self._cursor_strip

@@ -142,12 +142,15 @@ class Table(Vertical, Generic[K, R]):
         order: str | None = None,
         reverse: bool = False,
         natural: Callable[[R], Any] | None = None,
+        identity: Callable[[R], Any] | None = None,
         still: bool = False,
         remembered: Preferences | None = None,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
-        self.grid: Grid[K, R] = Grid(columns, now=now, natural=natural, still=still)
+        self.grid: Grid[K, R] = Grid(
+            columns, now=now, natural=natural, identity=identity, still=still
+        )
         self._fields = fields
         self._order = (order, reverse)
         self._empty = "Nothing here."
@@ -284,6 +287,8 @@ class Table(Vertical, Generic[K, R]):
         with contextlib.suppress(FilterError):
             parse_filter(line, self._fields)
             self._remember(filter=line)
+        if line:
+            self.grid.choose()
         self.grid.focus()
 
     def _bar(self) -> FilterBar:

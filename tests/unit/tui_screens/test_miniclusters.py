@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from textual import events
+from textual.pilot import Pilot
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.live import events as e
 from fluxstate_tui.live.freshness import Freshness
+from fluxstate_tui.tui.app import FluxstateApp
+from fluxstate_tui.tui.screens.miniclusters.screen import MiniClustersScreen
 from tests.unit.tui_screens import feed
 from tests.unit.tui_screens.feed import NOW
 from tests.unit.tui_screens.stage import LARGE, SIZES, SMALL, make_app, screen_text, see, until
@@ -47,6 +51,112 @@ async def test_the_cursor_stays_on_its_minicluster_when_others_appear() -> None:
         app.services.store.take(e.MiniClusterChanged(feed.minicluster("aaa-first"), NOW))
         await see(pilot, "aaa-first")
         assert "▌ flux-sample" in screen_text(app)
+
+
+def under_cursor(app: FluxstateApp) -> str:
+    """The name of the MiniCluster that the next key goes to, '' if to none."""
+    screen = app.screen_stack[0]
+    assert isinstance(screen, MiniClustersScreen)
+    return screen.chosen.ref.name if screen.chosen is not None else ""
+
+
+def gone(app: FluxstateApp) -> None:
+    store = app.services.store
+    pods = store.pods_of(SAMPLE.uid)
+    store.take(e.MiniClusterGone(SAMPLE.uid, NOW))
+    for pod in pods:
+        store.take(e.PodGone(pod.uid, NOW))
+
+
+def successor() -> e.MiniClusterChanged:
+    next_one = replace(feed.minicluster("flux-sample"), ref=replace(SAMPLE, uid="uid-next"))
+    return e.MiniClusterChanged(next_one, NOW)
+
+
+async def go_to_sample(pilot: Pilot[Any]) -> None:
+    await see(pilot, "flux-sample")
+    await pilot.press("home", "down")
+    assert under_cursor(pilot.app) == "flux-sample"  # type: ignore[arg-type]
+
+
+async def test_the_first_row_keeps_the_cursor_when_others_come_before_it() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await see(pilot, "flux-sample")
+        before = under_cursor(app)
+        app.services.store.take(e.MiniClusterChanged(feed.minicluster("aaa-first"), NOW))
+        await see(pilot, "aaa-first")
+        assert under_cursor(app) == before
+
+
+@pytest.mark.parametrize("sort", ["", "o", "O"])
+@pytest.mark.parametrize("inside", [False, True], ids=["list", "queue"])
+async def test_the_cursor_goes_on_to_the_successor_of_its_minicluster(
+    inside: bool, sort: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await go_to_sample(pilot)
+        if sort:
+            await pilot.press(sort)
+        if inside:
+            await pilot.press("enter")
+            await see(pilot, "Queue")
+        gone(app)
+        app.services.store.take(successor())
+        app.services.store.take(e.MiniClusterChanged(feed.minicluster("aaa-first"), NOW))
+        if inside:
+            await pilot.press("escape")
+        await see(pilot, "aaa-first")
+        await until(pilot, lambda: "uid-next" in app.services.store.summaries)
+        await until(pilot, lambda: under_cursor(app) == "flux-sample")
+
+
+async def test_the_cursor_comes_back_when_a_filter_that_matched_nothing_is_left() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await go_to_sample(pilot)
+        await pilot.press("/", *"zzz")
+        await see(pilot, "No row passes the filter")
+        assert under_cursor(app) == ""
+        await pilot.press("escape")
+        await until(pilot, lambda: under_cursor(app) == "flux-sample")
+
+
+async def test_the_cursor_comes_back_from_a_filter_and_stays_with_what_was_chosen_in_one() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await go_to_sample(pilot)
+        await pilot.press("/", *"lammps")
+        await until(pilot, lambda: under_cursor(app) == "lammps-nightly")
+        await pilot.press("escape")
+        await until(pilot, lambda: under_cursor(app) == "flux-sample")
+        await pilot.press("/", *"lammps", "enter")
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: len(app.services.store.summaries) == 6)
+        await see(pilot, "flux-sample")
+        assert under_cursor(app) == "lammps-nightly"
+
+
+async def test_no_key_goes_to_another_when_what_was_chosen_leaves_the_list() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await go_to_sample(pilot)
+        await pilot.press("/", *"state:up", "enter")
+        await until(pilot, lambda: "lammps-nightly" not in screen_text(app))
+        store = app.services.store
+        other = feed.running_cluster("another", 4, feed.jobs(1, 1, 1))
+        for event in other:
+            store.take(event)
+        await see(pilot, "another")
+        store.take(e.MiniClusterGone(SAMPLE.uid, NOW))
+        await see(pilot, "not in the list any more")
+        assert under_cursor(app) == ""
+        await pilot.press("p", "d")
+        await pilot.pause()
+        assert len(app.screen_stack) == 1
+        await pilot.press("down")
+        await until(pilot, lambda: under_cursor(app) == "another")
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["list", "queue"])

@@ -20,7 +20,7 @@ from fluxstate_tui.tui.screens.explanation import explanation, headline, trouble
 from fluxstate_tui.tui.screens.miniclusters.columns import CLUSTER_FIELDS, cluster_columns
 from fluxstate_tui.tui.screens.operation.keys import ClusterActions
 from fluxstate_tui.tui.screens.services import Services
-from fluxstate_tui.tui.screens.words import READ_ONLY
+from fluxstate_tui.tui.screens.words import LOST, READ_ONLY
 from fluxstate_tui.tui.widgets.grid import Grid
 from fluxstate_tui.tui.widgets.lines import Line
 from fluxstate_tui.tui.widgets.table import Table
@@ -63,6 +63,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
             CLUSTER_FIELDS,
             now=services.clock.now,
             order="name",
+            identity=lambda summary: (summary.ref.namespace, summary.ref.name),
             remembered=services.memory.table("miniclusters"),
             id="miniclusters",
         )
@@ -208,7 +209,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         chosen = self.chosen
         line, panel = self.query_one("#reason", Line), self._panel
         if chosen is None:
-            line.say([])
+            line.say([(LOST, "$state-warn")] if len(self.table.grid.selection) else [])
             if panel is not None:
                 panel.say([])
             return
