@@ -11,10 +11,12 @@ import msgspec
 from fluxstate_tui.archive.findings import Findings, Kind
 from fluxstate_tui.flux import eventlog as eventlogs
 from fluxstate_tui.flux import jobspec as jobspecs
+from fluxstate_tui.flux import loader
 from fluxstate_tui.flux.eventlog import MAX_TIMESTAMP
 from fluxstate_tui.flux.job import Job, JobException, JobResult, JobState
 from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.flux.jobspec import Counts
+from fluxstate_tui.flux.loader import Entry, Refusal
 from fluxstate_tui.flux.reducer import HANDLERS, JobBuilder
 from fluxstate_tui.flux.resources import ResourceSet
 from fluxstate_tui.flux.scheduler import Request, request, request_of, request_of_job
@@ -32,6 +34,8 @@ _REMEMBERED = 1 << 12
 _NUMBER = rb"(?:0|[1-9][0-9]{0,10})(?:\.[0-9]+)?"
 _R_TIMES = re.compile(rb'"starttime": ?%b, ?"expiration": ?(%b)(?=[,}])' % (_NUMBER, _NUMBER))
 _NOTHING = msgspec.Raw(b"")
+# Where msgspec passes over what Flux's JSON library refuses in a value that is not looked at.
+_RARE = re.compile(rb"[0-9](?:[0-9]{18}|[eE]\+?[0-9]{2})")
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
@@ -79,6 +83,8 @@ class Decoders:
 
         Raises UnusualError or ValueError.
         """
+        if b"\\u" in jobspec or _RARE.search(jobspec) is not None or not _is_text(jobspec):
+            raise UnusualError
         spec = self._jobspec.decode(jobspec)
         system, task = spec.attributes.system, spec.tasks[0] if spec.tasks else None
         if task is None or not 0 <= system.duration < 1e18:
@@ -107,15 +113,20 @@ class Decoders:
         """
         pieces = _R_TIMES.split(r)
         if len(pieces) != 3:
-            found = ResourceSet.parse(json.loads(r))
+            found = ResourceSet.parse(loader.decode(r))
             return found, found.expiration
         before, expiration, after = pieces
         key = (before, after)
         known = self._allocations.get(key)
         if known is None:
-            known = ResourceSet.parse(json.loads(r))
+            known = ResourceSet.parse(loader.decode(r))
             _remember(self._allocations, key, known)
         return known, float(expiration)
+
+
+def _is_text(data: bytes) -> bool:
+    """UTF-8; else UnicodeDecodeError, which is a ValueError."""
+    return data.isascii() or bool(data.decode())
 
 
 def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
@@ -143,7 +154,7 @@ class _Line(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
     timestamp: _Time
     name: msgspec.Raw
-    context: msgspec.Raw = msgspec.Raw(b"{}")
+    context: msgspec.Raw = _NOTHING
 
 
 class EventlogTemplate(msgspec.Struct, frozen=True, gc=False):
@@ -175,7 +186,6 @@ class EventlogTemplates:
     def __init__(self) -> None:
         self._lines = msgspec.json.Decoder(_Line)
         self._name = msgspec.json.Decoder(str)
-        self._context = msgspec.json.Decoder(dict[str, Any])
         self._known: dict[tuple[bytes, bytes], EventlogTemplate] = {}
 
     def course(self, eventlog: bytes) -> tuple[EventlogTemplate, list[float | None]]:
@@ -200,16 +210,17 @@ class EventlogTemplates:
         return course, times
 
     def _learn(self, lines: list[_Line], shape: tuple[bytes, bytes]) -> EventlogTemplate:
-        builder, allocated = JobBuilder(0), False
+        builder, allocated, entries = JobBuilder(0), False, []
         for number, line in enumerate(lines):
-            name, context = self._name.decode(line.name), self._context.decode(line.context)
+            name, context = self._name.decode(line.name), _context(line.context)
             if name in _CHANGE_MORE:
                 raise UnusualError
+            entries.append(Entry(name, context))
             allocated |= name == "alloc"
             handler = HANDLERS.get(name)
-            if handler is not None and not handler(builder, number, context):
+            if handler is not None and not handler(builder, number, context or {}):
                 raise UnusualError
-        if builder.state is JobState.NEW or builder.userid < 0:
+        if builder.state is JobState.NEW or builder.userid < 0 or loader.replay(entries):
             raise UnusualError
         course = _template(builder, len(lines), allocated)
         if len(shape[0]) + len(shape[1]) < _MAX_SHAPE:
@@ -217,6 +228,16 @@ class EventlogTemplates:
                 self._known.clear()
             self._known[shape] = course
         return course
+
+
+def _context(data: msgspec.Raw) -> dict[str, Any] | None:
+    """A line's context, None if it has none. Raises UnusualError or ValueError."""
+    if not bytes(data):
+        return None
+    value = loader.decode(bytes(data), with_nul=True)
+    if not isinstance(value, dict):
+        raise UnusualError
+    return value
 
 
 # They change what jobspec and R say, and that is no part of a course.
@@ -267,11 +288,13 @@ class JobFolder:
     """Makes Jobs of files. Broken files give findings, and a job of what could be read.
 
     The working directory, which nearly all jobs share, is kept once. `requests` says of waiting
-    jobs what they ask of the scheduler, where the Job does not tell it.
+    jobs what they ask of the scheduler, where the Job does not tell it. `refused` has
+    those that Flux's loader would not take as they are.
     """
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
+        self.refused: dict[int, Refusal] = {}
         self._directories: dict[str, str] = {}
         self._decoders = Decoders()
         self._courses = EventlogTemplates()
@@ -285,6 +308,7 @@ class JobFolder:
                 return self._fold_quickly(job_id, eventlog, jobspec, r)
         except (UnusualError, ValueError, TypeError, AttributeError, RecursionError):
             pass
+        self._judge(job_id, eventlog, jobspec, r)
         builder = JobBuilder(job_id)
         self._use_jobspec(builder, jobspec)
         self._fold_slowly(builder, eventlog, r)
@@ -292,6 +316,18 @@ class JobFolder:
         if job.state.pending and builder.jobspec is not None:
             self._note(job, request(builder.jobspec))
         return job
+
+    def refuse(self, job_id: int, refusal: Refusal) -> None:
+        """Note that Flux would not take this job."""
+        self.refused[job_id] = refusal
+        self._findings.refuse(f"job {f58(job_id)}", refusal)
+
+    def _judge(self, job_id: int, eventlog: bytes, jobspec: bytes | None, r: bytes | None) -> None:
+        """A missing jobspec is told by who knows whether it may yet come."""
+        if jobspec is not None:
+            refusal = loader.judge(eventlog, jobspec, r)
+            if refusal is not None:
+                self.refuse(job_id, refusal)
 
     def _fold_quickly(self, job_id: int, eventlog: bytes, jobspec: bytes, r: bytes | None) -> Job:
         """The job if everything is as flux-core writes it, else UnusualError and its like."""
@@ -353,6 +389,8 @@ class JobFolder:
     ) -> tuple[int | None, int | None, int | None, str, str, float | None]:
         """Tasks, cores, nodes, ranks, nodelist and expiration, as asked for or as allocated."""
         if not allocated:
+            if r is not None:
+                raise UnusualError
             return counts.ntasks, counts.ncores, counts.nnodes, "", "", None
         if r is None:
             raise UnusualError

@@ -7,6 +7,7 @@ import binascii
 import json
 from array import array
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,10 @@ class DetailReader:
         """A stretch of this job's members begins there."""
         self._ids.append(job_id)
         self._offsets.append(offset)
+
+    def ids(self) -> Iterable[int]:
+        """The ids of all stretches, each as often as it has some."""
+        return self._ids
 
     def files(self, job_id: int) -> dict[str, bytes]:
         """The job's files by their name below its directory; the signed jobspec is never read."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.flux.loader import Effect, Refusal
 
 
 class Kind(Enum):
@@ -27,11 +28,15 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem. `place` is a member's name, a job and line, or a byte offset."""
+    """One problem. `place` is a member's name, a job and line, or a byte offset.
+
+    `effect` is what Flux's loader makes of it, None when it does not mind.
+    """
 
     kind: Kind
     place: str
     message: str
+    effect: Effect | None = None
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" if self.place else self.message
@@ -58,17 +63,24 @@ class Findings:
 
     def __init__(self) -> None:
         self._kept: list[Finding] = []
-        self._counts: dict[Kind, int] = {}
+        self._counts: dict[tuple[Kind, Effect | None], int] = {}
         self.total = 0
 
     def add(self, kind: Kind, place: str, message: str) -> None:
         """Note one problem."""
         self.note(Finding(kind, place, message))
 
+    def refuse(self, owner: str, refusal: Refusal) -> None:
+        """Note what Flux's loader would not take; `owner` is the job or the member."""
+        place = f"{owner}, {refusal.place}" if refusal.place else owner
+        message = f"{refusal.reason}; {refusal.effect.value}"
+        self.note(Finding(Kind.DAMAGED, place, message, refusal.effect))
+
     def note(self, finding: Finding) -> None:
         """Note one problem that exists already."""
-        known = self._counts.get(finding.kind, 0)
-        self._counts[finding.kind] = known + 1
+        kind = (finding.kind, finding.effect)
+        known = self._counts.get(kind, 0)
+        self._counts[kind] = known + 1
         self.total += 1
         if len(self._kept) < self.KEPT or known == 0:
             self._kept.append(finding)

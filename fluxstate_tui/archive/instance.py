@@ -8,6 +8,7 @@ from typing import Any
 from fluxstate_tui.archive import names
 from fluxstate_tui.archive.findings import Findings, Kind
 from fluxstate_tui.flux import eventlog as eventlogs
+from fluxstate_tui.flux import loader
 from fluxstate_tui.flux.eventlog import Event
 from fluxstate_tui.flux.queue import Queue
 from fluxstate_tui.flux.resources import ResourceSet
@@ -26,6 +27,9 @@ class Instance:
 
     def take(self, name: str, data: bytes) -> bool:
         """Read one of `names.INSTANCE_FILES`. False if it cannot be read."""
+        refusal = _JUDGES[name](data) if name in _JUDGES else None
+        if refusal is not None:
+            self._findings.refuse(name, refusal)
         try:
             if name == names.ADMIN_EVENTLOG:
                 self._take_starts(data)
@@ -34,7 +38,8 @@ class Instance:
             elif name == names.CHECKPOINT:
                 self._take_checkpoint(json.loads(data))
         except (ValueError, RecursionError, TypeError, AttributeError) as error:
-            self._findings.add(Kind.DAMAGED, name, f"it cannot be read ({error})")
+            if refusal is None:
+                self._findings.add(Kind.DAMAGED, name, f"it cannot be read ({error})")
             return False
         return True
 
@@ -49,12 +54,20 @@ class Instance:
         if not isinstance(value, dict):
             raise ValueError("not an object")
         max_jobid = value.get("max_jobid")
-        if isinstance(max_jobid, int) and 0 <= max_jobid < 1 << 64:
+        if isinstance(max_jobid, bool) or not isinstance(max_jobid, int):
+            raise ValueError("it has no max_jobid: Flux would take any number for it")
+        if 0 <= max_jobid < 1 << 64:
             self.max_jobid = max_jobid
         queues = value.get("queue")
         if queues is None:
             return
         self.queues = tuple(_queue(one) for one in queues)
+
+
+_JUDGES = {
+    names.CHECKPOINT: loader.judge_checkpoint,
+    names.RESOURCE_EVENTLOG: loader.judge_resources,
+}
 
 
 def _queue(value: Any) -> Queue:

@@ -16,13 +16,14 @@ SIGNED_JOBSPEC = "J"
 OUTPUT, EXEC_LOG = "guest/output", "guest/exec/eventlog"
 GUEST_FILES = frozenset((OUTPUT, EXEC_LOG, "guest/input"))
 JOB_FILES = GUEST_FILES | {EVENTLOG, JOBSPEC, R, SIGNED_JOBSPEC}
+JOBS = "job"
 LOST_AND_FOUND = "job-lost+found/"
 
 ADMIN_EVENTLOG = "admin/eventlog"
 INSTANCE_R = "resource/R"
 CHECKPOINT = "checkpoint/job-manager"
-INSTANCE_FILES = frozenset((ADMIN_EVENTLOG, INSTANCE_R, CHECKPOINT))
 RESOURCE_EVENTLOG = "resource/eventlog"
+INSTANCE_FILES = frozenset((ADMIN_EVENTLOG, INSTANCE_R, CHECKPOINT, RESOURCE_EVENTLOG))
 
 CORE_FILES = frozenset((EVENTLOG, JOBSPEC, R))
 
@@ -33,7 +34,7 @@ def job_id(folder: str) -> int | None:
 
 
 def core_wanted(end: str) -> bool:
-    """What the first pass reads: three files per job and three of the instance; never `J`."""
+    """What the first pass reads: three files per job and four of the instance; never `J`."""
     return end in CORE_FILES or end in INSTANCE_FILES
 
 

@@ -24,6 +24,7 @@ from fluxstate_tui.flux.hostlist import expand
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.job_json import begin_time, dependency_words
 from fluxstate_tui.flux.jobid import f58, parse_job_id
+from fluxstate_tui.flux.loader import Effect
 from fluxstate_tui.flux.queue import Queue, restores_stopped
 from fluxstate_tui.flux.resources import ResourceSet
 from fluxstate_tui.flux.scheduler import Place, Pool, Request, Verdict, constraint_words, turn
@@ -44,6 +45,7 @@ class PredictedOutcome(Enum):
     NEVER_FITS = "can never fit"
     NO_QUEUE = "have no queue"
     OTHER_USER = "belong to another user"
+    LOST = "would be lost"
 
 
 _ONE_JOB = {
@@ -58,6 +60,7 @@ _ONE_JOB = {
     PredictedOutcome.NEVER_FITS: "can never fit",
     PredictedOutcome.NO_QUEUE: "has no queue",
     PredictedOutcome.OTHER_USER: "belongs to another user",
+    PredictedOutcome.LOST: "would be lost",
 }
 _SHOWN = 20
 _UNLIMITED = 1 << 20  # cores of a node of which nothing is known
@@ -187,7 +190,9 @@ def preview(
     for some in batched(archive.jobs):
         go_on()
         predictions += [
-            JobPrediction(one.job, history) if one.job.state is inactive else predicted[one.job.id]
+            JobPrediction(one.job, history)
+            if one.job.state is inactive and one.job.id not in start.lost
+            else predicted[one.job.id]
             for one in some
         ]
     warnings = [*dict.fromkeys(map(_warning, archive.findings)), *_unheeded(archive, coming)]
@@ -218,6 +223,7 @@ class _Start:
     uniform: bool
     predicted: dict[int, JobPrediction] = field(default_factory=dict)
     refused: set[int] = field(default_factory=set)
+    lost: frozenset[int] = frozenset()
     blocker: Blocker | None = None
     size_needed: int = 1
     _pool: Pool = field(default_factory=lambda: Pool(()))
@@ -229,11 +235,19 @@ class _Start:
     _ending: deque[tuple[Job, str]] = field(default_factory=deque)
 
     def run(self, go_on: Callable[[], None]) -> None:
-        """Fill in what becomes of every job that is not over."""
+        """Fill in what becomes of every job that is not over, or that Flux does not take."""
+        self.lost = self.archive.lost
+        for job_id in self.lost:
+            found = self.archive.job(job_id)
+            if found is not None:
+                reason = self.archive.refused[job_id].reason
+                self._say(found.job, PredictedOutcome.LOST, reason)
         for some in batched(self.archive.jobs):
             go_on()
             self._active.update(
-                (one.job.id, one.job) for one in some if one.job.state is not JobState.INACTIVE
+                (one.job.id, one.job)
+                for one in some
+                if one.job.state is not JobState.INACTIVE and one.job.id not in self.lost
             )
         needed = {}
         for some_jobs in batched(list(self._active.values())):
@@ -304,7 +318,7 @@ class _Start:
         active = self._active.get(target)
         found = active
         if found is None:
-            archived = self.archive.job(target)
+            archived = self.archive.job(target) if target not in self.lost else None
             found = archived.job if archived is not None else None
         if found is None:
             return "it waits for a job that no longer exists", None
@@ -541,7 +555,7 @@ def _warning(finding: Finding) -> str:
         return "the file has 0 bytes: Flux would start with an EMPTY queue, without any message"
     if finding.kind is Kind.HOSTILE:
         return f"do not restore this archive: {finding}"
-    if finding.kind is Kind.DAMAGED:
+    if finding.kind is Kind.DAMAGED and finding.effect is not Effect.NO_START:
         return f"the archive is damaged, a restore fails or loses jobs: {finding}"
     return f"Flux cannot restore this archive, its broker would exit: {finding}"
 

@@ -30,6 +30,7 @@ from fluxstate_tui.flux import eventlog as eventlogs
 from fluxstate_tui.flux.eventlog import Event
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.jobid import f58
+from fluxstate_tui.flux.loader import Effect, Refusal, strange_directory
 from fluxstate_tui.flux.queue import Queue
 from fluxstate_tui.flux.resources import ResourceSet
 from fluxstate_tui.flux.scheduler import Request, request_of_job
@@ -65,8 +66,10 @@ class Assembly:
         self._members = members
         self._findings = findings
         self._thorough = thorough
-        folder = JobFolder(findings)
-        self._fold, self.requests = folder.fold, folder.requests
+        self._jobs = JobFolder(findings)
+        self._fold, self.requests = self._jobs.fold, self._jobs.requests
+        self._strays: set[int] = set()
+        self._strange: set[str] = set()
         self._pending: dict[int, _Files] = {}
         self._done: tuple[dict[int, Job], ...] = tuple({} for _ in range(_SHARES))
         self._ids: list[int] = []
@@ -111,18 +114,33 @@ class Assembly:
         """Make what jobs can be made of files that stayed incomplete, and put all in order."""
         self._close()
         for job_id, files in self._pending.items():
-            for name in (names.EVENTLOG, names.JOBSPEC):
-                if name not in files:
-                    self._findings.add(
-                        self._missing, f"job {f58(job_id)}", f"its {name} is missing"
-                    )
+            self._tell_missing(job_id, files)
             if names.EVENTLOG in files:
                 self._make(job_id, files)
                 self.partial.add(job_id)
+        for job_id in sorted(self._strays | set(self.details.ids())):
+            if job_id not in self._pending and job_id not in self._done[job_id % _SHARES]:
+                self._tell_missing(job_id, {})
         self._pending.clear()
         self._put_in_order()
         if self.entries and not (self.jobs or self.partial or self._flux):
             self._refuse_foreign()
+
+    def _tell_missing(self, job_id: int, files: _Files) -> None:
+        """Flux gives up a job that has no eventlog or no jobspec."""
+        for name in (names.EVENTLOG, names.JOBSPEC):
+            if name in files:
+                continue
+            message = f"its {name} is missing"
+            if self._missing is Kind.DAMAGED and job_id not in self.refused:
+                self._jobs.refuse(job_id, Refusal(Effect.LOST, "", message))
+            else:
+                self._findings.add(self._missing, f"job {f58(job_id)}", message)
+
+    @property
+    def refused(self) -> dict[int, Refusal]:
+        """What Flux's loader would not take as it is, by id, a directory without a job too."""
+        return self._jobs.refused
 
     def _put_in_order(self) -> None:
         ids = in_order(self._ids)
@@ -155,6 +173,24 @@ class Assembly:
             self._flux = True
         elif name.startswith(names.LOST_AND_FOUND) and len(self.lost) < _MAX_LOST:
             self.lost.add("/".join(name.split("/")[:3]))
+        elif name == names.JOBS or name.startswith(f"{names.JOBS}/"):
+            self._take_stray(member)
+
+    def _take_stray(self, member: Member) -> None:
+        """A member below `job` that is no known file of a job."""
+        job_id = names.job_id(member.folder)
+        if job_id is not None:
+            self._strays.add(job_id)
+            return
+        path = [part for part in member.name.split("/")[1:-1] if part]
+        if member.name == names.JOBS:
+            refusal: Refusal | None = Refusal(Effect.NO_START, "", "it is not a directory")
+        else:
+            refusal = strange_directory(path)
+        place = "/".join([names.JOBS, *path[:4]])
+        if refusal is not None and place not in self._strange and len(self._strange) < _MAX_LOST:
+            self._strange.add(place)
+            self._findings.refuse(place, refusal)
 
     def _take_special(self, file: str, member: Member) -> None:
         """A job's file that is there twice or too large, or is not needed for the Job.
@@ -254,7 +290,8 @@ class Archive:
 
     `dumped_at` is when the dump began (whole seconds since the epoch, 0 if unknown); `plain_size`
     is the size of the unpacked stream; `lost_and_found` counts jobs that Flux itself had given up.
-    `requests` are those of waiting jobs that say more than the Job does.
+    `requests` are those of waiting jobs that say more than the Job does. `refused` are those
+    that Flux's loader would not take as they are.
     """
 
     jobs: list[ArchivedJob]
@@ -270,6 +307,7 @@ class Archive:
     dumped_at: float = 0.0
     lost_and_found: int = 0
     requests: Mapping[int, Request] = field(default_factory=dict)
+    refused: Mapping[int, Refusal] = field(default_factory=dict)
 
     def request(self, job: Job) -> Request:
         """What a waiting job asks of the scheduler."""
@@ -285,6 +323,11 @@ class Archive:
     def complete(self) -> bool:
         """Nothing is wrong with it."""
         return not self.findings
+
+    @property
+    def lost(self) -> frozenset[int]:
+        """The jobs that a restore would lose, though it succeeds."""
+        return frozenset(id for id, one in self.refused.items() if one.effect is Effect.LOST)
 
 
 def read_archive(
@@ -383,4 +426,5 @@ def _archive(source: _Watched, assembly: Assembly | None, findings: Findings) ->
         dumped_at=float(assembly.newest),
         lost_and_found=len(assembly.lost),
         requests=assembly.requests,
+        refused=assembly.refused,
     )

@@ -144,6 +144,8 @@ def verdict_text(verdict: Verdict) -> Iterator[str]:
         yield f"what can be read: {len(verdict.archive.jobs)} jobs" + (
             f" ({numbers})" if numbers else ""
         )
+        if verdict.fate:
+            yield verdict.fate
         yield from (f"  {plain(str(finding))}" for finding in verdict.findings[1:])
     elif numbers:
         yield numbers
@@ -163,6 +165,8 @@ def verdict_json(verdict: Verdict) -> str:
         "sha256": verdict.archive.sha256,
         "core_version": verdict.archive.core_version,
         "findings": [str(finding) for finding in verdict.findings],
+        "would_be_lost": [f58(job_id) for job_id in sorted(verdict.archive.lost)],
+        "flux_starts": verdict.flux_starts,
     }
     return json.dumps(value, indent=2)
 

@@ -1,7 +1,8 @@
 """The verdict on an archive, with its level: what was checked is said, and nothing more.
 
 L0 the file has bytes; L1 its checksum is the expected one; L2 every member was unpacked, every
-checksum of the format is right, every job makes sense; L3 real Flux opened it and told the same.
+checksum of the format is right, every job makes sense, to Flux's own loader too; L3 real Flux
+opened it and told the same.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from fluxstate_tui.archive.reader import Archive, Cancelled, Progress, read_arch
 from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.flux.job import Job, JobResult
 from fluxstate_tui.flux.job_json import job_from_json
+from fluxstate_tui.flux.loader import Effect
+from fluxstate_tui.formatting import plural
 
 # Level 3: let real Flux open an archive in recovery mode, where no job starts (since 0.46).
 
@@ -101,6 +104,8 @@ _WEIGHT = (
     Kind.TRUNCATED,
     Kind.DAMAGED,
 )
+_EFFECTS = tuple(Effect)
+_UNREADABLE = (Kind.ZERO_BYTES, Kind.NOT_AN_ARCHIVE, Kind.TRUNCATED)
 _WORDS = {
     Kind.TRUNCATED: "truncated at",
     Kind.DAMAGED: "damaged at",
@@ -129,6 +134,23 @@ class Verdict:
         if self.kind.good:
             return ExitCode.OK
         return ExitCode.FAILURE if self.kind is Kind.NOT_AN_ARCHIVE else ExitCode.VERIFICATION
+
+    @property
+    def flux_starts(self) -> bool:
+        """Whether Flux starts from it with jobs, all or some."""
+        unreadable = any(finding.kind in _UNREADABLE for finding in self.findings)
+        refused = any(finding.effect is Effect.NO_START for finding in self.findings)
+        return not (unreadable or refused)
+
+    @property
+    def fate(self) -> str:
+        """What Flux would make of a damaged archive, in one line; '' if there is nothing to say."""
+        if not self.flux_starts:
+            return ""
+        there = {one.job.id for one in self.archive.jobs}
+        lost = len(self.archive.lost)
+        every = len(there | self.archive.lost)
+        return f"in Flux: {lost} of {plural(every, 'job')} would be lost" if lost else ""
 
     def sentence(self) -> str:
         """The verdict in one line."""
@@ -171,6 +193,11 @@ def verify(
     return _good(archive, "L2" if flux is None else "L3")
 
 
+def _weight(finding: Finding) -> tuple[int, int]:
+    effect = len(_EFFECTS) if finding.effect is None else _EFFECTS.index(finding.effect)
+    return _WEIGHT.index(finding.kind), effect
+
+
 def counts(archive: Archive) -> dict[str, int]:
     """How many jobs of each status."""
     return dict(Counter(one.job.status for one in archive.jobs))
@@ -185,7 +212,7 @@ def _good(archive: Archive, level: str) -> Verdict:
 
 
 def _bad(archive: Archive, findings: tuple[Finding, ...], level: str) -> Verdict:
-    worst = min(findings, key=lambda finding: _WEIGHT.index(finding.kind))
+    worst = min(findings, key=_weight)
     return Verdict(
         worst.kind, level, worst.place, worst.message, counts(archive), findings, archive
     )

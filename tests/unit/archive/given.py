@@ -94,6 +94,11 @@ def job_entries(
     return entries
 
 
+def write(*entries: Entry) -> bytes:
+    """An archive of just these members."""
+    return write_archive(entries, ".tar.gz")
+
+
 def archive(*entries: Entry, suffix: str = ".tar.gz") -> bytes:
     """An archive of an instance with these members."""
     return write_archive([*instance(), *entries], suffix)

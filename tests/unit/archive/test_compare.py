@@ -142,8 +142,11 @@ def test_named_queues_come_up_stopped_and_missing_ones_keep_their_jobs_for_ever(
     )
 
 
+_STOPPED = b'{"enable":true,"start":false,"stop_reason":"paused"}'
+
+
 def test_a_checkpoint_that_says_stopped_keeps_jobs_waiting() -> None:
-    checkpoint = b'{"version":1,"queue":[{"enable":true,"start":false,"stop_reason":"paused"}]}'
+    checkpoint = b'{"version":1,"max_jobid":9,"queue":[%b]}' % _STOPPED
     entry = Entry("checkpoint/job-manager", checkpoint)
     found = _look(given.pending(), given.jobspec(), entry)
     assert found.jobs[0].fate is PredictedOutcome.WAITS
@@ -151,7 +154,7 @@ def test_a_checkpoint_that_says_stopped_keeps_jobs_waiting() -> None:
 
 
 def test_before_flux_core_0_74_the_jobs_of_a_stopped_anonymous_queue_run_all_the_same() -> None:
-    checkpoint = b'{"version":1,"queue":[{"enable":true,"start":false,"stop_reason":"paused"}]}'
+    checkpoint = b'{"version":1,"max_jobid":9,"queue":[%b]}' % _STOPPED
     entries = [Entry("checkpoint/job-manager", checkpoint), *given.job_entries(1, given.pending())]
     old = read_archive(write_archive([*given.instance("0.66.0"), *entries], ".tar.gz"))
     found = preview(old, size=2)

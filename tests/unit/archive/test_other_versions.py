@@ -58,34 +58,46 @@ def test_environments_in_jobspecs_from_before_0_44_are_never_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "expected"),
+    ("version", "written", "expected"),
     [
         # 0.44: only whether one may submit, the anonymous queue without a name
-        ({"enable": True}, Queue("", enabled=True, started=True)),
+        ({}, {"enable": True}, Queue("", enabled=True, started=True)),
         (
+            {},
             {"name": "a", "enable": False, "reason": "full"},
             Queue("a", enabled=False, started=True, disable_reason="full"),
         ),
         # 0.47 and later
         (
+            {"version": 1},
             {"name": "a", "enable": True, "start": False, "stop_reason": "why"},
             Queue("a", enabled=True, started=False, stop_reason="why"),
         ),
         # what a later one may add
         (
+            {"version": 1},
             {"name": "a", "enable": True, "start": True, "color": {"is": "red"}},
             Queue("a", enabled=True, started=True),
         ),
     ],
 )
 def test_queues_are_read_from_checkpoints_of_any_version(
-    written: dict[str, Any], expected: Queue
+    version: dict[str, int], written: dict[str, Any], expected: Queue
 ) -> None:
-    for version in ({}, {"version": 1}, {"version": 2}):
-        checkpoint = json.dumps({"max_jobid": 7, "queue": [written], **version}).encode()
-        archive = read_archive(given.archive(Entry("checkpoint/job-manager", checkpoint)))
-        assert archive.complete
-        assert (archive.max_jobid, archive.queues) == (7, (expected,))
+    checkpoint = json.dumps({"max_jobid": 7, "queue": [written], **version}).encode()
+    archive = read_archive(given.archive(Entry("checkpoint/job-manager", checkpoint)))
+    assert archive.complete
+    assert (archive.max_jobid, archive.queues) == (7, (expected,))
+
+
+def test_queues_of_a_checkpoint_that_flux_does_not_know_are_read_and_the_archive_is_damaged() -> (
+    None
+):
+    queue = {"name": "a", "enable": True, "start": False}
+    checkpoint = json.dumps({"max_jobid": 7, "queue": [queue], "version": 2}).encode()
+    archive = read_archive(given.archive(Entry("checkpoint/job-manager", checkpoint)))
+    assert archive.queues == (Queue("a", enabled=True, started=False),)
+    assert not archive.complete
 
 
 def test_a_checkpoint_without_queues_says_nothing_about_them() -> None:
@@ -98,8 +110,9 @@ def test_a_checkpoint_without_queues_says_nothing_about_them() -> None:
 def test_an_empty_instance_that_never_wrote_an_admin_eventlog_is_empty_not_foreign(
     name: str,
 ) -> None:
-    data = next(one.data for one in given.instance() if one.name == "resource/R")
-    verdict = verify(write_archive([Entry(name, data)], ".tar.gz"))
+    written = {entry.name: entry.data for entry in given.instance()}
+    written["resource/eventlog"] = b'{"timestamp":1.5,"name":"resource-define","context":{}}\n'
+    verdict = verify(write_archive([Entry(name, written[name])], ".tar.gz"))
     assert verdict.kind is Kind.EMPTY
 
 
