@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fluxstate_tui.broker import rpc as kvs
 from fluxstate_tui.broker.commands import (
+    LIST_NODES,
     Executor,
     FluxFailed,
     parse_jobs,
+    parse_nodes,
     parse_queue_status,
     parse_uptime,
     queue_commands,
@@ -26,6 +28,7 @@ from fluxstate_tui.broker.rpc import (
     count_jobs,
     enable_queues,
     list_jobs,
+    nodes_of,
     raise_exception,
     read_queues,
     requests_outstanding,
@@ -35,7 +38,7 @@ from fluxstate_tui.broker.session import FluxSession
 from fluxstate_tui.broker.submit import SubmitOptions, Submitted, submit, submit_by_command
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.jobid import f58_ascii
-from fluxstate_tui.flux.queue import Queue
+from fluxstate_tui.flux.queue import Node, Queue
 from fluxstate_tui.kube.client import Cluster
 
 if TYPE_CHECKING:
@@ -82,6 +85,14 @@ class Broker(Protocol):
 
     async def running_jobs(self) -> tuple[Job, ...]:
         """Jobs that hold resources, cleanup included."""
+        ...
+
+    async def pending_jobs(self) -> tuple[Job, ...]:
+        """Jobs that wait."""
+        ...
+
+    async def nodes(self) -> tuple[Node, ...]:
+        """Every rank, up or down."""
         ...
 
     async def counts(self) -> dict[str, int]:
@@ -146,6 +157,14 @@ class SessionBroker:
     async def requests_outstanding(self) -> int:
         """See Broker."""
         return await requests_outstanding(self.session)
+
+    async def pending_jobs(self) -> tuple[Job, ...]:
+        """See Broker."""
+        return await list_jobs(self.session, "pending")
+
+    async def nodes(self) -> tuple[Node, ...]:
+        """See Broker."""
+        return nodes_of(await self.session.rpc("resource.status", {}))
 
     async def jobs(self) -> tuple[Job, ...]:
         """See Broker."""
@@ -299,6 +318,14 @@ class CommandBroker:
     async def jobs(self) -> tuple[Job, ...]:
         """See Broker."""
         return parse_jobs(await self._read("jobs", "-a", "-A", "-c0", "--json"))
+
+    async def pending_jobs(self) -> tuple[Job, ...]:
+        """See Broker."""
+        return parse_jobs(await self._read("jobs", "-A", "-c0", "--filter=pending", "--json"))
+
+    async def nodes(self) -> tuple[Node, ...]:
+        """See Broker."""
+        return parse_nodes(await self._read(*LIST_NODES))
 
     async def running_jobs(self) -> tuple[Job, ...]:
         """See Broker."""

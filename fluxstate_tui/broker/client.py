@@ -25,7 +25,7 @@ from fluxstate_tui.broker.shell_commands import ShellCommands
 from fluxstate_tui.broker.submit import SubmitOptions
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job
-from fluxstate_tui.flux.queue import Queue
+from fluxstate_tui.flux.queue import Node, Queue
 from fluxstate_tui.kube.errors import (
     BadAnswer,
     CannotConnect,
@@ -236,6 +236,14 @@ class MiniClusterClient:
     async def running_jobs(self) -> tuple[Job, ...]:
         """Jobs that hold resources, cleanup included."""
         return await self._ask(lambda broker: broker.running_jobs())
+
+    async def pending_jobs(self) -> tuple[Job, ...]:
+        """Jobs that wait."""
+        return await self._ask(lambda broker: broker.pending_jobs())
+
+    async def nodes(self) -> tuple[Node, ...]:
+        """Every rank, up or down."""
+        return await self._ask(lambda broker: broker.nodes())
 
     async def counts(self) -> dict[str, int]:
         """Numbers of jobs that are pending, running and inactive."""

@@ -91,7 +91,7 @@ async def run_flux(
 _STATUS = re.compile(
     r"(?:(?P<queue>\S+): )?(?P<what>Job submission|Scheduling) is (?P<word>\w+)(?:: (?P<why>.*))?"
 )
-_NODES = ("resource", "list", "-no", "{state}|{nnodes}|{ncores}|{ngpus}|{nodelist}|{ranks}")
+LIST_NODES = ("resource", "list", "-no", "{state}|{nnodes}|{ncores}|{ngpus}|{nodelist}|{ranks}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ async def look(executor: Executor, endpoint: Endpoint) -> Look:
     listing = await flux("jobs", "-a", "-A", "-c0", "--json")
     queues = parse_queue_status(await flux("queue", "status"))
     try:
-        nodes = parse_nodes(await flux(*_NODES))
+        nodes = parse_nodes(await flux(*LIST_NODES))
     except FluxFailed:
         nodes = ()  # no scheduler yet
     return Look(uptime, version, parse_jobs(listing), queues, nodes)

@@ -47,6 +47,7 @@ READING = frozenset(
         *("content.checkpoint-get", "kvs.getroot", "kvs.lookup", "state-machine.get"),
         *("job-info.eventlog-watch", "job-info.lookup"),
         *("job-list.job-stats", "job-list.list", "job-list.list-id"),
+        "resource.status",
         *("job-manager.alloc-query", "job-manager.queue-list", "job-manager.queue-status"),
     }
 )

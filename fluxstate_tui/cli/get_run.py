@@ -23,8 +23,9 @@ from fluxstate_tui.cli.target import find_minicluster, open_context
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.job_json import job_to_json
-from fluxstate_tui.flux.jobid import f58_ascii
+from fluxstate_tui.flux.jobid import f58, f58_ascii
 from fluxstate_tui.flux.running_jobs import duration
+from fluxstate_tui.flux.stuck import StuckQueue
 from fluxstate_tui.kube.objects import parse_minicluster
 from fluxstate_tui.minicluster.minicluster import MiniCluster
 from fluxstate_tui.minicluster.objects import Pod
@@ -118,7 +119,21 @@ def _survey_json(found: MiniClusterStatus) -> dict[str, Any]:
         "podsRunning": found.pods_running,
         "queues": None if found.queues is None else [asdict(queue) for queue in found.queues],
         "jobs": found.counts,
+        "stuck": _stuck_json(found.stuck),
         "unreachable": found.unreachable,
+    }
+
+
+def _stuck_json(stuck: StuckQueue | None) -> dict[str, Any] | None:
+    if stuck is None:
+        return None
+    return {
+        "id": stuck.job.id,
+        "jobid": f58(stuck.job.id),
+        "name": stuck.job.name,
+        "nodes": stuck.nodes,
+        "up": stuck.up,
+        "behind": stuck.behind,
     }
 
 

@@ -12,6 +12,7 @@ from fluxstate_tui.flux.job import Job, JobResult, JobState
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogEntry
     from fluxstate_tui.flux.queue import Node, Queue
+    from fluxstate_tui.flux.stuck import StuckQueue
     from fluxstate_tui.live.events import BrokerSeen, GuardSeen
     from fluxstate_tui.minicluster.minicluster import ClusterRef, MiniCluster
 
@@ -99,6 +100,7 @@ class ClusterPicture:
     warnings: tuple[str, ...] = ()
     history: deque[Sample] = field(default_factory=lambda: deque(maxlen=HISTORY_LENGTH))
     _active: dict[int, Job] | None = None
+    _stuck: tuple[object, StuckQueue | None] = (None, None)
 
     @property
     def active(self) -> dict[int, Job]:
@@ -107,6 +109,22 @@ class ClusterPicture:
             found = self.jobs.items()
             self._active = {key: job for key, job in found if job.state is not _OVER}
         return self._active
+
+    def stuck(self, now: float) -> StuckQueue | None:
+        """Whether nothing runs and the head of the line cannot. `now` is the cluster's time.
+
+        Looked for once after each change: a queue can have 100,000 jobs.
+        """
+        counts = self.counts
+        if counts.running or not counts.pending or self.gone_at is not None:
+            return None
+        seen = (self.jobs_at, self.queues_at, self.nodes, self.queues)
+        if self._stuck[0] != seen:
+            from fluxstate_tui.flux.stuck import find_stuck
+
+            self._stuck = (seen, find_stuck(self.jobs.values(), self.queues, self.nodes))
+        found = self._stuck[1]
+        return found if found is not None and found.since <= now else None
 
     @property
     def is_armed(self) -> bool:

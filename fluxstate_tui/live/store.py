@@ -15,6 +15,7 @@ from fluxstate_tui.live.workload import Workload
 
 if TYPE_CHECKING:
     from fluxstate_tui.flux.queue import Node, Queue
+    from fluxstate_tui.flux.stuck import StuckQueue
     from fluxstate_tui.live import events as e
     from fluxstate_tui.live.picture import ClusterPicture
     from fluxstate_tui.minicluster.minicluster import Derived, MiniCluster
@@ -77,6 +78,7 @@ class Derive(Protocol):
         events: Sequence[KubeEvent] = (),
         nodes: Sequence[Node] = (),
         access: BrokerAccess = ...,
+        stuck: StuckQueue | None = None,
         job_known: bool = True,
     ) -> Derived: ...
 
@@ -208,6 +210,7 @@ class Store:
             events=self.events_of(uid),
             nodes=picture.nodes,
             access=broker_access(picture, queue),
+            stuck=picture.stuck(picture.cluster_now(self._now)),
             job_known=jobs is None or jobs.freshness is not Freshness.FORBIDDEN,
         )
         return summarize(picture, derived, pods, queue, ahead=now - self._now)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from fluxstate_tui.flux.queue import Node, Queue
+from fluxstate_tui.flux.stuck import StuckQueue
 from fluxstate_tui.minicluster.minicluster import Derived, MiniCluster, Phase
 from fluxstate_tui.minicluster.objects import ContainerState, KubeEvent, KubeJob, Pod
 from fluxstate_tui.minicluster.spec_check import Effect, check_spec
@@ -133,6 +134,7 @@ def broker_phase(
     nodes: Sequence[Node],
     *,
     access: BrokerAccess,
+    stuck: StuckQueue | None = None,
 ) -> tuple[Phase, str]:
     """Phase and reason. `state` is none, join, init, quorum, run, cleanup, shutdown ... or None.
 
@@ -152,7 +154,7 @@ def broker_phase(
         return Phase.QUORUM, _quorum(size, pods, wanted)
     if state != "run":
         return Phase.DEGRADED, f"The lead broker is shutting down (state {state})."
-    return _up(size, pods, queues, wanted)
+    return _up(size, pods, queues, wanted, stuck)
 
 
 def _quorum(size: int, pods: Sequence[PodState], nodes: Sequence[Node]) -> str:
@@ -172,7 +174,11 @@ def _quorum(size: int, pods: Sequence[PodState], nodes: Sequence[Node]) -> str:
 
 
 def _up(
-    size: int, pods: Sequence[PodState], queues: Sequence[Queue], nodes: Sequence[Node]
+    size: int,
+    pods: Sequence[PodState],
+    queues: Sequence[Queue],
+    nodes: Sequence[Node],
+    stuck: StuckQueue | None,
 ) -> tuple[Phase, str]:
     wrong = _wrong(size, pods, nodes)
     stopped = [queue for queue in queues if not queue.started]
@@ -181,6 +187,8 @@ def _up(
         also = f" Besides, {wrong}." if wrong else also
         why = f" ({stopped[0].stop_reason})" if stopped[0].stop_reason else ""
         return Phase.PAUSED, f"The queue is stopped{why}: nothing new starts.{also}"
+    if stuck is not None:
+        return Phase.DEGRADED, f"{stuck}{f' Besides, {wrong}.' if wrong else also}"
     if wrong:
         return Phase.DEGRADED, f"It runs, but {wrong}."
     if stopped:
@@ -283,14 +291,15 @@ def derive(
     events: Sequence[KubeEvent] = (),
     nodes: Sequence[Node] = (),
     access: BrokerAccess = BrokerAccess.OPEN,
+    stuck: StuckQueue | None = None,
     job_known: bool = True,
 ) -> Derived:
     """The phase with one sentence why, and the evidence.
 
     `pods` may hold helper pods (index None). `broker_state` is as `flux uptime` says, None if it is
-    not known; `access` says if that is for want of a way to it. `job_known` is False where Jobs may
-    not be listed. `events` are those of the MiniCluster, its Job and its pods. `now` is in epoch
-    seconds.
+    not known; `access` says if that is for want of a way to it. `stuck` is an alarm. `job_known` is
+    False where Jobs may not be listed. `events` are those of the MiniCluster, its Job and its pods.
+    `now` is in epoch seconds.
     """
     if minicluster.deleting_since is not None:
         return _deleting(minicluster, pods, now)
@@ -301,7 +310,15 @@ def derive(
         or _not_created(facts)
         or _dead(facts)
         or _not_running(facts)
-        or broker_phase(minicluster.size, facts.pods, broker_state, queues, nodes, access=access)
+        or broker_phase(
+            minicluster.size,
+            facts.pods,
+            broker_state,
+            queues,
+            nodes,
+            access=access,
+            stuck=stuck,
+        )
     )
     silent = "has not answered" if access is BrokerAccess.OPEN else "cannot be asked"
     return Derived(phase, reason, _evidence(facts, broker_state or silent, queues))

@@ -18,6 +18,7 @@ from fluxstate_tui.catalog.transfer import free_bytes
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.queue import Queue
+from fluxstate_tui.flux.stuck import StuckQueue, find_stuck
 from fluxstate_tui.kube.errors import BadAnswer, Forbidden
 from fluxstate_tui.minicluster.minicluster import Derived, MiniCluster, Phase
 from fluxstate_tui.minicluster.phase import BrokerAccess, derive
@@ -152,7 +153,7 @@ def unreachable(minicluster: MiniCluster, now: float, error: FluxstateError) -> 
 class MiniClusterStatus:
     """`queues` and `counts` (pending, running, inactive) are None if no broker can be asked.
 
-    `unreachable` says why.
+    `unreachable` says why. `stuck` is an alarm: nothing runs, and what waits first cannot.
     """
 
     minicluster: MiniCluster
@@ -161,6 +162,7 @@ class MiniClusterStatus:
     queues: tuple[Queue, ...] | None = None
     counts: dict[str, int] | None = None
     unreachable: str = ""
+    stuck: StuckQueue | None = None
 
     @property
     def why(self) -> str:
@@ -185,6 +187,17 @@ def _access(error: FluxstateError) -> BrokerAccess:
     return BrokerAccess.REFUSED_ON_THE_WAY if isinstance(error, BadAnswer) else BrokerAccess.OPEN
 
 
+async def _read_stuck(
+    client: MiniClusterClient, queues: tuple[Queue, ...], counts: dict[str, int]
+) -> StuckQueue | None:
+    """Asked only where nothing runs while jobs wait."""
+    if counts["running"] or not counts["pending"] or not any(queue.started for queue in queues):
+        return None
+    found = find_stuck(await client.pending_jobs(), queues, await client.nodes())
+    now = await client.cluster_now()
+    return found if found is not None and found.since <= now else None
+
+
 async def read_status(context: OperationContext, minicluster: MiniCluster) -> MiniClusterStatus:
     """Raises KubeError; brokers that do not answer are part of the picture."""
     owned = await read_objects(context, minicluster)
@@ -201,8 +214,18 @@ async def read_status(context: OperationContext, minicluster: MiniCluster) -> Mi
     try:
         queues = await client.queues()
         counts = await client.counts()
-        derived = derive(minicluster, job, pods, client.broker_state, queues, now, job_known=known)
-        return MiniClusterStatus(minicluster, derived, running, queues, counts)
+        stuck = await _read_stuck(client, queues, counts)
+        derived = derive(
+            minicluster,
+            job,
+            pods,
+            client.broker_state,
+            queues,
+            now,
+            stuck=stuck,
+            job_known=known,
+        )
+        return MiniClusterStatus(minicluster, derived, running, queues, counts, stuck=stuck)
     except FluxstateError as error:
         derived = derive(minicluster, job, pods, client.broker_state, (), now, job_known=known)
         return MiniClusterStatus(minicluster, derived, running, unreachable=error.message)
