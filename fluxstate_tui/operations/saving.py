@@ -409,10 +409,11 @@ ENTER = Step("enter", "Enter it into the catalog", "ln FOLDER/.part-ID.tar.gz FO
 MANIFEST = Step("manifest", "Write the manifest and read it back", "cat FOLDER/ID.json")
 RESUME = Step("resume", "Put the queue back", "flux queue start --all")
 
-# A rough upper bound of what one job adds to a .tar.gz (290 bytes: ARCHITECTURE.md#F13),
-# with room for long command lines and for output, which is archived too.
-BYTES_PER_JOB = 4096
-FIXED_BYTES = 65536
+# What a job adds to a .tar.gz: 200 to 480 bytes with little output (ARCHITECTURE.md#F13). How
+# much output there is tells only the archive before.
+BYTES_PER_JOB = 512
+BYTES_PER_WAITING_JOB = 320
+FIXED_BYTES = 4096
 
 
 def plan(seen: Snapshot, choices: Choices) -> Plan:
@@ -422,6 +423,8 @@ def plan(seen: Snapshot, choices: Choices) -> Plan:
     if not choices.keep_paused:
         steps.append(RESUME)
     consent = Consent(ConsentKind.NONE, "Save the queue?")
+    if scarce_room(seen):
+        consent = Consent(ConsentKind.CONFIRM, f"{scarce_room(seen)} Try it?")
     if seen.running and choices.running is Running.LEAVE:
         consent = Consent(ConsentKind.CONFIRM, f"{_running_line(seen, choices)} Go on?")
     elif cancelled(seen, choices):
@@ -448,6 +451,8 @@ def preview_of_dump(seen: Snapshot, choices: Choices) -> list[str]:
     lines = [
         f"Save {describe(seen.jobs or ())} into {folder_of(seen.minicluster.archive_path)}.",
     ]
+    if scarce_room(seen):
+        lines.append(scarce_room(seen))
     if seen.started:
         lines.append(f"Stop {queue_words(seen.started)} until it is done; pending jobs wait.")
     if seen.running:
@@ -496,22 +501,34 @@ def require_saveable(seen: Snapshot) -> None:
             safe="Nothing was done.",
             exit_code=ExitCode.REFUSED,
         )
-    need = room_needed(seen)
-    if seen.free is not None and seen.free < need:
-        raise FluxstateError(
-            f"the volume has {seen.free:,} bytes free; an archive may need {need:,}",
-            safe="Nothing was done; the archives there are untouched.",
-            advice="Remove archives that are not needed, or enlarge the volume.",
-        )
 
 
 def room_needed(seen: Snapshot) -> int:
-    """Bytes that an archive may take: estimated from the jobs, at least twice the last archive."""
+    """About how many bytes an archive takes: by the jobs that the KVS has now.
+
+    At least as many for each as in the archive before, where that says how many it has.
+    """
+    waiting, known = len(seen.pending), len(seen.jobs or ())
+    estimate = BYTES_PER_JOB * (known - waiting) + BYTES_PER_WAITING_JOB * waiting
     me = identity_of(seen.minicluster.ref, seen.minicluster.raw)
     mine = not_of_others(seen.catalog, me)
     newest = max(mine, key=lambda entry: entry.modified, default=None)
-    estimate = FIXED_BYTES + BYTES_PER_JOB * len(seen.jobs or ())
-    return max(estimate, 2 * newest.size if newest else 0)
+    if newest is not None:
+        manifest = newest.manifest
+        there = sum(manifest.counts.values()) if manifest is not None else 0
+        estimate = max(estimate, newest.size * known // there if there else newest.size)
+    return FIXED_BYTES + estimate
+
+
+def scarce_room(seen: Snapshot) -> str:
+    """That it may not fit, '' if there is room. A dump that does not fit is taken away again."""
+    need = room_needed(seen)
+    if seen.free is None or seen.free >= need:
+        return ""
+    return (
+        f"It may not fit: the volume has {seen.free:,} bytes free, and it takes about {need:,}. "
+        "If it does not, the save ends with that, and no archive there is changed."
+    )
 
 
 def cancelled(seen: Snapshot, choices: Choices) -> str:

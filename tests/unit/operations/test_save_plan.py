@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace as replaced
 
 import pytest
 from msgspec.structs import replace
 
 from fluxstate_tui.archive.manifest import CatalogEntry
+from fluxstate_tui.archive.reader import read_archive
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import JobState
 from fluxstate_tui.operations import saving
 from fluxstate_tui.operations.base import Choices, ConsentKind, Running
+from tests.unit.archive import given
 from tests.unit.operations.builders import NOW, job, minicluster, observation
+from tests.unit.operations.test_catalog import manifest
 
 RUNNING = job(1, JobState.RUN, t_run=NOW - 60, duration=120.0)
 ENDLESS = job(2, JobState.RUN, t_run=NOW - 60)
@@ -74,10 +78,33 @@ def test_what_a_paused_restore_is_worth_is_said_before(version: str, words: str)
     assert any(words in line for line in plan.preview)
 
 
-def test_a_full_volume_is_refused_before_the_queue_is_touched() -> None:
-    entry = CatalogEntry("a", "/state/fluxstate/a.tar.gz", 10_000_000, NOW, None)
-    with pytest.raises(FluxstateError, match="bytes free"):
-        saving.plan(observation(free=15_000_000, catalog=(entry,)), Choices())
+def test_what_may_not_fit_is_asked_before_the_queue_is_touched() -> None:
+    entry = CatalogEntry("a", "/state/fluxstate/a.tar.gz", 20_000_000, NOW, None)
+    plan = saving.plan(observation(free=15_000_000, catalog=(entry,)), Choices())
+    assert plan.consent.kind is ConsentKind.CONFIRM
+    assert "It may not fit: the volume has 15,000,000 bytes free" in plan.consent.question
+    assert any(line.startswith("It may not fit") for line in plan.preview)
+
+
+@pytest.mark.parametrize(("name", "most"), [("big-10k", 3.0), ("mixed", 2.0), ("pending", 2.0)])
+def test_the_room_is_estimated_within_a_small_factor_of_what_flux_dumped(
+    name: str, most: float
+) -> None:
+    path = given.path(name)
+    jobs = [one.job for one in read_archive(path).jobs]
+    need, size = saving.room_needed(observation(*jobs)), path.stat().st_size
+    assert size <= need <= most * size
+    assert not saving.scarce_room(observation(*jobs, free=need))
+    assert saving.scarce_room(observation(*jobs, free=need - 1))
+
+
+def test_long_output_is_known_from_the_archive_before() -> None:
+    entry = CatalogEntry(
+        "a", "/f/a.tar.gz", 1_000_000, NOW, replaced(manifest("a"), counts={"COMPLETED": 10})
+    )
+    jobs = [job(number, JobState.INACTIVE) for number in range(20)]
+    seen = observation(*jobs, catalog=(entry,))
+    assert saving.room_needed(seen) > 2_000_000
 
 
 def test_a_minicluster_without_an_archive_path_cannot_be_saved() -> None:

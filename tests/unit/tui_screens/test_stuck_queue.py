@@ -30,6 +30,8 @@ def test_the_row_says_what_it_waits_for_and_is_not_up() -> None:
     store = Store()
     for event in stuck():
         store.take(event)
+    store.tick(feed.NOW)
+    store.take_changes()
     (row,) = store.summaries.values()
     assert row.phase is Phase.DEGRADED
     assert row.reason.startswith(f"Stuck: {f58(WIDE.id)} {WIDE.name} needs 4 nodes, 2 are up")
