@@ -17,7 +17,10 @@ from fluxstate_tui.flux.job import Job, JobResult, JobState
 
 
 class RestoreOutcome(Enum):
-    """What became of a saved job. NEW is a live job that was not saved."""
+    """What became of a saved job. NEW and FOREIGN are live jobs that were not saved.
+
+    NEW was submitted to the live broker; for FOREIGN nobody vouches.
+    """
 
     SAME = "same"
     RUNNING = "running"
@@ -25,6 +28,7 @@ class RestoreOutcome(Enum):
     REFUSED = "refused"
     LOST = "lost"
     NEW = "new"
+    FOREIGN = "foreign"
 
 
 class RefusalCause(Enum):
@@ -57,34 +61,77 @@ class Account:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many jobs of each fortune: same, running, finished_since, refused, lost, new."""
+        """How many jobs of each fortune, by its word."""
         found = Counter(one.fortune.value for one in self.jobs)
         return {fortune.value: found.get(fortune.value, 0) for fortune in RestoreOutcome}
 
     @property
     def balanced(self) -> bool:
-        """No job is lost."""
-        return all(one.fortune is not RestoreOutcome.LOST for one in self.jobs)
+        """No job is lost, and none is there that nobody vouches for."""
+        wrong = (RestoreOutcome.LOST, RestoreOutcome.FOREIGN)
+        return all(one.fortune not in wrong for one in self.jobs)
+
+    @property
+    def foreign(self) -> tuple[Accounted, ...]:
+        """Jobs that were neither saved nor submitted to this broker."""
+        return tuple(one for one in self.jobs if one.fortune is RestoreOutcome.FOREIGN)
 
     def explain(self) -> str:
         """One line, such as `11 saved: 7 same, 2 running, 2 finished since, 0 refused, 0 lost`."""
         counts = self.counts
-        saved = sum(counts.values()) - counts["new"]
+        saved = sum(counts.values()) - counts["new"] - counts["foreign"]
         words = ("same", "running", "finished_since", "refused", "lost")
         line = ", ".join(f"{counts[word]} {word.replace('_', ' ')}" for word in words)
-        return f"{saved} saved: {line}" + (f"; {counts['new']} new" if counts["new"] else "")
+        more = (f"; {counts[word]} {word}" for word in ("new", "foreign") if counts[word])
+        return f"{saved} saved: {line}{''.join(more)}"
 
 
 # By the type of the exception that ended it before it ran.
 _CAUSES = {"dependency": RefusalCause.DEPENDED, "alloc": RefusalCause.NO_RESOURCES}
 
 
-def account(saved: Iterable[Job], live: Iterable[Job]) -> Account:
-    """Compare saved jobs with what is there now, each with a fortune."""
+# Clocks of the nodes of one MiniCluster: the job is stamped where it is submitted.
+AHEAD_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerTime:
+    """When the broker that has the live jobs started (0: not known), and its clock now."""
+
+    started: float
+    now: float
+
+
+def account(saved: Iterable[Job], live: Iterable[Job], broker: BrokerTime | None = None) -> Account:
+    """Compare saved jobs with what is there now, each with a fortune.
+
+    `broker` is the one that loaded them: jobs that were not submitted to it are FOREIGN. Without
+    it they are all NEW.
+    """
     there = {job.id: job for job in live}
-    jobs = [_judge(job, there.pop(job.id, None)) for job in saved]
-    jobs.extend(Accounted(job, RestoreOutcome.NEW) for job in there.values())
+    jobs, highest = [], 0
+    for job in saved:
+        highest = max(highest, job.id)
+        jobs.append(_judge(job, there.pop(job.id, None)))
+    for job in there.values():
+        why = _not_submitted_here(job, highest, broker) if broker is not None else ""
+        fortune = RestoreOutcome.FOREIGN if why else RestoreOutcome.NEW
+        jobs.append(Accounted(job, fortune, why))
     return Account(tuple(jobs))
+
+
+def _not_submitted_here(job: Job, highest: int, broker: BrokerTime) -> str:
+    """Why this broker cannot have taken it, '' if it can.
+
+    Job ids of a broker go up from the highest that it loaded.
+    """
+    if job.t_submit < broker.started:
+        return "submitted before this broker started"
+    if job.t_submit > broker.now + AHEAD_SECONDS:
+        return "said to be submitted in the future"
+    if job.id <= highest:
+        return "its id is lower than those of saved jobs"
+    return ""
 
 
 def _judge(saved: Job, live: Job | None) -> Accounted:
@@ -92,6 +139,8 @@ def _judge(saved: Job, live: Job | None) -> Accounted:
         return Accounted(saved, RestoreOutcome.LOST, "it is not there")
     if (saved.t_submit, saved.userid) != (live.t_submit, live.userid):
         return Accounted(saved, RestoreOutcome.LOST, "another job has its id")
+    if other := _other_work(saved, live):
+        return Accounted(saved, RestoreOutcome.LOST, f"another job has its id: its {other} differs")
     if saved.state is JobState.INACTIVE:
         return _judge_history(saved, live)
     if live.state is JobState.INACTIVE:
@@ -101,6 +150,15 @@ def _judge(saved: Job, live: Job | None) -> Accounted:
     if live.state.running and not saved.state.running:
         return Accounted(live, RestoreOutcome.RUNNING)
     return Accounted(live, RestoreOutcome.SAME)
+
+
+def _other_work(saved: Job, live: Job) -> str:
+    """What is not as it was of what no restart changes, as far as both sides know it."""
+    for name in ("name", "cwd", "ntasks"):
+        before, after = getattr(saved, name), getattr(live, name)
+        if before and after and before != after:
+            return name
+    return ""
 
 
 def _judge_history(saved: Job, live: Job) -> Accounted:

@@ -176,6 +176,11 @@ class MiniClusterClient:
         return self._broker.state if self._broker else ""
 
     @property
+    def broker_started(self) -> float:
+        """When it started, in seconds since the epoch; 0 when it does not say."""
+        return self._started or 0.0
+
+    @property
     def core_version(self) -> str:
         """The version of flux-core."""
         return self._broker.version if self._broker else ""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import posixpath
 import secrets
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.archive.manifest import archive_name, folder_of, new_id
+from fluxstate_tui.broker.files import RemoteFileDamaged, RemoteFileElsewhere
 from fluxstate_tui.catalog.catalog import Version, is_there
-from fluxstate_tui.catalog.transfer import require_room
+from fluxstate_tui.catalog.transfer import has, require_room
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.operations.base import LeftBehind, OperationKind
 
@@ -44,7 +46,63 @@ async def arm(files: RemoteFiles, version: Version, archive_path: str, name: str
     finally:
         await files.remove(temporary)
     armed = await files.stat(archive_path)
+    if (armed.size, armed.sha256) != (version.size, version.sha256):
+        raise exchanged(archive_path)
     return f"{said}{archive_path}: {armed.size:,} bytes, sha256 {armed.sha256[:12]}"
+
+
+class ArmedState(Enum):
+    """What lies at `spec.archive.path` of what was armed there."""
+
+    WHOLE = "whole"
+    EXCHANGED = "exchanged"
+    GONE = "gone"
+    ELSEWHERE = "elsewhere"  # the volume is not the one on which it was armed
+
+
+async def look_armed(files: RemoteFiles, version: Version, archive_path: str) -> ArmedState:
+    """Read it back. `version` is its original in the catalog, on the same volume."""
+    try:
+        if await has(files, version, archive_path):
+            return ArmedState.WHOLE
+        if await is_there(files, archive_path):
+            return ArmedState.EXCHANGED
+        there = await has(files, version, version.path)
+    except (RemoteFileElsewhere, RemoteFileDamaged):
+        return ArmedState.EXCHANGED
+    return ArmedState.GONE if there else ArmedState.ELSEWHERE
+
+
+def exchanged(archive_path: str) -> FluxstateError:
+    """Before a lead could read it."""
+    return FluxstateError(
+        f"at {archive_path} is not the archive that was armed: somebody exchanged or removed it",
+        safe="Nothing was created, and the archive in the catalog is untouched.",
+        advice="Look who can write to the volume, every job included; then restore again.",
+        exit_code=ExitCode.VERIFICATION,
+    )
+
+
+async def disarm_original(files: RemoteFiles, version: Version, archive_path: str) -> str:
+    """Remove the armed copy of `version`, which must lie in the catalog of the same volume.
+
+    Raises FluxstateError when the volume is not the one on which it was armed: that nothing lies
+    at the path says nothing then.
+    """
+    if await look_armed(files, version, archive_path) is ArmedState.ELSEWHERE:
+        raise another_volume(files, version, archive_path)
+    return await disarm(files, archive_path, version.sha256)
+
+
+def another_volume(files: RemoteFiles, version: Version, archive_path: str) -> FluxstateError:
+    """`files` see a volume that cannot be the one on which it was armed."""
+    where = files.mount_of(archive_path) or "what is mounted"
+    return FluxstateError(
+        f"it could not be looked where it was armed: {where} holds neither it nor {version.path}, "
+        "so it is another volume, or both are gone",
+        safe="Nothing was removed.",
+        exit_code=ExitCode.VERIFICATION,
+    )
 
 
 async def disarm(files: RemoteFiles, archive_path: str, sha256: str = "") -> str:

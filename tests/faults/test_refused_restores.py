@@ -71,7 +71,7 @@ async def test_a_broker_that_came_up_empty_without_a_word_is_not_called_restored
     _, files = await deleted(stage)
 
     def spoil(event: StepEvent) -> None:
-        if event.step == "create" and event.state is StepState.RUNNING and stage.armed():
+        if event.step == "create" and event.state is StepState.DONE and stage.armed():
             stage.volume.unlink("/archive.tar.gz")
             if left is not None:
                 stage.volume.write("/archive.tar.gz", left)
@@ -79,7 +79,8 @@ async def test_a_broker_that_came_up_empty_without_a_word_is_not_called_restored
     outcome = await (await prepare(OperationKind.RESTORE, stage.context, ANY, agreed())).run(spoil)
     assert outcome.kind is not OutcomeKind.COMPLETED
     assert "2 lost" in outcome.reason
-    assert stage.files() == files
+    # What was exchanged is put aside into the catalog; all else is as it was.
+    assert stage.files().items() >= files.items()
 
 
 async def test_a_volume_that_is_not_there_is_known_before_anything_is_created(

@@ -14,7 +14,13 @@ from fluxstate_tui.flux.job import JobState
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.kube.objects import PODS
 from fluxstate_tui.live.guard import Guard, GuardState
-from fluxstate_tui.operations.base import Choices, OperationKind, OutcomeKind, StepEvent
+from fluxstate_tui.operations.base import (
+    Choices,
+    OperationKind,
+    OutcomeKind,
+    StepEvent,
+    StepState,
+)
 from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
 from tests.faults.at_step import when_done
@@ -151,8 +157,8 @@ async def test_a_broker_that_cannot_start_is_said_and_disarmed(stage: Stage) -> 
     good = stage.finished()
 
     def damage(event: StepEvent) -> None:
-        # The copy that is armed goes bad between its verification and the lead's start.
-        if event.step == "create":
+        # The copy that is armed goes bad between its last look and the lead's start.
+        if event.step == "create" and event.state is StepState.DONE:
             data = stage.volume.read("/archive.tar.gz")
             stage.volume.write("/archive.tar.gz", data[: len(data) // 2])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import posixpath
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from fluxstate_tui.archive.compare import (
     Account,
     Accounted,
+    BrokerTime,
     RefusalCause,
     RestoreOutcome,
     account,
@@ -30,22 +32,34 @@ from fluxstate_tui.catalog.catalog import Version
 from fluxstate_tui.catalog.helper_pod import HelperPod
 from fluxstate_tui.catalog.ownership import RESTORED_FROM, owner_of
 from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.flux.running_jobs import duration
 from fluxstate_tui.formatting import plural
 from fluxstate_tui.kube.errors import Conflict, NotFound
 from fluxstate_tui.minicluster.minicluster import ClusterRef, Derived, Phase
 from fluxstate_tui.minicluster.spec_check import dropped
-from fluxstate_tui.operations.arming import arm, disarm, keep_copy
+from fluxstate_tui.operations.arming import (
+    ArmedState,
+    adopt,
+    another_volume,
+    arm,
+    disarm,
+    disarm_original,
+    exchanged,
+    keep_copy,
+    look_armed,
+)
 from fluxstate_tui.operations.base import Plan
 from fluxstate_tui.operations.restore import plan as steps
 from fluxstate_tui.operations.restore.plan import Source
+from fluxstate_tui.operations.snapshot import PAUSED_BY_US
 from fluxstate_tui.operations.steps import Action, Run, Task, Undo
 
 # After a restore that failed: no armed archive may stay behind unnoticed.
 
 
 async def roll_back(
-    context: OperationContext, ref: ClusterRef, manifest: dict[str, Any], sha256: str
+    context: OperationContext, ref: ClusterRef, manifest: dict[str, Any], version: Version
 ) -> str:
     """Disarm through the lead's container if it runs, else through a helper pod.
 
@@ -55,27 +69,27 @@ async def roll_back(
     path = manifest["spec"]["archive"]["path"]
     found = await read_by_name(context, ref) if ref.uid else None
     if found is None or found.ref.uid != ref.uid:
-        return await _by_helper_pod(context, manifest, path, sha256)
+        return await _by_helper_pod(context, manifest, path, version)
     lead = await read_lead(context, found)
     if not lead.started:
         await _delete(context, ref)
-        said = await _by_helper_pod(context, manifest, path, sha256)
+        said = await _by_helper_pod(context, manifest, path, version)
         return f"the MiniCluster that never started is deleted; {said}"
     if lead.running:
         place = (ref.namespace, lead.pod, lead.container)
         files = RetryingFiles(context.cluster, context.clock, place, lead.mounts)
-        said = await disarm(files, path, sha256)
+        said = await disarm_original(files, version, path)
     else:
-        said = await _by_helper_pod(context, manifest, path, sha256)
+        said = await _by_helper_pod(context, manifest, path, version)
     return f"{said}; {ref} stays: look at its queue, or delete it and restore again"
 
 
 async def _by_helper_pod(
-    context: OperationContext, manifest: dict[str, Any], path: str, sha256: str
+    context: OperationContext, manifest: dict[str, Any], path: str, version: Version
 ) -> str:
     helper = await HelperPod.start(context, manifest)
     try:
-        return await disarm(helper.files, path, sha256)
+        return await disarm_original(helper.files, version, path)
     finally:
         await helper.remove()
 
@@ -162,6 +176,23 @@ async def _failed(context: OperationContext, ref: ClusterRef, derived: Derived) 
     )
 
 
+_MOST_NAMED = 5
+
+
+def foreign_words(found: Account) -> str:
+    """Which jobs nobody vouches for, how far they are, and by what it was judged."""
+    foreign = found.foreign
+    if not foreign:
+        return "Every job that is there was saved, or submitted to this broker"
+    named = "; ".join(
+        f"{f58(one.job.id)} {one.job.name!r} of user {one.job.userid}, {one.job.status.lower()}, "
+        f"{one.reason}"
+        for one in foreign[:_MOST_NAMED]
+    )
+    more = f"; and {len(foreign) - _MOST_NAMED} more" if len(foreign) > _MOST_NAMED else ""
+    return f"Nobody vouches for {plural(len(foreign), 'job')}: {named}{more}"
+
+
 OLD_PODS_SECONDS = 180.0
 ACCOUNT_SECONDS = 60.0  # without any further job showing up
 REFUSAL_SECONDS = 10.0  # for the scheduler to fail what can never run
@@ -198,6 +229,9 @@ class Restoring:
         self._disarm: Undo | None = None
         self._account: Account | None = None
         self._preview: RestorePreview | None = None
+        self._original = source.entry.path
+        self._armed_by: HelperPod | None = None
+        self._armed_on = ""
 
     @property
     def _manifest(self) -> dict[str, Any]:
@@ -205,6 +239,12 @@ class Restoring:
         metadata = self._plain["metadata"]
         notes = {**(metadata.get("annotations") or {}), RESTORED_FROM: self._source.entry.id}
         return {**self._plain, "metadata": {**metadata, "annotations": notes}}
+
+    @property
+    def _version(self) -> Version:
+        """What is armed, by its original in the catalog."""
+        archive = self._source.archive
+        return Version(self._original, archive.size, archive.sha256)
 
     @property
     def client(self) -> MiniClusterClient:
@@ -305,11 +345,15 @@ class Restoring:
         )
         files, entry, archive = self._helper.files, self._source.entry, self._source.archive
         version = Version(entry.path, archive.size, archive.sha256)
+        self._original = entry.path
+        self._armed_by = self._helper
+        self._armed_on = str(files.mount_of(self._archive_path) or "")
         run.remember("archive", entry.path)
         run.remember(steps.TO_START, list(self._source.queues_to_start))
         if posixpath.normpath(entry.path) == posixpath.normpath(self._archive_path):
             # It will be removed when it is disarmed: keep it first.
             kept = await keep_copy(files, entry.path, folder_of(entry.path), self._ref.name)
+            self._original = kept
             run.tell(f"kept as {kept}")
         self._disarm = run.undo(
             "the archive is disarmed", self._roll_back, f"Remove {self._archive_path} by hand."
@@ -318,6 +362,11 @@ class Restoring:
 
     async def create(self, run: Run) -> str:
         """Create it. A cancel meanwhile waits until it is known what there is to be removed."""
+        if self._helper is not None:
+            self._helper = await self._helper.renewed()
+            state = await look_armed(self._helper.files, self._version, self._archive_path)
+            if state is not ArmedState.WHOLE:
+                raise exchanged(self._archive_path)
         text, cancelled = await uninterrupted(self._create(run))
         if cancelled:
             raise asyncio.CancelledError
@@ -381,12 +430,79 @@ class Restoring:
     async def start(self, run: Run) -> str:
         """Until the broker runs; why not, while it does not."""
         self._client = await bring_up(self._context, self._ref, self._start_timeout, run.tell)
-        run.shell_commands(self._client.flux_line("uptime"))
+        run.shell_commands(
+            self._client.flux_line("uptime"),
+            self._client.file_line("sha256sum", self._archive_path),
+        )
+        await self._require_armed(run)
         return f"broker state {self._client.broker_state}, flux-core {self._client.core_version}"
+
+    async def _require_armed(self, run: Run) -> None:
+        """What the broker has loaded is what still lies there, if it is what was armed."""
+        files = self.client.files
+        match await look_armed(files, self._version, self._archive_path):
+            case ArmedState.WHOLE:
+                return
+            case ArmedState.GONE:
+                run.problem(
+                    f"{self._archive_path} was gone when the broker was up: what it loaded is "
+                    "judged by its jobs alone",
+                    "Look who can write to the volume.",
+                )
+            case ArmedState.ELSEWHERE:
+                raise another_volume(files, self._version, self._archive_path)
+            case ArmedState.EXCHANGED:
+                why = f"what lies at {self._archive_path} is not the archive that was armed"
+                alarm = await self._alarm(run, why, await self._judged())
+                alarm.message = f"{alarm.message}. {await self._put_aside(run)}"
+                raise alarm
+
+    async def _put_aside(self, run: Run) -> str:
+        """So that no restart of its container loads it once more; as evidence it is kept."""
+        files, path = self.client.files, self._archive_path
+        try:
+            kept = await adopt(files, path, self._ref.name)
+        except FluxstateError as error:
+            return f"What lies at {path} could NOT be put aside: {error.message}"
+        run.shell_commands(self.client.file_line("mv", path, kept))
+        return f"What lay there is kept as {kept}, which is not to be restored"
+
+    async def _judged(self) -> Account:
+        """Every job that is there, and those that nobody vouches for."""
+        client = self.client
+        jobs, now = await client.jobs(), await client.cluster_now()
+        return account(self._source.jobs, jobs, BrokerTime(client.broker_started, now))
+
+    async def _alarm(self, run: Run, why: str, found: Account) -> FluxstateError:
+        """Nothing more may begin: the queue is stopped, and it is said what is there."""
+        stopped = await self._stop(run)
+        # Read again: what began before it was stopped is told as it is now.
+        with contextlib.suppress(FluxstateError):
+            found = await self._judged()
+        return FluxstateError(
+            f"ALARM: {why}. {foreign_words(found)}; so far {found.explain()}. {stopped}",
+            safe=f"{self._source.entry.id} is untouched in the catalog, and has every saved job.",
+            advice=f"Look who can write to the volume. Then delete {self._ref.name} and restore "
+            f"{self._source.entry.id} again; or cancel what is not yours, and resume it.",
+            exit_code=ExitCode.VERIFICATION,
+        )
+
+    async def _stop(self, run: Run) -> str:
+        client = self.client
+        reason = f"{PAUSED_BY_US} jobs that no archive had, seen by {self._context.who}"
+        try:
+            names = [queue.name for queue in await client.queues()]
+            run.shell_commands(*client.queue_lines("stop", names, reason))
+            await client.stop_queues(names, reason)
+            said = await client.read_back_queues(names, started_now=False)
+        except FluxstateError as error:
+            return f"Its queue could NOT be stopped: {error.message}"
+        return f"Its queue is stopped ({said})"
 
     async def account(self, run: Run) -> str:
         """Every saved job must be there: same, running, finished since or refused; none lost.
 
+        Others must have been submitted to this very broker.
         The list fills from the journal after the start, so a short one is asked for again.
         """
         assert self._client is not None
@@ -403,8 +519,11 @@ class Restoring:
                 run.tell(f"{known} of {len(self._source.jobs)} jobs are there")
                 await clock.sleep(1.0)
                 continue
-            result = account(self._source.jobs, await self._client.jobs())
+            result = await self._judged()
             self._account = result
+            if result.foreign:
+                why = f"{plural(len(result.foreign), 'job')} came from no archive and from nobody"
+                raise await self._alarm(run, why, result)
             late = self._predicted.refused - {one.job.id for one in self.refused}
             if result.balanced and late and clock.now() - since < REFUSAL_SECONDS:
                 # The plan said that Flux fails them: the scheduler has not looked at all yet.
@@ -426,9 +545,8 @@ class Restoring:
     async def disarm(self, run: Run) -> str:
         """Remove the armed copy, so that a restarted container keeps its own state."""
         assert self._client is not None
-        sha256 = self._source.archive.sha256
         run.shell_commands(self._client.file_line("rm", self._archive_path))
-        text = await disarm(self._client.files, self._archive_path, sha256)
+        text = await disarm_original(self._client.files, self._version, self._archive_path)
         if self._disarm is not None:
             run.discard(self._disarm)
         return text
@@ -483,10 +601,21 @@ class Restoring:
         """Take the armed copy away again, by whatever pod can do it now."""
         if self._helper is not None:
             self._helper = await self._helper.renewed()
-            return await disarm(self._helper.files, self._archive_path, self._source.archive.sha256)
-        said = await roll_back(
-            self._context, self._ref, self._manifest, self._source.archive.sha256
-        )
+            if self._helper is self._armed_by:  # it sees the very same mount
+                return await disarm(
+                    self._helper.files, self._archive_path, self._source.archive.sha256
+                )
+            return await disarm_original(self._helper.files, self._version, self._archive_path)
+        try:
+            said = await roll_back(self._context, self._ref, self._manifest, self._version)
+        except FluxstateError as error:
+            if self._disarm is not None:
+                on = f" on {self._armed_on}" if self._armed_on else ""
+                self._disarm.shell_commands = (
+                    f"Not disarmed ({error.message}): look at {self._archive_path}{on}, where it "
+                    "was armed, and remove it by hand."
+                )
+            raise
         if self._client is None:
             return said
         try:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fluxstate_tui.archive.compare import RestoreOutcome, account, diff
+from fluxstate_tui.archive.compare import BrokerTime, RestoreOutcome, account, diff
 from fluxstate_tui.archive.container import Entry
 from fluxstate_tui.archive.preview import PredictedOutcome, RestorePreview, preview
 from fluxstate_tui.archive.progress import Reading, ReadingCancelledError
@@ -75,6 +75,37 @@ def test_a_job_that_was_not_saved_is_new_and_no_loss() -> None:
     found = account([], [_PENDING])
     assert found.balanced
     assert found.explain().endswith("1 new")
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        (replace(_PENDING, id=9, t_submit=99.0), "before this broker started"),
+        (replace(_PENDING, id=9, t_submit=500.0), "in the future"),
+        (replace(_PENDING, id=3, t_submit=150.0), "lower than those of saved jobs"),
+    ],
+)
+def test_a_job_that_was_not_submitted_to_this_broker_is_foreign(other: Job, why: str) -> None:
+    saved = replace(_PENDING, id=4)
+    found = account([saved], [saved, other], BrokerTime(100.0, 200.0))
+    assert not found.balanced
+    assert [why in one.reason for one in found.foreign] == [True]
+    assert found.explain().startswith("1 saved: 1 same")
+    assert found.explain().endswith("0 lost; 1 foreign")
+
+
+def test_a_job_that_was_submitted_to_this_broker_is_new() -> None:
+    saved, new = replace(_PENDING, id=4), replace(_PENDING, id=9, t_submit=150.0)
+    found = account([saved], [saved, new], BrokerTime(100.0, 200.0))
+    assert found.balanced
+    assert found.counts["new"] == 1
+
+
+@pytest.mark.parametrize("change", [{"name": "evil"}, {"cwd": "/evil"}, {"ntasks": 9}])
+def test_other_work_under_the_id_of_a_saved_job_is_a_loss(change: dict[str, Any]) -> None:
+    saved = replace(_PENDING, name="good", cwd="/good", ntasks=1)
+    found = account([saved], [replace(saved, **change)])
+    assert found.counts["lost"] == 1
 
 
 def test_a_diff_names_field_from_and_to() -> None:
