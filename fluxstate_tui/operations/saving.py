@@ -414,6 +414,7 @@ RESUME = Step("resume", "Put the queue back", "flux queue start --all")
 BYTES_PER_JOB = 512
 BYTES_PER_WAITING_JOB = 320
 FIXED_BYTES = 4096
+SMALLEST_BYTES = 300  # an empty queue's archive has 355
 
 
 def plan(seen: Snapshot, choices: Choices) -> Plan:
@@ -500,6 +501,12 @@ def require_saveable(seen: Snapshot) -> None:
             f"spec.archive.path is not an absolute path: {seen.minicluster.archive_path}",
             safe="Nothing was done.",
             exit_code=ExitCode.REFUSED,
+        )
+    if seen.free is not None and seen.free < SMALLEST_BYTES:
+        raise FluxstateError(
+            f"the volume has {seen.free:,} bytes free: not even an empty archive fits",
+            safe="Nothing was done; the archives there are untouched.",
+            advice="Remove archives that are not needed, or enlarge the volume.",
         )
 
 

@@ -98,6 +98,11 @@ def test_the_room_is_estimated_within_a_small_factor_of_what_flux_dumped(
     assert saving.scarce_room(observation(*jobs, free=need - 1))
 
 
+def test_a_full_volume_is_refused_before_the_queue_is_touched() -> None:
+    with pytest.raises(FluxstateError, match="bytes free"):
+        saving.plan(observation(free=0), Choices())
+
+
 def test_long_output_is_known_from_the_archive_before() -> None:
     entry = CatalogEntry(
         "a", "/f/a.tar.gz", 1_000_000, NOW, replaced(manifest("a"), counts={"COMPLETED": 10})
