@@ -48,6 +48,8 @@ def explain(error: BaseException, server: str, *, changing: bool) -> KubeError:
         )
     if isinstance(error, TimeoutError):
         return _cannot(server, "it does not answer in time")
+    if isinstance(error, BrokenAfterSending):
+        error = error.__cause__ or error
     return _cannot(server, f"the connection broke ({_reason(error)})")
 
 

@@ -363,17 +363,22 @@ class Transport:
             refuse_changes("GET", path)
         credential = await self._credentials.current()
         try:
-            return await self._handshake(path, params, protocols, credential)
+            return await self._handshake(path, params, protocols, credential, only_reads)
         except HandshakeRefused as refusal:
             if 300 <= refusal.status < 400:
                 raise self._elsewhere(refusal.status, refusal.headers) from refusal
             renewed = await self._renewed(refusal.status, credential)
             if renewed is None:
                 raise
-        return await self._handshake(path, params, protocols, renewed)
+        return await self._handshake(path, params, protocols, renewed, only_reads)
 
     async def _handshake(
-        self, path: str, params: Params, protocols: tuple[str, ...], credential: Credential
+        self,
+        path: str,
+        params: Params,
+        protocols: tuple[str, ...],
+        credential: Credential,
+        only_reads: bool,
     ) -> aiohttp.ClientWebSocketResponse[bool]:
         try:
             self._require_open(self._changing)
@@ -390,7 +395,8 @@ class Transport:
                     server_hostname=self.route.server_name,
                 )
         except (*CONNECTION_ERRORS, BrokenAfterSending) as error:
-            raise explain(error, self.route.target.shown, changing=True) from error
+            server, changing = self.route.target.shown, not only_reads
+            raise explain(error, server, changing=changing) from error
 
     async def authenticate(self) -> None:
         """Get a credential that is not about to expire. Raises CredentialError.

@@ -124,6 +124,7 @@ class BrokerAccess(Enum):
     OPEN = ""
     NO_RIGHT = "no right to exec"
     REFUSED_ON_THE_WAY = "refused on the way"
+    BREAKS_OFF = "the connection to it breaks off"
 
 
 def broker_phase(

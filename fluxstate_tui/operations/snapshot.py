@@ -19,7 +19,7 @@ from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.queue import Queue
 from fluxstate_tui.flux.stuck import StuckQueue, find_stuck
-from fluxstate_tui.kube.errors import BadAnswer, Forbidden
+from fluxstate_tui.kube.errors import BadAnswer, CannotConnect, Forbidden
 from fluxstate_tui.minicluster.minicluster import Derived, MiniCluster, Phase
 from fluxstate_tui.minicluster.phase import BrokerAccess, derive
 
@@ -184,7 +184,9 @@ class MiniClusterStatus:
 def _access(error: FluxstateError) -> BrokerAccess:
     if isinstance(error, Forbidden):
         return BrokerAccess.NO_RIGHT
-    return BrokerAccess.REFUSED_ON_THE_WAY if isinstance(error, BadAnswer) else BrokerAccess.OPEN
+    if isinstance(error, BadAnswer):
+        return BrokerAccess.REFUSED_ON_THE_WAY
+    return BrokerAccess.BREAKS_OFF if isinstance(error, CannotConnect) else BrokerAccess.OPEN
 
 
 async def _read_stuck(

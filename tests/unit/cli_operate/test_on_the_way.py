@@ -34,6 +34,18 @@ async def test_a_proxy_that_refuses_every_exec_is_what_get_and_operations_say(
         assert "Wait until the MiniCluster is Up" not in text
 
 
+async def test_a_way_that_breaks_off_every_exec_is_no_broker_that_starts(
+    program: Program,
+) -> None:
+    program.stage.sim.faults.add("drop", path="/exec", count=-1)
+    shown = await program("get", "miniclusters", "--json")
+    [found] = shown.json["miniclusters"]
+    assert found["phase"] == "Unknown"
+    assert "the broker cannot be asked: the connection to it breaks off" in found["reason"]
+    assert "broke" in found["unreachable"]
+    assert "change was sent" not in found["unreachable"]
+
+
 async def test_a_credential_plugin_that_fails_is_named_and_not_the_server(
     program: Program, tmp_path: Path
 ) -> None:
