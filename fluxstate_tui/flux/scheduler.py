@@ -10,7 +10,7 @@ import json
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from fluxstate_tui.flux import hostlist, idset
 from fluxstate_tui.flux.job import Job
@@ -268,13 +268,22 @@ def _slots(cores: int, gpus: int, wanted: Request) -> int:
 # Constraints (RFC 31): properties, host lists and ranks, joined by and, or and not.
 
 
+class Located(Protocol):
+    """A rank on its host."""
+
+    @property
+    def rank(self) -> int: ...
+    @property
+    def host(self) -> str: ...
+
+
 class _Matcher:
     """Whether a rank satisfies a constraint. One that Flux does not know matches no rank."""
 
     def __init__(self, kind: str, values: Any, below: tuple[_Matcher, ...]) -> None:
         self._kind, self._values, self._below = kind, values, below
 
-    def __call__(self, place: Place) -> bool:
+    def __call__(self, place: Located) -> bool:
         match self._kind:
             case "properties":
                 has, lacks = self._values
@@ -322,6 +331,11 @@ def _matcher(constraint: Any, properties: Mapping[str, frozenset[int]], depth: i
         return _Matcher(kind, spans, ())
     except ValueError:
         return nothing
+
+
+def satisfying(constraint: Any, properties: Mapping[str, frozenset[int]]) -> _Matcher:
+    """Tells of a rank whether it satisfies a decoded constraint."""
+    return _matcher(constraint, properties, 0)
 
 
 # In the order in which flux-core looks for them.

@@ -117,3 +117,18 @@ async def test_what_ran_at_the_dump_is_told_from_what_depended_on_it_and_no_size
     assert "1 ran at the dump (run it again by hand), 3 depended on such jobs" in outcome.reason
     assert "size helps" in outcome.advice
     assert "larger size" not in outcome.advice
+
+
+async def test_preview_outcome_and_flux_agree_on_jobs_that_require_nodes(stage: Stage) -> None:
+    await stage.well("delete", Choices(save_first=True))
+    archive = Path(__file__).parents[1] / "data" / "preview" / "constraints.tar.gz"
+    operation = await prepare(
+        OperationKind.RESTORE, stage.context, ANY, agreed(Choices(from_file=archive))
+    )
+    assert "4 jobs can never fit" in operation.plan.preview
+    assert "1 job starts at once" in operation.plan.preview
+    outcome = await operation.run(stage.seen.append)
+    assert "4 refused" in outcome.reason
+    assert "4 jobs came back FAILED" in outcome.reason
+    failed = [job.name for job in (await stage.jobs()).values() if job.t_run is None]
+    assert sorted(failed) == ["not-host", "on-gpu", "on-host-3", "on-rank-3"]

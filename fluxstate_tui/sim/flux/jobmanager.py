@@ -136,7 +136,7 @@ class JobManager:
             raise FluxError(errno.EINVAL, "urgency range is [0:31]")
         named = jobspecs.queue(jobspec)
         if named or self.queues.names:
-            jobspec = _with_queue(jobspec, named or self.queues.default)
+            jobspec = jobspecs.with_attribute(jobspec, "queue", named or self.queues.default)
         queue = self.queues.get(jobspecs.queue(jobspec))
         if not queue.enabled:
             where = f" to {queue.name}" if queue.name else ""
@@ -207,7 +207,7 @@ class JobManager:
         for job in self.requests(QUEUE_DEPTH):
             if not self._feasible(job):
                 continue
-            shares = self.pool.allocate(jobspecs.counts(job.jobspec))
+            shares = self.pool.allocate(*_asked(job))
             if shares is None:
                 return
             self._allocated(job, shares)
@@ -227,7 +227,7 @@ class JobManager:
 
     def _feasible(self, job: SimJob) -> bool:
         try:
-            self.pool.check(jobspecs.counts(job.jobspec))
+            self.pool.check(*_asked(job))
         except UnsatisfiableError as error:
             self._forget_request(job)
             context = {"type": "alloc", "severity": 0, "note": str(error), "userid": self.owner_uid}
@@ -377,7 +377,5 @@ def _request(job: SimJob) -> tuple[int, int]:
     return (-(job.draft.priority or 0), job.id)
 
 
-def _with_queue(jobspec: dict[str, Any], queue: str) -> dict[str, Any]:
-    attributes = jobspec.get("attributes", {})
-    system = {**attributes.get("system", {}), "queue": queue}
-    return {**jobspec, "attributes": {**attributes, "system": system}}
+def _asked(job: SimJob) -> tuple[jobspecs.Counts, Any]:
+    return jobspecs.counts(job.jobspec), jobspecs.attribute(job.jobspec, "constraints")

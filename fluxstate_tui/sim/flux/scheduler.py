@@ -9,6 +9,7 @@ from typing import Any
 from fluxstate_tui.flux import idset
 from fluxstate_tui.flux.jobspec import Counts
 from fluxstate_tui.flux.resources import ResourceSet, Share, make_alloc
+from fluxstate_tui.flux.scheduler import satisfying
 
 QUEUE_DEPTH = 8
 """Alloc requests that the job manager has at the scheduler at a time ("limited")."""
@@ -44,14 +45,21 @@ class Pool:
             for rank, host in enumerate(hosts)
         ]
 
-    def check(self, counts: Counts) -> None:
+    def _allowed(self, constraint: Any) -> list[SchedNode]:
+        """Nodes that satisfy it (RFC 31); nodes have no properties here."""
+        if not constraint:
+            return self.nodes
+        matches = satisfying(constraint, {})
+        return [node for node in self.nodes if matches(node)]
+
+    def check(self, counts: Counts, constraint: Any = None) -> None:
         """Raise UnsatisfiableError when even the empty instance could not run it.
 
         Down and drained nodes count as there: they may come back.
         """
-        need = counts.nnodes or 0
+        need, nodes = counts.nnodes or 0, self._allowed(constraint)
         if counts.exclusive:
-            eligible = sum(node.cores >= counts.slot_size for node in self.nodes)
+            eligible = sum(node.cores >= counts.slot_size for node in nodes)
             if eligible < max(need, 1):
                 raise UnsatisfiableError(
                     f"unsatisfiable request: need {max(need, 1)} exclusive node(s), "
@@ -59,30 +67,30 @@ class Pool:
                 )
         elif need:
             cores = counts.nslots // need * counts.slot_size
-            eligible = sum(node.cores >= cores for node in self.nodes)
+            eligible = sum(node.cores >= cores for node in nodes)
             if eligible < need:
                 raise UnsatisfiableError(
                     f"unsatisfiable request: need {need} node(s) with {cores} cores each, "
                     f"only {eligible} eligible"
                 )
         else:
-            self._check_slots(counts)
+            self._check_slots(counts, nodes)
 
-    def _check_slots(self, counts: Counts) -> None:
+    @staticmethod
+    def _check_slots(counts: Counts, nodes: list[SchedNode]) -> None:
         size = max(1, counts.slot_size)
-        slots = sum(node.cores // size for node in self.nodes)
+        slots = sum(node.cores // size for node in nodes)
         if slots < counts.nslots:
             raise UnsatisfiableError(
                 f"unsatisfiable request: need {counts.nslots} slot(s) of {size} core(s), only "
                 f"{slots} such slot(s) available (total cores: "
-                f"{sum(node.cores for node in self.nodes)})"
+                f"{sum(node.cores for node in nodes)})"
             )
 
-    def allocate(self, counts: Counts) -> list[Share] | None:
+    def allocate(self, counts: Counts, constraint: Any = None) -> list[Share] | None:
         """Take cores for it, or None when it has to wait."""
-        nodes = sorted(
-            (node for node in self.nodes if node.usable), key=lambda node: -len(node.free)
-        )
+        allowed = self._allowed(constraint)
+        nodes = sorted((node for node in allowed if node.usable), key=lambda node: -len(node.free))
         if counts.exclusive:
             picked = [node for node in nodes if len(node.free) == node.cores]
             wanted = {node.rank: node.cores for node in picked[: max(1, counts.nnodes or 1)]}

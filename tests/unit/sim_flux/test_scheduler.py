@@ -92,7 +92,7 @@ async def test_a_drained_node_gets_no_new_jobs_until_it_is_back() -> None:
 async def test_a_lost_rank_takes_its_jobs_along() -> None:
     async with world() as w:
         await w.sh("flux submit --job-name=wide -N2 sleep 500")
-        await w.sh("flux submit --job-name=other --requires=x sleep 500; sleep 1")
+        await w.sh("flux submit --job-name=other sleep 500; sleep 1")
         w.instance.rank_lost(1)
         await w.clock.advance(5)
         wide = w.job("wide")
@@ -122,3 +122,21 @@ async def test_cores_are_free_again_after_the_end() -> None:
         logs = [events(job)[-1] for job in w.instance.jobs.jobs.values()]
         assert logs == ["clean"] * 5
         assert w.instance.pool.nodes[0].free == {0}
+
+
+async def test_what_a_job_requires_is_honoured_and_what_no_node_has_fails_it() -> None:
+    async with world() as w:
+        await w.sh("flux submit --job-name=here --requires=host:flux-sample-1 sleep 1000")
+        await w.sh("flux submit --job-name=nowhere --requires=host:nowhere true")
+        await w.sh("flux submit --job-name=gpu --requires=gpu true")
+        await w.sh("flux submit --job-name=other --requires=-rank:0 sleep 1000; sleep 2")
+        assert w.job("here").freeze().nodelist == "flux-sample-1"
+        assert w.job("other").freeze().ranks == "1"
+        for name in ("nowhere", "gpu"):
+            exception = w.job(name).freeze().exception
+            assert exception is not None
+            assert exception.type == "alloc"
+            assert exception.note.startswith("unsatisfiable request")
+        refused = await w.sh("flux submit --requires='a|b' true")
+        assert refused.code != 0
+        assert "not simulated" in refused.err

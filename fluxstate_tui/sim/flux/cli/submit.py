@@ -138,12 +138,38 @@ def _request(process: Process, options: Options, copy: str) -> JobRequest:
     if options.has("begin-time"):
         begin = _begin_time(options.get("begin-time"), process.machine.clock.now())
         request.dependencies.append({"scheme": "begin-time", "value": begin})
+    if options.has("requires"):
+        request.attributes["constraints"] = _constraint(options.get("requires"))
     for setting in options.all("setattr"):
         key, equals, value = setting.partition("=")
         request.attributes[key] = parse_value(value.replace("{cc}", copy)) if equals else 1
     if options.has("label-io"):
         request.shell_options["label-io"] = 1
     return request
+
+
+def _constraint(text: str) -> dict[str, Any]:
+    """`host:a,b`, `rank:0-1`, properties, `-` or `not` before one, `and` or a space between them.
+
+    What RFC 35 has beyond that (or, parentheses) is refused: it is not simulated.
+    """
+    if any(one in text for one in "()|") or " or " in f" {text} ":
+        raise UsageError(f"--requires={text}: 'or' and parentheses are not simulated")
+    found: list[dict[str, Any]] = []
+    negated = False
+    for word in text.replace("&", " ").split():
+        if word in ("and", "not"):
+            negated ^= word == "not"
+            continue
+        negated, word = negated ^ word.startswith("-"), word.removeprefix("-")
+        kind, colon, value = word.partition(":")
+        if colon and kind not in ("host", "hosts", "hostlist", "rank", "ranks"):
+            raise UsageError(f"--requires={text}: unknown constraint operator: {kind}")
+        name = "properties" if not colon else "ranks" if kind.startswith("rank") else "hostlist"
+        one: dict[str, Any] = {name: [value if colon else word]}
+        found.append({"not": [one]} if negated else one)
+        negated = False
+    return found[0] if len(found) == 1 else {"and": found}
 
 
 def _count(options: Options, name: str, word: str) -> int | None:
