@@ -224,6 +224,8 @@ class Store:
         self._changes.sources = True
         if ":" in event.source:
             self._touch([event.source.split(":", 1)[1]])
+        elif event.source == "jobs" and (known is None or known.freshness is not event.freshness):
+            self._touch(self.clusters)  # what no Job means depends on whether they may be listed
 
     def _clusters_listed(self, event: e.MiniClustersListed) -> None:
         listed = {item.ref.uid for item in event.items}

@@ -256,6 +256,16 @@ def test_a_broker_that_we_may_not_ask_is_not_called_one_that_does_not_answer() -
     assert why in summary.reason
 
 
+def test_who_may_not_list_jobs_is_not_told_that_there_is_none() -> None:
+    store = store_of([e.MiniClusterChanged(feed.minicluster("lonely"), NOW)])
+    assert store.summaries["uid-lonely"].phase is Phase.INVALID
+    store.take(e.SourceChanged("jobs", Freshness.FORBIDDEN, "no right", NOW))
+    store.take_changes()
+    summary = store.summaries["uid-lonely"]
+    assert summary.phase is Phase.UNKNOWN
+    assert "no right to list jobs" in summary.reason
+
+
 def test_a_broker_that_a_proxy_keeps_from_us_is_unknown_and_no_right_is_missing() -> None:
     source = "queue:uid-starting"
     why = "The connection to the broker was refused on the way (HTTP 403 with HTML)."
