@@ -1,10 +1,13 @@
-"""The end of tasks that are not wanted any more."""
+"""Waiting: for all of several, for one or the clock, and for the end of what is not wanted."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from fluxstate_tui.clock import Clock
 
 T = TypeVar("T")
 
@@ -35,3 +38,39 @@ async def ended(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         if not task.cancelled():
             task.exception()  # looked at: asyncio warns of what nobody does
+
+
+async def done_within(work: asyncio.Future[Any], seconds: float, clock: Clock) -> bool:
+    """Whether it has ended by then. It goes on if it has not."""
+    if work.done():
+        return True
+    timer = asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait({work, timer}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await ended(timer)
+    return work.done()
+
+
+class Pause:
+    """A wait that somebody else may cut short, because there is news."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._over = asyncio.Event()
+
+    async def wait(self, seconds: float | None = None) -> None:
+        """Wait for so long (None: for ever) or until `end`; one that came before counts."""
+        over = asyncio.ensure_future(self._over.wait())
+        try:
+            if seconds is None:
+                await over
+            else:
+                await done_within(over, seconds, self._clock)
+        finally:
+            await ended(over)
+            self._over.clear()
+
+    def end(self) -> None:
+        """Whoever waits, or is about to, goes on now."""
+        self._over.set()

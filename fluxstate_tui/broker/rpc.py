@@ -80,6 +80,15 @@ def counts_of(stats: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
+def tallies_of(stats: Mapping[str, Any]) -> tuple[int, int, int, int]:
+    """`job-list.job-stats`: how many jobs are pending, running, completed, and ended otherwise.
+
+    The last are all other inactive ones: canceled and timed out ones, too.
+    """
+    counts, done = counts_of(stats), int(stats.get("successful", 0))
+    return counts["pending"], counts["running"], done, counts["inactive"] - done
+
+
 # Jobs over a session: read them, act on them, follow what they print.
 
 ANY_NODE: Final = 0xFFFFFFFF

@@ -13,8 +13,6 @@ from fluxstate_tui.broker.files import RemoteEntry
 
 _log = logging.getLogger(__name__)
 
-POLL_SECONDS = 15.0
-
 
 class Listing(Protocol):
     """What a catalog is read with: flux.files.RemoteFiles, or a folder of this computer."""

@@ -288,6 +288,11 @@ class Cluster:
         """The API server's clock minus ours, in seconds (0.0 before the first answer)."""
         return self._transport.server_clock.offset
 
+    @property
+    def heard_at(self) -> float:
+        """When a stream (watch, log, exec) of this server brought something last, by our clock."""
+        return self._transport.heard_at
+
     async def request(
         self,
         method: str,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -58,8 +58,9 @@ class ExecCall:
 class ExecStream:
     """A running command. Read until `read()` gives None; then `exit_code` is known."""
 
-    def __init__(self, socket: _WebSocket, call: ExecCall) -> None:
+    def __init__(self, socket: _WebSocket, call: ExecCall, heard: Callable[[], None]) -> None:
         self._socket = socket
+        self._heard = heard
         self._call = call
         self._code: int | None = None
 
@@ -82,6 +83,7 @@ class ExecStream:
             message = await self._socket.receive()
             if message.type is not aiohttp.WSMsgType.BINARY:
                 raise ExecUnknown(self._call.shown, self._why_it_ended(message.type))
+            self._heard()
             frame: bytes = message.data
             if len(frame) <= 1:
                 continue  # The first frame is always an empty one on channel 1.
@@ -141,7 +143,7 @@ async def open_exec(transport: Transport, call: ExecCall) -> AsyncIterator[ExecS
     try:
         if socket.protocol not in (V5, V4):
             raise ExecUnknown(call.shown, "the server speaks none of our exec protocols")
-        yield ExecStream(socket, call)
+        yield ExecStream(socket, call, transport.heard)
     finally:
         await socket.close()
 

@@ -60,14 +60,14 @@ def parse_minicluster(raw: Object) -> MiniCluster:
 def parse_pod(raw: Object, cluster_uid: str = "") -> Pod:
     """A pod. `cluster_uid` is what is known about its MiniCluster."""
     metadata, status = raw["metadata"], raw.get("status") or {}
-    owner = controller(raw)
+    owner, index = controller(raw), _index(metadata)
     return Pod(
         uid=metadata["uid"],
         namespace=metadata["namespace"],
         name=metadata["name"],
         owner_uid=str(owner.get("uid") or ""),
         owner_name=str(owner.get("name") or ""),
-        index=_index(metadata),
+        index=index,
         phase=str(status.get("phase") or "Pending"),
         node=str((raw.get("spec") or {}).get("nodeName") or ""),
         created=epoch(metadata.get("creationTimestamp")) or 0.0,
@@ -76,6 +76,7 @@ def parse_pod(raw: Object, cluster_uid: str = "") -> Pod:
         containers=_containers(status.get("containerStatuses")),
         unschedulable=_unschedulable(status),
         cluster_uid=cluster_uid,
+        raw=raw if index == 0 else None,
     )
 
 

@@ -242,14 +242,19 @@ class Route:
 class ByteStream:
     """The body of an answer that goes on and on (watch, log)."""
 
-    def __init__(self, response: aiohttp.ClientResponse, server: str) -> None:
+    def __init__(
+        self, response: aiohttp.ClientResponse, server: str, heard: Callable[[], None]
+    ) -> None:
         self._response = response
         self._server = server
+        self._heard = heard
 
     async def read_some(self) -> bytes:
         """What has arrived, b'' at the end. Raises CannotConnect when the connection breaks."""
         try:
-            return await self._response.content.readany()
+            some = await self._response.content.readany()
+            self._heard()
+            return some
         except CONNECTION_ERRORS as error:
             raise explain(error, self._server, changing=False) from error
 
@@ -260,6 +265,8 @@ class Transport:
     def __init__(self, route: Route, credentials: Credentials, clock: Clock) -> None:
         self.route = route
         self.server_clock = ServerClock()
+        self.heard_at = float("-inf")
+        """When a stream (watch, log, exec) brought something last, by our clock."""
         self._credentials = credentials
         self._clock = clock
         self._ssl: dict[tuple[str, str], SSLContext | None] = {}
@@ -280,6 +287,10 @@ class Transport:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def heard(self) -> None:
+        """A stream brought something: the server lives."""
+        self.heard_at = self._clock.now()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -350,7 +361,7 @@ class Transport:
         response, data = await self._authenticated("GET", path, begin)
         try:
             self._raise_for("GET", path, params, response, data)
-            yield ByteStream(response, self.route.target.shown)
+            yield ByteStream(response, self.route.target.shown, self.heard)
         finally:
             # Not released into the pool: there may be more to come on it.
             response.close()

@@ -33,6 +33,7 @@ from fluxstate_tui.kube.errors import (
 )
 from fluxstate_tui.kube.list_body import SLICE_SECONDS, load_json
 from fluxstate_tui.minicluster.objects import as_map, as_whole
+from fluxstate_tui.tasks import Pause
 
 if TYPE_CHECKING:
     from fluxstate_tui.kube.client import Cluster
@@ -204,35 +205,6 @@ class Backoff:
         delay = min(base * (1 + self._dice.random()), LONGEST_SECONDS)
         self._last = now + delay
         return delay
-
-
-class Pause:
-    """A wait that somebody else may cut short, because there is news."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._over = asyncio.Event()
-
-    async def wait(self, seconds: float) -> None:
-        """Wait for so long, or until `end` is called."""
-        self._over.clear()
-        waits = {
-            asyncio.create_task(self._pass(seconds)),
-            asyncio.create_task(self._over.wait()),
-        }
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waits:
-                task.cancel()
-
-    def end(self) -> None:
-        """Whoever waits goes on now."""
-        self._over.set()
-
-    async def _pass(self, seconds: float) -> bool:
-        await self._clock.sleep(seconds)
-        return True
 
 
 SILENCE_SECONDS = 70.0

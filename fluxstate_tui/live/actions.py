@@ -170,6 +170,17 @@ class Actions(Protocol):
         """A job's output from its begin, live, until the job ends or the context is left."""
         ...
 
+    def look(self, viewer: str, refs: Iterable[ClusterRef]) -> None:
+        """`viewer` (a screen) shows these MiniClusters now, the most important first.
+
+        They are connected, up to a limit; none ends it.
+        """
+        ...
+
+    def connected(self) -> int:
+        """How many MiniClusters are connected: of the others only the last answers are known."""
+        ...
+
     async def refresh_archives(self, ref: ClusterRef) -> None:
         """Read the catalog again; it comes back through the store."""
         ...

@@ -28,7 +28,6 @@ from fluxstate_tui.kube.watch import (
     Deleted,
     Listed,
     ListWatch,
-    Pause,
     StateChanged,
     WatchEvent,
     WatchState,
@@ -39,6 +38,7 @@ from fluxstate_tui.live.events import ServerClockSeen, SourceChanged, StoreEvent
 from fluxstate_tui.live.freshness import Freshness
 from fluxstate_tui.minicluster.minicluster import MiniCluster
 from fluxstate_tui.minicluster.objects import KubeEvent, KubeJob, Pod
+from fluxstate_tui.tasks import Pause
 
 if TYPE_CHECKING:
     from fluxstate_tui.kube.client import Cluster
@@ -243,6 +243,11 @@ class ServerTime:
         self._told = news
         self._emit(news)
 
+    @property
+    def settled(self) -> bool:
+        """It goes as ours does, as far as can be seen: it need not be asked for any more."""
+        return len(self._samples) == _SAMPLES and self._rate() == 1.0
+
     def _rate(self) -> float:
         """How many of its seconds pass in one of ours: not 1 only in a simulation."""
         (first_at, first), (last_at, last) = self._samples[0], self._samples[-1]
@@ -253,6 +258,8 @@ class ServerTime:
 
 
 HEARTBEAT_SECONDS = 10.0
+QUIET_SECONDS = 30.0
+"""Where nobody says anything, as only watches are open, it is asked so seldom."""
 
 
 class Watch(Protocol):
@@ -297,11 +304,18 @@ class ClusterFeed:
         """Notice within seconds that the API server is gone, or back again.
 
         A restarted one leaves open watches hanging silently for up to a minute
-        (ARCHITECTURE.md#F82), and back-off alone may sleep half a minute too long.
+        (ARCHITECTURE.md#F82), and back-off alone may sleep half a minute too long. A broker that
+        is listened to says something every 3 s: while that comes, nothing has to be asked.
         """
-        gone = False
+        gone, asked = False, float("-inf")
         while True:
             await self._clock.sleep(HEARTBEAT_SECONDS)
+            now, heard = self._clock.now(), self._cluster.heard_at
+            if not gone and self._server_time.settled:
+                fell_silent = asked <= heard <= now - HEARTBEAT_SECONDS
+                if not fell_silent and now - max(asked, heard) < QUIET_SECONDS:
+                    continue
+            asked = now
             try:
                 await self._cluster.request("GET", "/version")
             except CannotConnect as error:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import AsyncIterator, Callable, Coroutine
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.broker.files import RemoteFiles
 from fluxstate_tui.clock import Clock
-from fluxstate_tui.config import Config, GuardSettings
+from fluxstate_tui.config import Config
 from fluxstate_tui.errors import ExitCode, FluxstateError
-from fluxstate_tui.live.catalog_feed import CatalogFeed
+from fluxstate_tui.live.attention import MOST_CONNECTED, Attention
 from fluxstate_tui.live.events import (
     MiniClusterChanged,
     MiniClusterGone,
@@ -20,26 +21,36 @@ from fluxstate_tui.live.events import (
     MiniClustersListed,
     PodChanged,
     PodGone,
+    PodsListed,
+    SourceChanged,
     StoreEvent,
 )
-from fluxstate_tui.live.guard import Guarding
-from fluxstate_tui.live.queue_feed import QueueFeed
+from fluxstate_tui.live.freshness import Freshness
 from fluxstate_tui.live.rights import Rights
 from fluxstate_tui.live.store import Store
+from fluxstate_tui.live.watched import Watched
 from fluxstate_tui.minicluster.minicluster import ClusterRef, MiniCluster
-from fluxstate_tui.tasks import together
+from fluxstate_tui.tasks import Pause, together
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogEntry
     from fluxstate_tui.broker.context import OperationContext
-    from fluxstate_tui.broker.session import FluxSession
+    from fluxstate_tui.broker.locate import Endpoint
     from fluxstate_tui.kube.client import Cluster
     from fluxstate_tui.kube.kubeconfig import KubeOptions
     from fluxstate_tui.live.picture import ClusterPicture
 
 
+_log = logging.getLogger(__name__)
+
 # A migration writes that the old one is deleted a moment after its object went.
 _JOURNAL_SECONDS = 2.0
+# To scroll past a MiniCluster connects nothing.
+_GLANCE_SECONDS = 0.3
+_ROUND_SECONDS = 0.5
+_ASK_SECONDS = 20.0
+# Of these the store has the last pods, however old they are.
+_WATCHED = (Freshness.LIVE, Freshness.STALE)
 
 
 class Connection:
@@ -58,6 +69,7 @@ class Connection:
         config: Config | None = None,
         opened: Callable[[str], None] = lambda place: None,
         wanted: Callable[[ClusterRef], bool] = lambda ref: True,
+        most_connected: int = MOST_CONNECTED,
     ) -> None:
         self.options = options
         self._opened = opened
@@ -68,6 +80,10 @@ class Connection:
         self._context: OperationContext | None = None
         self._running: asyncio.Task[None] | None = None
         self._watched: dict[str, Watched] = {}
+        self._attention = Attention(most_connected)
+        self._looks_changed = Pause(clock)
+        self._round_news = Pause(clock)
+        self._pods_known = asyncio.Event()
         self._asking: set[asyncio.Task[None]] = set()
         self._moves: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
@@ -100,10 +116,11 @@ class Connection:
         async with await Cluster.open(self.options, self.clock) as cluster:
             self._context = self._context_of(cluster)
             self._opened(f"{cluster.context} / {cluster.scope or 'all namespaces'}")
-            calm_the_collector()
             self.rights.forget()
+            self._pods_known.clear()
             try:
-                await ClusterFeed(cluster, self._take, self.clock).run()
+                feed = ClusterFeed(cluster, self._take, self.clock)
+                await together(feed.run(), self._follow_looks(), self._go_round())
             finally:
                 self._context = None
                 watched = list(self._watched.values())
@@ -214,6 +231,94 @@ class Connection:
             )
         return found
 
+    def look(self, viewer: str, uids: Iterable[str]) -> None:
+        """`viewer` (a screen) shows these MiniClusters now, the most important first.
+
+        They are connected, up to a limit; the others are asked once, in turn.
+        """
+        seen = tuple(uids)
+        if self._attention.look(viewer, seen):
+            self._looks_changed.end()
+        for uid in seen[:1]:
+            if uid in self._watched:
+                self._watched[uid].catalog.wake_if_old()
+
+    def hold(self, ref: ClusterRef) -> None:
+        """An operation begins to work on it: it is connected until it is released."""
+        self._attention.hold(ref.uid)
+        self._arrange()
+
+    def release(self, ref: ClusterRef) -> None:
+        """That operation has ended."""
+        self._attention.release(ref.uid)
+
+    @property
+    def connected(self) -> int:
+        """How many MiniClusters are connected."""
+        return sum(watched.connected for watched in self._watched.values())
+
+    async def _follow_looks(self) -> None:
+        """Connect what people look at, once they stay there."""
+        while True:
+            await self._looks_changed.wait()
+            await self.clock.sleep(_GLANCE_SECONDS)
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """Connect those that were chosen, and no others."""
+        connected = [uid for uid, watched in self._watched.items() if watched.connected]
+        chosen = self._attention.chosen(self._watched, connected)
+        for uid in connected:
+            if uid not in chosen:
+                _keep(self._watched[uid].sleep(), self._ending)
+        for uid in chosen:
+            self._watched[uid].connect()
+
+    async def _go_round(self) -> None:
+        """Ask those that nobody looks at once in the life of their lead, one after the other."""
+        while True:
+            found = self._to_ask()
+            if found is None:
+                await self._round_news.wait()
+                continue
+            due, watched = found
+            if due > self.clock.now():
+                await self._round_news.wait(due - self.clock.now())
+                continue
+            try:
+                async with asyncio.timeout(_ASK_SECONDS):
+                    await watched.ask_once()
+            except (FluxstateError, TimeoutError, ValueError, KeyError, TypeError) as error:
+                _log.info("%s was not asked: %s", watched.minicluster.ref, error)
+            await self.clock.sleep(_ROUND_SECONDS)
+
+    def _to_ask(self) -> tuple[float, Watched] | None:
+        """Who is next, and when; None while nobody is to be asked."""
+        best: tuple[float, Watched] | None = None
+        for uid, watched in self._watched.items():
+            leads = (pod for pod in self._store.pods_of(uid) if pod.index == 0)
+            lead = None if watched.connected else next(leads, None)
+            if lead is None or lead.phase != "Running" or lead.deleting_since is not None:
+                continue
+            due = watched.asking.due(lead.uid)
+            if due is not None and (best is None or due < best[0]):
+                best = due, watched
+        return best
+
+    async def _lead(self, uid: str) -> Endpoint:
+        """The lead's container, from the store where pods are watched. Raises NoLead, KubeError."""
+        from fluxstate_tui.broker.locate import NoLead, find_endpoint, locate
+
+        await self._pods_known.wait()
+        watched = self._watched.get(uid)
+        if watched is None:
+            raise NoLead("That MiniCluster is not there any more.", safe="Nothing was asked.")
+        source = self._store.source("pods")
+        if source is not None and source.freshness in _WATCHED:
+            leads = [pod.raw for pod in self._store.pods_of(uid) if pod.raw is not None]
+            return find_endpoint(watched.minicluster, leads)
+        return await locate(self.cluster, watched.minicluster)
+
     def look_again(self, ref: ClusterRef) -> None:
         """Read the catalog now, if that MiniCluster is still there."""
         watched = self._watched.get(ref.uid)
@@ -250,22 +355,33 @@ class Connection:
                     self._forget(uid)
                 for item in items:
                     self._follow(item)
+                self._arrange()
             case MiniClusterChanged(item=item):
                 self._follow(item)
+                self._arrange()
             case MiniClusterGone(uid=uid):
                 self._forget(uid)
+                self._arrange()
                 self.look_for_moves()
+            case PodsListed():
+                for watched in self._watched.values():
+                    watched.wake()
+                self._round_news.end()
             case PodChanged() | PodGone():
                 self._pods_moved(event)
+            case SourceChanged(source="pods", freshness=freshness):
+                if freshness is not Freshness.CONNECTING:
+                    self._pods_known.set()
 
     def _follow(self, item: MiniCluster) -> None:
         known = self._watched.get(item.ref.uid)
         if known is not None:
             known.minicluster = item
         elif self._context is not None and self._wanted(item.ref):
-            watched = Watched(self._context, self._store.take, item, self._config.guard)
-            self._watched[item.ref.uid] = watched
-            watched.start()
+            uid = item.ref.uid
+            self._watched[uid] = Watched(
+                self._context, self._store.take, item, self._config.guard, partial(self._lead, uid)
+            )
             self._learn_rights(item.ref.namespace)
 
     def _learn_rights(self, namespace: str) -> None:
@@ -278,87 +394,22 @@ class Connection:
             _until_done(gone.stop(), self._ending)
 
     def _pods_moved(self, event: PodChanged | PodGone) -> None:
-        """A lead may have come or gone: feeds that wait for one should look now."""
-        if isinstance(event, PodChanged) and event.item.index == 0:
-            watched = self._watched.get(event.item.cluster_uid)
-            if watched is not None:
-                watched.wake()
+        """A lead may have come: feeds that wait for one should look now."""
+        if not isinstance(event, PodChanged):
+            return
+        watched = self._watched.get(event.item.cluster_uid)
+        if watched is not None and not watched.connected:
+            watched.asking.again()
+            self._round_news.end()
+        elif watched is not None and event.item.index == 0:
+            watched.wake()
 
 
 def _until_done(work: Coroutine[None, None, None], tasks: set[asyncio.Task[None]]) -> None:
     """Run it as one of the tasks; asyncio itself keeps none alive."""
-    task = asyncio.create_task(work)
+    _keep(asyncio.create_task(work), tasks)
+
+
+def _keep(task: asyncio.Task[None], tasks: set[asyncio.Task[None]]) -> None:
     tasks.add(task)
     task.add_done_callback(tasks.discard)
-
-
-def calm_the_collector() -> None:
-    """What was imported stays: with it frozen, a list of 100,000 jobs stops the screen 21 ms, not
-    100 ms, at the longest (tests/benchmarks/live_queue.py)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-
-
-# The feeds of one MiniCluster, its queue and its catalog of archives, and its guard.
-
-
-class Watched:
-    """Runs the feeds of one MiniCluster as tasks until it is stopped."""
-
-    def __init__(
-        self,
-        context: OperationContext,
-        emit: Callable[[StoreEvent], None],
-        minicluster: MiniCluster,
-        guard: GuardSettings,
-    ) -> None:
-        self._cluster, clock = context.cluster, context.clock
-        self.minicluster = minicluster
-        self.queue = QueueFeed(context, emit, minicluster)
-        self.catalog = CatalogFeed(self._cluster, emit, clock, minicluster)
-        self.guarding = Guarding(context, minicluster.ref, self.queue.checkpoints, emit, guard)
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def start(self) -> None:
-        """Begin feeding."""
-        name = str(self.minicluster.ref)
-        self._tasks = [
-            asyncio.create_task(self.queue.run(), name=f"queue of {name}"),
-            asyncio.create_task(self.catalog.run(), name=f"catalog of {name}"),
-            asyncio.create_task(self.guarding.run(), name=f"guard of {name}"),
-        ]
-
-    def wake(self) -> None:
-        """Something happened to its lead: do not wait for the next try."""
-        self.queue.wake()
-        self.catalog.wake()
-
-    async def stop(self) -> None:
-        """End the feeds and wait until they have ended."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def files(self) -> RemoteFiles | None:
-        """The files that its lead sees, None while no lead was found."""
-        at = self.queue.endpoint
-        if at is None:
-            return None
-        return RemoteFiles(self._cluster, at.namespace, at.pod, at.container, at.mounts)
-
-    def session(self) -> FluxSession:
-        """The open conversation with the broker. Raises FluxstateError while there is none."""
-        if self.queue.session is None and self.queue.checkpoints() is not None:
-            raise FluxstateError(
-                "this needs the Python bindings of Flux, which its lead container has not",
-                safe="Nothing was sent.",
-                advice="Submitting works; for single jobs use kubectl exec and flux job.",
-            )
-        if self.queue.session is None:
-            raise FluxstateError(
-                f"the broker of {self.minicluster.ref} cannot be reached now",
-                safe="Nothing was sent.",
-                advice="Wait until its queue is live again: the header says so.",
-            )
-        return self.queue.session

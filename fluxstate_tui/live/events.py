@@ -146,6 +146,17 @@ class QueuesSeen(Struct, frozen=True):
     at: float
 
 
+class CountsSeen(Struct, frozen=True):
+    """How many jobs one MiniCluster has, as its broker counts them, without the jobs themselves."""
+
+    cluster: ClusterRef
+    pending: int
+    running: int
+    done: int
+    failed: int
+    at: float
+
+
 class JobsListed(Struct, frozen=True):
     """The complete set of jobs of one MiniCluster, by id."""
 
@@ -202,6 +213,7 @@ StoreEvent = (
     | ServerClockSeen
     | BrokerSeen
     | QueuesSeen
+    | CountsSeen
     | JobsListed
     | JobsChanged
     | CatalogSeen

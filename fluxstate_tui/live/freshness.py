@@ -8,7 +8,10 @@ from msgspec import Struct
 
 
 class Freshness(Enum):
-    """What a source of data is doing. REFUSED: by somebody on the way to it."""
+    """What a source of data is doing. REFUSED: by somebody on the way to it.
+
+    ASLEEP: nobody looks at it, so it is not asked.
+    """
 
     CONNECTING = "connecting"
     LIVE = "live"
@@ -16,6 +19,7 @@ class Freshness(Enum):
     FORBIDDEN = "forbidden"
     REFUSED = "refused"
     ABSENT = "absent"
+    ASLEEP = "asleep"
 
 
 class Source(Struct, frozen=True):

@@ -212,10 +212,14 @@ class Guarding:
             running.append(self._saves.run())
         await together(*running)
 
-    def _tell(self) -> None:
+    def rest(self) -> None:
+        """Nobody watches this MiniCluster any more: it is not guarded from here."""
+        self._tell("off: not watched")
+
+    def _tell(self, resting: str = "") -> None:
         state = self._guard.state
         saved = self._saves.state if self._saves is not None else None
-        details = (self._off, state.trouble, saved.trouble if saved is not None else "")
+        details = (self._off or resting, state.trouble, saved.trouble if saved is not None else "")
         self._emit(
             GuardSeen(
                 self._ref,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogEntry
     from fluxstate_tui.flux.queue import Node, Queue
     from fluxstate_tui.flux.stuck import StuckQueue
-    from fluxstate_tui.live.events import BrokerSeen, GuardSeen
+    from fluxstate_tui.live.events import BrokerSeen, CountsSeen, GuardSeen
     from fluxstate_tui.minicluster.minicluster import ClusterRef, MiniCluster
 
 
@@ -80,6 +80,7 @@ class ClusterPicture:
 
     `gone_at` is when it left the API server; its last picture stays. `warnings` are loud facts
     such as a queue that went back in time. `moved_to` is where it was migrated to from here.
+    `counted_at` is when the broker counted them while their list was not kept.
     """
 
     ref: ClusterRef
@@ -99,6 +100,7 @@ class ClusterPicture:
     guard: GuardSeen | None = None
     warnings: tuple[str, ...] = ()
     history: deque[Sample] = field(default_factory=lambda: deque(maxlen=HISTORY_LENGTH))
+    counted_at: float | None = None
     _active: dict[int, Job] | None = None
     _stuck: tuple[object, StuckQueue | None] = (None, None)
 
@@ -152,9 +154,15 @@ class ClusterPicture:
         before, self.jobs = self.jobs, jobs.copy()
         self._active = None
         self.counts.recount(self.jobs.values())
+        self.counted_at = None
         self.jobs_at = at
         if len(jobs) < len(before) and max(jobs, default=0) < max(before):
             self.warnings = (went_back(len(before), len(jobs)),)
+
+    def count_jobs(self, seen: CountsSeen) -> None:
+        """Take the broker's own counts. The list, if there is one, is older than they are."""
+        self.counts = JobCounts(seen.pending, seen.running, seen.done, seen.failed)
+        self.counted_at = seen.at
 
     def change_jobs(self, jobs: tuple[Job, ...], at: float) -> None:
         """Take some new or changed jobs, in time proportional to their number."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fluxstate_tui.broker import protocol
 from fluxstate_tui.broker.broker import Checkpoints, CommandCheckpoints, SessionCheckpoints
@@ -28,7 +28,7 @@ from fluxstate_tui.live.events import (
     StoreEvent,
 )
 from fluxstate_tui.live.freshness import Freshness
-from fluxstate_tui.tasks import ended
+from fluxstate_tui.tasks import Pause, done_within, ended
 
 if TYPE_CHECKING:
     from fluxstate_tui.broker.commands import Look
@@ -244,6 +244,8 @@ GIVE_UP_AFTER = 30.0
 COMMANDS_EVERY = 5.0
 COMMANDS_BEFORE_RETRY = 24  # looks by commands until the remote program is tried again
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
+FORBIDDEN_SECONDS = 300.0
+"""What may not be done is asked again so seldom: rights change when people change them."""
 _AT_ONCE = 1000  # messages that are folded before the store is told
 
 
@@ -270,8 +272,8 @@ class QueueFeed:
         self._lead = lead or (lambda: locate(self._cluster, minicluster))
         self._emit = emit
         self._projection = QueueProjection(minicluster.ref, emit, context.clock)
-        self._pause = _FIRST_PAUSE
-        self._woken = asyncio.Event()
+        self._back_off = _FIRST_PAUSE
+        self._pause = Pause(context.clock)
         self._was_live = False
         self._told: tuple[Freshness, str] | None = None
         self._checkpoints: Checkpoints | None = None
@@ -279,7 +281,8 @@ class QueueFeed:
         self.endpoint: Endpoint | None = None
 
     async def run(self) -> None:
-        """Never ends by itself."""
+        """Never ends by itself. It may be run again when it was cancelled."""
+        self._told, self._was_live = None, False
         self._tell(Freshness.CONNECTING, "")
         while True:
             try:
@@ -289,6 +292,8 @@ class QueueFeed:
                 self._tell(Freshness.ABSENT, error.message)
             except Forbidden as error:
                 self._tell(Freshness.FORBIDDEN, f"{error.message} {error.advice}")
+                await self._rest(FORBIDDEN_SECONDS)
+                continue
             except BadAnswer as error:
                 self._projection.interrupted()
                 self._tell(Freshness.REFUSED, error.message)
@@ -317,19 +322,14 @@ class QueueFeed:
 
     def wake(self) -> None:
         """Do not wait for the next try: something happened to its lead."""
-        self._pause = _FIRST_PAUSE
-        self._woken.set()
+        self._back_off = _FIRST_PAUSE
+        self._pause.end()
 
-    async def _rest(self) -> None:
+    async def _rest(self, seconds: float | None = None) -> None:
         """Back off before the next try, unless somebody wakes us."""
-        timer = asyncio.ensure_future(self._clock.sleep(self._pause * random.uniform(0.7, 1.3)))
-        woken = asyncio.ensure_future(self._woken.wait())
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-        try:
-            await asyncio.wait({timer, woken}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._woken.clear()
-            await ended(timer, woken)
+        back_off = self._back_off * random.uniform(0.7, 1.3)
+        self._back_off = min(self._back_off * 2, _LONGEST_PAUSE)
+        await self._pause.wait(seconds or back_off)
 
     async def _converse(self) -> None:
         endpoint = self.endpoint = await self._lead()
@@ -369,26 +369,15 @@ class QueueFeed:
         """The next message; says when none comes. Raises FluxstateError after GIVE_UP_AFTER."""
         coming = asyncio.ensure_future(session.message())
         try:
-            if await self._done_within(coming, STALE_AFTER):
+            if await done_within(coming, STALE_AFTER, self._clock):
                 return coming.result()
             self._tell(Freshness.STALE, f"No word from the broker for {STALE_AFTER:g} s.")
-            if await self._done_within(coming, GIVE_UP_AFTER - STALE_AFTER):
+            if await done_within(coming, GIVE_UP_AFTER - STALE_AFTER, self._clock):
                 return coming.result()
         finally:
             await ended(coming)
         session.suspect()
         raise FluxstateError(f"No word from the broker for {GIVE_UP_AFTER:g} s.")
-
-    async def _done_within(self, task: asyncio.Future[Message], seconds: float) -> bool:
-        if task.done():
-            return True
-        timer = asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
-            both: list[asyncio.Future[Any]] = [task, timer]
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await ended(timer)
-        return task.done()
 
     async def _by_commands(self, endpoint: Endpoint, why: str) -> None:
         """Poll with flux commands; come back now and then to try the remote program again."""
@@ -405,7 +394,7 @@ class QueueFeed:
             self._checkpoints = None
 
     def _live(self, detail: str) -> None:
-        self._pause = _FIRST_PAUSE
+        self._back_off = _FIRST_PAUSE
         self._was_live = True
         self._tell(Freshness.LIVE, detail)
 

@@ -12,8 +12,9 @@ from fluxstate_tui.operations.runner import Operation
 class RelayedOperation:
     """Runs `operation`; after each step that is done `look_again` is called, at the end `ended`.
 
-    Without it the archive that a delete has just saved would show up at the next poll only, and
-    after the delete there is no pod left to poll. `there` is the store that shows where a migration
+    Without it the archive that a delete has just saved would not show up, and after the delete
+    there is no pod left to ask. `over` is called once: when it has ended, or will not be run.
+    `there` is the store that shows where a migration
     goes to, None when it is the dashboard's own.
     """
 
@@ -22,9 +23,11 @@ class RelayedOperation:
         operation: Operation,
         look_again: Callable[[], None],
         ended: Callable[[Outcome], Awaitable[Outcome]],
+        over: Callable[[], None],
         there: Store | None = None,
     ) -> None:
         self._operation = operation
+        self._over: Callable[[], None] | None = over
         self.there = there
         self._look_again = look_again
         self._ended = ended
@@ -47,7 +50,10 @@ class RelayedOperation:
             if event.state is StepState.DONE:
                 self._look_again()
 
-        return await self._ended(await self._operation.run(relay, typed))
+        try:
+            return await self._ended(await self._operation.run(relay, typed))
+        finally:
+            self._is_over()
 
     def cancel(self) -> None:
         """Ask it to stop and to put back what it did."""
@@ -59,4 +65,12 @@ class RelayedOperation:
 
     async def close(self) -> None:
         """Give back what was prepared, when the user says no."""
-        await self._operation.close()
+        try:
+            await self._operation.close()
+        finally:
+            self._is_over()
+
+    def _is_over(self) -> None:
+        over, self._over = self._over, None
+        if over is not None:
+            over()

@@ -26,7 +26,7 @@ from fluxstate_tui.operations.base import OperationKind
 from fluxstate_tui.operations.registry import Right
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from contextlib import AbstractAsyncContextManager
 
     from fluxstate_tui.archive.manifest import CatalogEntry
@@ -91,11 +91,17 @@ class LiveActions:
         context, destination, there = self._connection.context, None, None
         if kind is OperationKind.MIGRATE and not context.cluster.read_only:
             destination, there = await self._destinations.open(ref, choices)
-        operation = await registry.prepare(kind, context, ref, choices, destination)
+        self._connection.hold(ref)
+        try:
+            operation = await registry.prepare(kind, context, ref, choices, destination)
+        except BaseException:
+            self._connection.release(ref)
+            raise
         return RelayedOperation(
             operation,
             lambda: self._connection.look_again(ref),
             lambda outcome: self._ended(kind, ref, outcome),
+            lambda: self._connection.release(ref),
             there,
         )
 
@@ -219,6 +225,14 @@ class LiveActions:
         agreed = ref.uid in self._helper_pods
         async with self._connection.files(ref, start_helper_pod=agreed) as files:
             return await self._copies.read(ref.uid, entry, files, reading)
+
+    def look(self, viewer: str, refs: Iterable[ClusterRef]) -> None:
+        """`viewer` (a screen) shows these MiniClusters now, the most important first."""
+        self._connection.look(viewer, (ref.uid for ref in refs))
+
+    def connected(self) -> int:
+        """How many MiniClusters are connected: of the others only the last answers are known."""
+        return self._connection.connected
 
     def agree_to_helper_pod(self, ref: ClusterRef) -> None:
         """From now on a helper pod may read the archives of that MiniCluster."""

@@ -97,6 +97,7 @@ class Store:
         self._events: dict[str, dict[str, KubeEvent]] = {}
         self._event_owners: dict[str, str] = {}
         self._workload = Workload()
+        self._unread = {"pods", "jobs"}
         self._derive = derive
         self._changes = Changes()
         self._stale_summaries: set[str] = set()
@@ -107,11 +108,11 @@ class Store:
             "MiniClusterChanged": lambda event: self._cluster_seen(event.item),
             "MiniClusterGone": lambda event: self._cluster_gone(event.uid, event.at),
             "MiniClusterMoved": lambda event: self._cluster_moved(event.uid, event.to),
-            "PodsListed": lambda event: self._pods_touched(self._workload.list_pods(event.items)),
+            "PodsListed": lambda event: self._read("pods", self._workload.list_pods(event.items)),
             "PodChanged": lambda event: self._pods_touched(self._workload.put_pod(event.item)),
             "PodGone": lambda event: self._pods_touched(self._workload.drop_pod(event.uid)),
-            "KubeJobsListed": lambda event: self._pods_touched(
-                self._workload.list_jobs(event.items)
+            "KubeJobsListed": lambda event: self._read(
+                "jobs", self._workload.list_jobs(event.items)
             ),
             "KubeJobChanged": lambda event: self._pods_touched(self._workload.put_job(event.item)),
             "KubeJobGone": lambda event: self._pods_touched(self._workload.drop_job(event.uid)),
@@ -119,6 +120,7 @@ class Store:
             "ServerClockSeen": self._server_clock_seen,
             "BrokerSeen": self._broker_seen,
             "QueuesSeen": self._queues_seen,
+            "CountsSeen": self._counts_seen,
             "JobsListed": self._jobs_listed,
             "JobsChanged": self._jobs_changed,
             "CatalogSeen": self._catalog_seen,
@@ -200,6 +202,8 @@ class Store:
 
             self._derive = derive
         queue, jobs = self.sources.get(f"queue:{uid}"), self.sources.get("jobs")
+        if self._is_unread(picture):
+            return summarize(picture, _reading(), pods, queue, ahead=now - self._now)
         derived = self._derive(
             minicluster,
             self._workload.job_of(picture.ref),
@@ -215,6 +219,19 @@ class Store:
         )
         return summarize(picture, derived, pods, queue, ahead=now - self._now)
 
+    def _is_unread(self, picture: ClusterPicture) -> bool:
+        """Its pods or its Job were never listed yet: nothing is known to be missing."""
+        if picture.gone_at is not None or picture.minicluster.deleting_since is not None:
+            return False
+        known = (self.sources.get(name) for name in self._unread)
+        return any(one is not None and one.freshness is Freshness.CONNECTING for one in known)
+
+    def _read(self, what: str, touched: set[str]) -> None:
+        if what in self._unread:
+            self._unread.discard(what)
+            self._touch(self.clusters)
+        self._pods_touched(touched)
+
     def _source_changed(self, event: e.SourceChanged) -> None:
         known = self.sources.get(event.source)
         since = event.at
@@ -222,6 +239,8 @@ class Store:
             since = known.since
         self.sources[event.source] = Source(event.source, event.freshness, event.detail, since)
         self._changes.sources = True
+        if event.source in self._unread:
+            self._touch(self.clusters)
         if ":" in event.source:
             self._touch([event.source.split(":", 1)[1]])
         elif event.source == "jobs" and (known is None or known.freshness is not event.freshness):
@@ -312,6 +331,12 @@ class Store:
             self._changes.queues.add(event.cluster.uid)
             self._touch([event.cluster.uid])
 
+    def _counts_seen(self, event: e.CountsSeen) -> None:
+        picture = self.clusters.get(event.cluster.uid)
+        if picture is not None:
+            picture.count_jobs(event)
+            self._touch([event.cluster.uid])
+
     def _jobs_listed(self, event: e.JobsListed) -> None:
         picture = self.clusters.get(event.cluster.uid)
         if picture is not None:
@@ -339,6 +364,12 @@ class Store:
         if picture is not None:
             picture.guard = event
             self._changes.guards.add(event.cluster.uid)
+
+
+def _reading() -> Derived:
+    from fluxstate_tui.minicluster.minicluster import Derived, Phase
+
+    return Derived(Phase.READING, "Its pods are being read.")
 
 
 # Change notices for the screens: one per interval at most, none when nothing changes.

@@ -61,8 +61,9 @@ def summarize(
 
     `ahead` is the API server's clock minus ours, in seconds.
     """
-    counts = picture.counts if picture.jobs_at is not None else None
-    mine, counted = own_archives(picture)
+    counted = picture.jobs_at is not None or picture.counted_at is not None
+    counts = picture.counts if counted else None
+    mine, archives = own_archives(picture)
     latest = max(mine, key=made_at, default=None)
     newest = None if latest is None else made_at(latest)
     deleted = picture.gone_at is not None and not pods
@@ -80,7 +81,7 @@ def summarize(
         running=counts.running if counts else None,
         done=counts.done if counts else None,
         failed=counts.failed if counts else None,
-        archives=counted if picture.catalog_at is not None else None,
+        archives=archives if picture.catalog_at is not None else None,
         newest_archive=None if newest is None else newest - round(ahead),
         newest_jobs=None if latest is None else says_jobs(latest),
         most_jobs=max(filter(None, map(says_jobs, mine)), default=None),
@@ -150,6 +151,8 @@ def broker_access(picture: ClusterPicture, queue: Source | None) -> BrokerAccess
         return BrokerAccess.OPEN
     if queue.freshness is Freshness.FORBIDDEN:
         return BrokerAccess.NO_RIGHT
+    if queue.freshness is Freshness.ASLEEP:
+        return BrokerAccess.NOT_ASKED
     refused = queue.freshness is Freshness.REFUSED
     return BrokerAccess.REFUSED_ON_THE_WAY if refused else BrokerAccess.OPEN
 

@@ -39,6 +39,7 @@ class Phase(Enum):
     FAILED = "Failed"
     DELETING = "Deleting"
     UNKNOWN = "Unknown"
+    READING = "Reading"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -26,7 +26,8 @@ class Pod:
 
     `owner_uid` and `owner_name` are its controller's: the Job's, or for a services pod the
     MiniCluster's. `cluster_uid` is the uid of the MiniCluster as found over that Job, '' as long as
-    the Job is not known. Times are seconds since the epoch by the API server's clock.
+    the Job is not known. Times are seconds since the epoch by the API server's clock. `raw` is the
+    whole object, of a lead only: it says how its broker is reached.
     """
 
     uid: str
@@ -43,6 +44,7 @@ class Pod:
     containers: tuple[ContainerState, ...] = ()
     unschedulable: str = ""
     cluster_uid: str = ""
+    raw: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def restarts(self) -> int:

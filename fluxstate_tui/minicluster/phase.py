@@ -123,6 +123,7 @@ class BrokerAccess(Enum):
 
     OPEN = ""
     NO_RIGHT = "no right to exec"
+    NOT_ASKED = "nobody looks at it"
     REFUSED_ON_THE_WAY = "refused on the way"
     BREAKS_OFF = "the connection to it breaks off"
 

@@ -20,8 +20,8 @@ from textual.widgets import DataTable
 
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.live import events
-from fluxstate_tui.live.connection import calm_the_collector
 from fluxstate_tui.tui.app import FluxstateApp
+from fluxstate_tui.tui.run import calm_the_collector
 from fluxstate_tui.tui.screens.jobs.columns import JOB_COLUMNS
 from fluxstate_tui.tui.screens.minicluster.queue import QueueView
 from fluxstate_tui.tui.screens.minicluster.screen import MiniClusterScreen

@@ -180,6 +180,7 @@ def freshness(sources: list[Source], now: float) -> list[Part]:
     severity = [
         Freshness.LIVE,
         Freshness.ABSENT,
+        Freshness.ASLEEP,
         Freshness.CONNECTING,
         Freshness.FORBIDDEN,
         Freshness.REFUSED,

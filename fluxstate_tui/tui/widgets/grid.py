@@ -338,13 +338,13 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
     def patch(self, changed: Iterable[K]) -> None:
         """Some rows are new, changed or gone from the mapping that was given to `show`."""
         changed = set(changed)
-        before = self._visible_keys()
+        before = self.visible_keys()
         moved = self.selection.patch(changed)
         for key in changed:
             self._strips.pop(key, None)
         if moved:
             self._follow_cursor()
-        shown = self._visible_keys()
+        shown = self.visible_keys()
         self._measure(key for key in shown if key in changed)
         lines = [
             line
@@ -357,7 +357,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         """Time passed: paint the visible rows whose text changed by it."""
         painter, rows, top = self._painter, self.selection.rows, self.scroll_offset.y
         changed: list[int] = []
-        for line, key in enumerate(self._visible_keys()):
+        for line, key in enumerate(self.visible_keys()):
             if not painter.ticks(rows[key]):
                 continue
             known = self._cursor_strip if key == self._cursor else self._strips.pop(key, None)
@@ -627,7 +627,8 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
             self._known_painter = None
             self.refresh()
 
-    def _visible_keys(self) -> list[K]:
+    def visible_keys(self) -> list[K]:
+        """The rows on the screen, from top to bottom."""
         top = self.scroll_offset.y
         return self.selection.between(top, top + max(0, self.size.height - 1))
 

@@ -24,6 +24,7 @@ PHASES: Final[dict[Phase, Word]] = {
     Phase.FAILED: Word("✗", "Failed", "bad"),
     Phase.DELETING: Word("▽", "Deleting", "off"),
     Phase.UNKNOWN: Word("?", "Unknown", "warn"),
+    Phase.READING: Word("◌", "Reading", "off"),
 }
 
 
@@ -37,4 +38,5 @@ FRESHNESS: Final[dict[Freshness, Word]] = {
     Freshness.FORBIDDEN: Word("✗", "no right", "bad"),
     Freshness.REFUSED: Word("✗", "refused on the way", "bad"),
     Freshness.ABSENT: Word("○", "absent", "off"),
+    Freshness.ASLEEP: Word("○", "not watched", "off"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -132,6 +132,7 @@ class RehearsedActions:
         self.writes: asyncio.Queue[tuple[OutputLine, ...]] = asyncio.Queue()
         self.left_behind: tuple[Interrupted, ...] = ()
         self.looked = 0
+        self.looks: dict[str, tuple[ClusterRef, ...]] = {}
         self.needs_helper_pod = ""
         self.other_contexts: dict[str, tuple[str, ...]] = {}
         self.holders: list[Holder | None] = []
@@ -144,6 +145,12 @@ class RehearsedActions:
             },
             output=(OutputLine("stdout", "0", "hello\n"),),
         )
+
+    def look(self, viewer: str, refs: Iterable[ClusterRef]) -> None:
+        self.looks[viewer] = tuple(refs)
+
+    def connected(self) -> int:
+        return len(set().union(*self.looks.values()))
 
     async def prepare(
         self, kind: OperationKind, ref: ClusterRef, choices: Choices

@@ -28,6 +28,7 @@ from fluxstate_tui.tui.theme import INNER_CSS
 from fluxstate_tui.tui.widgets.grid import Grid
 from fluxstate_tui.tui.widgets.lines import Line, Panel, TabBar
 
+LOOKS = "minicluster"
 VIEWS: tuple[type[View], ...] = (QueueView, PodsView, NodesView, ArchivesView, EventsView)
 
 
@@ -91,9 +92,15 @@ class MiniClusterScreen(ClusterActions, LiveScreen):
         return self.views[self.tabs.index]
 
     def on_mount(self) -> None:
-        """Start with the queue."""
+        """Start with the queue; as long as it is looked at, it is connected."""
+        self.services.actions.look(LOOKS, [self.ref])
         self.action_tab(0)
         super().on_mount()
+
+    def on_unmount(self) -> None:
+        """Nobody looks at it here any more."""
+        super().on_unmount()
+        self.services.actions.look(LOOKS, ())
 
     def show_all(self) -> None:
         """The reason and the tab."""
@@ -155,6 +162,7 @@ class MiniClusterScreen(ClusterActions, LiveScreen):
         for other in store.clusters.values():
             if str(other.ref) == str(self.ref) and other.gone_at is None:
                 self.ref = other.ref
+                self.services.actions.look(LOOKS, [self.ref])
                 for view in self.views:
                     view.ref = other.ref
                 self.view.show_all()

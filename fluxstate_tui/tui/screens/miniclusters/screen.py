@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 CONNECTING = "Connecting …"
 AGAIN = "ctrl+r tries again."
+MOST_SHOWN_WHOLE = 12
 TALL = 34  # as in FluxstateApp.VERTICAL_BREAKPOINTS
 EMPTY = (
     "No MiniCluster here.\n"
@@ -46,7 +47,9 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
     TITLE = "MiniClusters"
     HELP_TEXT = (
         "Every MiniCluster with its derived state, its queue and its archives. "
-        "PEND RUN DONE FAIL count jobs; ? with an age means: last read that long ago."
+        "PEND RUN DONE FAIL count jobs; ? with an age means: last read that long ago. "
+        "What is on the screen is connected, up to 16; the others are asked once, and when you "
+        "come to them."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", id="miniclusters.open", key_display="↵"),
@@ -98,6 +101,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         """Ages go on."""
         super().tick()
         self.table.grid.tick()
+        self._look()
         self._show_reason()  # a running operation goes on
 
     @property
@@ -157,6 +161,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
     def on_grid_highlighted(self, event: Grid.Highlighted) -> None:
         """Another MiniCluster was chosen: other keys may be possible."""
         event.stop()
+        self._look()
         self._show_reason()
         self.refresh_bindings()
 
@@ -204,6 +209,20 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         if action in ("open", "explain"):
             return True if self.chosen is not None else None
         return super().check_action(action, parameters)
+
+    def crumbs(self) -> list[str]:
+        """How many there are; and how many are connected, if not all that could be."""
+        store, connected = self.services.store, self.services.actions.connected()
+        if len(store.clusters) <= MOST_SHOWN_WHOLE:
+            return []
+        return [f"{plural(len(store.clusters), 'MiniCluster')}, {connected} connected"]
+
+    def _look(self) -> None:
+        """Say which are on the screen, the chosen one first: they are connected."""
+        grid, clusters = self.table.grid, self.services.store.clusters
+        keys = dict.fromkeys([grid.cursor_key, *grid.visible_keys()])
+        refs = [clusters[key].ref for key in keys if key is not None and key in clusters]
+        self.services.actions.look("miniclusters", refs)
 
     def _show_reason(self) -> None:
         chosen = self.chosen
