@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from fluxstate_tui.live import events
 from fluxstate_tui.tui.screens.archive.preview import PreviewScreen
 from tests.unit.archive import given
 from tests.unit.tui_screens import feed
@@ -87,3 +91,26 @@ async def test_the_restore_dialog_shows_what_becomes_of_every_job() -> None:
         await see(pilot, "7  start at once")
         await pilot.press("escape")
         await see(pilot, "Restore flux-sample")
+
+
+async def test_the_dialog_of_a_restore_and_its_preview_of_every_job_give_one_answer(
+    tmp_path: Path,
+) -> None:
+    """With maxSize the archive's Flux had more ranks than the MiniCluster had nodes."""
+    newest = max(feed.catalog(), key=lambda entry: entry.modified)
+    wide = given.job_entries(1 << 24, given.pending(), given.jobspec("wide", nodes=5))
+    small = given.job_entries(2 << 24, given.pending(), given.jobspec("small"))
+    actions = RehearsedActions()
+    actions.archives[newest.id] = tmp_path / "wide.tar.gz"
+    actions.archives[newest.id].write_bytes(given.archive(*wide, *small))
+    grows = replace(feed.minicluster("flux-sample", 4), max_size=6)
+    world = [*feed.world(), events.MiniClusterChanged(grows, feed.NOW)]
+    app = make_app(world, actions=actions)
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.press("down", "r")
+        await see(pilot, "it had 4")
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, PreviewScreen))
+        await see(pilot, "onto 4 nodes of at most 6 (it had 4)")
+        await see(pilot, "Stuck: 1 waits for 5 nodes and blocks 1 behind it")
+        await see(pilot, "blocks the queue")
