@@ -285,7 +285,9 @@ def _changes(before: Job, after: Job) -> tuple[FieldChange, ...]:
 
 
 def _unknown(name: str, before: Job, after: Job) -> bool:
-    """`flux jobs` before 0.88 does not tell these times: a missing one is no change."""
+    """What `flux jobs` does not tell: these times before 0.88, the exception of an active job."""
+    if name == "exception":
+        return JobState.INACTIVE not in (before.state, after.state)
     return name in ("t_priority", "t_sched") and None in (
         getattr(before, name),
         getattr(after, name),

@@ -145,7 +145,8 @@ def _put_annotations(out: dict[str, Any], job: Job) -> None:
             del annotations["user"]
         out["uri"] = uri
     out["annotations"] = annotations
-    if job.exception is None:
+    # Flux tells it only of a job that is over.
+    if job.exception is None or job.state is not JobState.INACTIVE:
         out["exception"] = {"occurred": False}
     else:
         out["exception"] = {

@@ -98,12 +98,12 @@ def decode(data: bytes, *, with_nul: bool = False) -> Any:
     text = data.decode()
     try:
         value = json.loads(text, parse_constant=_no_number, parse_int=_small, parse_float=_finite)
+        if "\\u" in text:
+            _check_texts(value, with_nul=with_nul)
     except RecursionError:
         raise ValueError("nested too deep") from None
     if not isinstance(value, dict | list):
         raise ValueError("neither an object nor an array")
-    if "\\u" in text:
-        _check_texts(value, with_nul=with_nul)
     return value
 
 

@@ -201,10 +201,9 @@ class JobBuilder:
     def _result(self) -> JobResult:
         if self.success:
             return JobResult.COMPLETED
-        exception = self.exception
-        if exception is not None and exception.severity == 0:
-            return _RESULTS.get(exception.type, JobResult.FAILED)
-        return JobResult.FAILED
+        if self.exception is None:
+            return JobResult.FAILED
+        return _RESULTS.get(self.exception.type, JobResult.FAILED)
 
     def _failed(self) -> bool:
         return self.exception is not None and self.exception.severity == 0
@@ -334,8 +333,12 @@ class JobBuilder:
         return True
 
     def _memo(self, _timestamp: float, context: Context) -> bool:
-        merged = {**self.annotations.get("user", {}), **context}
-        self._annotate({"user": {key: value for key, value in merged.items() if value is not None}})
+        known = self.annotations.get("user")
+        try:
+            user = _merged(known if isinstance(known, dict) else {}, context)
+            self.annotations = _without_nulls({**self.annotations, "user": user})
+        except RecursionError:
+            raise ValueError("memo is nested too deep") from None
         return True
 
     def _annotations(self, _timestamp: float, context: Context) -> bool:
@@ -350,6 +353,28 @@ class JobBuilder:
             return
         merged = {**self.annotations, **more}
         self.annotations = {key: value for key, value in merged.items() if value not in (None, {})}
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Objects are merged into each other, at every depth; all else is replaced."""
+    found = dict(old)
+    for key, value in new.items():
+        if isinstance(value, dict):
+            before = found.get(key)
+            found[key] = _merged(before if isinstance(before, dict) else {}, value)
+        else:
+            found[key] = value
+    return found
+
+
+def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:
+    """Null takes a key away, at every depth; an object of which nothing is left goes, too."""
+    found = {}
+    for key, one in value.items():
+        kept = _without_nulls(one) if isinstance(one, dict) else one
+        if kept is not None and kept != {}:
+            found[key] = kept
+    return found
 
 
 _NO_ANNOTATIONS: Final[dict[str, Any]] = {}

@@ -55,8 +55,9 @@ def _outcome(job: Job) -> dict[str, Any]:
     if job.result is not None:
         answer["success"] = job.result is JobResult.COMPLETED
         answer["result"] = int(job.result)
-    if job.state is JobState.INACTIVE or job.exception is not None:
-        answer["exception_occurred"] = job.exception is not None
+    if job.state is not JobState.INACTIVE:
+        return answer
+    answer["exception_occurred"] = job.exception is not None
     if job.exception is not None:
         answer["exception_type"] = job.exception.type
         answer["exception_severity"] = job.exception.severity

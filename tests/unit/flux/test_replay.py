@@ -91,6 +91,29 @@ def test_memos_merge_and_null_takes_away() -> None:
     assert _fold([*events, _at(7, "memo", b=None, c=None)]).annotations == {}
 
 
+def test_memos_merge_inside_objects_and_null_takes_away_at_every_depth() -> None:
+    events = [*pending(), _at(5, "memo", a={"b": 1, "c": {"d": None}}, e=[None, {"f": None}])]
+    assert _fold(events).annotations == {"user": {"a": {"b": 1}, "e": [None, {"f": None}]}}
+    events.append(_at(6, "memo", a={"b": None, "g": {"h": 2}}))
+    assert _fold(events).annotations["user"]["a"] == {"g": {"h": 2}}
+    events.append(_at(7, "memo", a={"g": {"h": None}}, e=None))
+    assert _fold(events).annotations == {}
+
+
+def test_the_exception_of_an_active_job_is_told_in_json_when_it_is_over() -> None:
+    raised = _at(6.5, "exception", type="oom", severity=2, note="n")
+    events = [*finished()[:6], raised]
+    assert job_to_json(_fold(events))["exception"] == {"occurred": False}
+    over = job_to_json(_fold([*events, *finished()[6:]]))
+    assert over["exception"] == {"occurred": True, "severity": 2, "type": "oom", "note": "n"}
+
+
+def test_a_failed_job_is_canceled_by_an_exception_of_any_severity() -> None:
+    raised = _at(5.5, "exception", type="cancel", severity=3, note="")
+    events = [*finished()[:6], raised, _at(6, "finish", status=256), _at(7, "clean")]
+    assert _fold(events).status == "CANCELED"
+
+
 def test_updates_change_the_job() -> None:
     update = _at(5, "jobspec-update", **{"attributes.system.duration": 60})
     job = _fold([*pending(), update, _at(6, "priority", priority=1)])
