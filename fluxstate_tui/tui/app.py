@@ -33,6 +33,7 @@ from fluxstate_tui.tui.theme import (
     load_themes,
     theme_folder,
 )
+from fluxstate_tui.tui.typed_ahead import TypedAhead
 from fluxstate_tui.tui.widgets.inputs import in_background
 from fluxstate_tui.tui.widgets.table import Memory
 
@@ -116,7 +117,19 @@ class FluxstateApp(App[int]):
         self._connecting: asyncio.Task[None] | None = None
         self._quitting: asyncio.Task[None] | None = None
         self.crash: BaseException | None = None
+        self._keys = TypedAhead(self, super().on_event, self._tell_too_early)
         self._load_first_theme()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys wait for each other."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._keys.take(event)
+        else:
+            await super().on_event(event)
+
+    def _tell_too_early(self) -> None:
+        says = "The question is not there yet: what you typed was not taken. Type it again."
+        self.tell(says, "Too early", "warning")
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Values for our own variables, so that every theme of Textual works too."""

@@ -36,6 +36,9 @@ class LiveScreen(Screen[None]):
     says that its widgets exist.
     """
 
+    answers_from = 0.0
+    """Keys that were typed before (monotonic) are no answers to what it asks."""
+
     def __init__(self, services: Services) -> None:
         super().__init__()
         self.services = services

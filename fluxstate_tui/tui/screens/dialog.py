@@ -32,6 +32,9 @@ class Dialog(ModalScreen[T], Generic[T]):
         Binding("escape", "dismiss(None)", "cancel", id="dialog.cancel", key_display="esc"),
     ]
 
+    answers_from = 0.0
+    """Keys that were typed before (monotonic) are no answers to what it asks."""
+
     def __init__(self, title: str) -> None:
         super().__init__()
         self._heading = title

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
 from fluxstate_tui.tui.screens.dialog import Dialog
+from fluxstate_tui.tui.typed_ahead import from_now_on
 from fluxstate_tui.tui.widgets.lines import Panel, Part
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class HelperPodDialog(Dialog[bool]):
     def __init__(self, ref: ClusterRef, needed: HelperPodNeededError) -> None:
         super().__init__(f"The archives of {ref.name}")
         self._needed = needed
+        self.answers_from = from_now_on()
 
     def content(self) -> Iterable[Widget]:
         """Which pod."""

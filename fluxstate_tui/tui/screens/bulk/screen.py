@@ -21,6 +21,7 @@ from fluxstate_tui.tui.screens.operation.screen import ConsentBar, OperationScre
 from fluxstate_tui.tui.screens.services import BulkRun, PartRun, Services, run_of
 from fluxstate_tui.tui.screens.words import OUTCOMES
 from fluxstate_tui.tui.theme import INNER_CSS, color
+from fluxstate_tui.tui.typed_ahead import NEVER, from_now_on
 from fluxstate_tui.tui.widgets.grid import Grid
 from fluxstate_tui.tui.widgets.inputs import in_background
 from fluxstate_tui.tui.widgets.lines import Line, Panel
@@ -276,14 +277,20 @@ class BulkScreen(LiveScreen):
         return None if self.run is None or key is None else self.run.parts.get(key)
 
     async def _prepare(self) -> None:
+        self.answers_from = NEVER
         try:
             run = await BulkRun.prepare(self.services, self.kind, self.refs, self.choices)
         except FluxstateError as error:
+            self.answers_from = 0.0
             self.query_one("#bulk-said", Panel).say(error_rows(self.kind, error))
             return
         self._follow(run)
         if run.bulk.ready:
             self.query_one(ConsentBar).ask(run.bulk.consent)
+        self.call_after_refresh(self._take_answers)
+
+    def _take_answers(self) -> None:
+        self.answers_from = from_now_on()
 
     def _follow(self, run: BulkRun) -> None:
         self.run = run

@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from fluxstate_tui.formatting import age, moment
 from fluxstate_tui.tui.screens.dialog import Choice, ChoiceDialog, Dialog
+from fluxstate_tui.tui.typed_ahead import from_now_on
 from fluxstate_tui.tui.widgets.lines import Panel, Part
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ async def until_free(
     while (holder := await services.actions.holder(ref)) is not None:
         now = services.server_now()
         if not waiting:
-            answer = await app.push_screen_wait(_dialog(ref, holder, now))
+            dialog = _dialog(ref, holder, now)
+            dialog.answers_from = from_now_on()
+            answer = await app.push_screen_wait(dialog)
             if answer is None:
                 return False
             if answer is Locked.BREAK:

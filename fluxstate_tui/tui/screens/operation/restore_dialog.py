@@ -26,6 +26,7 @@ from fluxstate_tui.tui.screens.dialog import Dialog
 from fluxstate_tui.tui.screens.helper_pod import question, with_helper_pod
 from fluxstate_tui.tui.screens.services import Services
 from fluxstate_tui.tui.text import fit
+from fluxstate_tui.tui.typed_ahead import NEVER, from_now_on
 from fluxstate_tui.tui.widgets.inputs import ChoiceList, in_background
 from fluxstate_tui.tui.widgets.lines import Line, Panel, Part
 
@@ -73,10 +74,14 @@ class RestoreDialog(Dialog[Choices]):
         options = self.query_one(ChoiceList)
         options.highlighted = None
         options.focus()
+        self.answers_from = NEVER
         in_background(self, self._choose_default, "default")
 
     async def _choose_default(self) -> None:
-        wanted = await self.services.actions.default_archive(self.summary.ref)
+        try:
+            wanted = await self.services.actions.default_archive(self.summary.ref)
+        finally:
+            self.answers_from = from_now_on()
         options = self.query_one(ChoiceList)
         if options.highlighted is None:
             options.highlighted = self._default(wanted)

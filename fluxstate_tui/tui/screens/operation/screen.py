@@ -34,6 +34,7 @@ from fluxstate_tui.tui.screens.helper_pod import with_helper_pod
 from fluxstate_tui.tui.screens.services import OperationRun, Services
 from fluxstate_tui.tui.screens.words import OUTCOMES, STEPS
 from fluxstate_tui.tui.theme import INNER_CSS, color
+from fluxstate_tui.tui.typed_ahead import NEVER, from_now_on
 from fluxstate_tui.tui.widgets.inputs import in_background
 from fluxstate_tui.tui.widgets.lines import Panel, Part
 
@@ -341,6 +342,7 @@ class OperationScreen(LiveScreen):
     async def _prepare(self) -> None:
         from fluxstate_tui.tui.screens.operation.locked import until_free
 
+        self.answers_from = NEVER
         self._say_before("Reading the world …")
         try:
             if not await until_free(self.app, self.services, self.ref, self._say_before):
@@ -355,6 +357,7 @@ class OperationScreen(LiveScreen):
                 lambda: actions.prepare(self.kind, self.ref, self.choices),
             )
         except FluxstateError as error:
+            self.answers_from = 0.0
             if self.ready:
                 self.query_one("#preview", Panel).say(error_rows(self.kind, error))
             return
@@ -364,9 +367,14 @@ class OperationScreen(LiveScreen):
         self.run = OperationRun(operation)
         self.show_run()
         if operation.plan.consent.kind is ConsentKind.NONE:
+            self.answers_from = 0.0
             self._start()
         else:
             self.query_one(ConsentBar).ask(operation.plan.consent)
+            self.call_after_refresh(self._take_answers)
+
+    def _take_answers(self) -> None:
+        self.answers_from = from_now_on()
 
     def _say_before(self, text: str) -> None:
         self.query_one("#preview", Panel).say([[(text, "$muted")]])
