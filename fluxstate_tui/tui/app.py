@@ -74,6 +74,14 @@ class FluxstateApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "help", id="app.help", key_display="?"),
         Binding("q", "quit", "quit", id="app.quit"),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend (fg comes back)",
+            show=False,
+            id="app.suspend",
+            priority=True,
+        ),
         Binding("ctrl+r", "reconnect", "Connect again", show=False, id="app.reconnect"),
         Binding("i", "interrupted", "Interrupted operations", show=False, id="app.interrupted"),
     ]

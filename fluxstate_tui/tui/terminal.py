@@ -64,6 +64,11 @@ class TerminalDriver(LinuxDriver):
             self._output.forget()
         super().stop_application_mode()
 
+    def resume_application_mode(self) -> None:
+        """Back from a suspension: others wrote on the terminal, so all of it is drawn anew."""
+        super().resume_application_mode()
+        _soon(self._loop, lambda: self._app.refresh(layout=True))
+
     def close(self) -> None:
         """End the threads."""
         super().close()

@@ -157,3 +157,24 @@ async def test_who_ignores_hangups_keeps_what_runs(stage: Stage, tmp_path: Path)
             assert await shown.ended() == ExitCode.INTERRUPTED
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("by_key", [True, False], ids=["ctrl-z", "SIGTSTP"])
+async def test_it_is_suspended_and_comes_back_whole(
+    stage: Stage, tmp_path: Path, by_key: bool
+) -> None:
+    async with terminal(tmp_path) as shown:
+        await shown.see(NAME, "live")
+        if by_key:
+            shown.press("\x1a")
+        else:
+            shown.signal(signal.SIGTSTP)
+        status = Path(f"/proc/{shown.process.pid}/stat")
+        await shown.until(lambda: status.read_text().rpartition(")")[2].split()[0] == "T", "stops")
+        await shown.until(lambda: shown.whole, "the terminal is given back")
+        shown.written.clear()
+        shown.signal(signal.SIGCONT)
+        await shown.see("fluxstate", "STATE", NAME, "help")
+        shown.press("q")
+        assert await shown.ended() == 0
+        assert shown.whole
