@@ -171,3 +171,13 @@ async def test_a_job_has_the_actions_too() -> None:
         await see(pilot, "Time limit")
         await pilot.press("escape", "c", "enter", "down", "enter")
         await until(pilot, lambda: ("cancel", (QUEUE[2].id,)) in actions.asked)
+
+
+async def test_letters_in_a_field_for_a_number_are_no_number_and_submit_nothing() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await see(pilot, "flux-sample")
+        await pilot.press("home", "down", "n")
+        await see(pilot, "Submit to flux-sample")
+        await pilot.press(*"true", "tab", *"abc", "enter")
+        await see(pilot, "tasks must be a number from 1 on.")

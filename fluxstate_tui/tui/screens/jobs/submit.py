@@ -33,7 +33,6 @@ FIELDS = (
     ("dependency", "depends on", "afterok:ƒ2Kf9, begin-time:…", "--dependency"),
     ("copies", "how many", "1", "--cc"),
 )
-NUMBERS = ("tasks", "nodes", "cores", "copies")
 
 
 class SubmitMistakeError(ValueError):
@@ -59,8 +58,8 @@ class SubmitDialog(Dialog[None]):
             title, hint = Line(classes="dialog-label"), Line(classes="dialog-hint")
             title.say([(label, "$muted")])
             hint.say([(flag, "$muted")])
-            kind = "integer" if name in NUMBERS else "text"
-            entry = Input(placeholder=placeholder, id=name, type=kind, compact=True)  # type: ignore[arg-type]
+            # No field of numbers alone: that would swallow letters, and submit what is left.
+            entry = Input(placeholder=placeholder, id=name, compact=True)
             yield Horizontal(title, entry, hint, classes="dialog-row")
         yield Tick("the tutorials' loop: sleep i and whoami, 5 times", id="tutorial", compact=True)
         yield Panel(id="submit-said", classes="block")
