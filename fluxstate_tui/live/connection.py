@@ -237,11 +237,11 @@ class Connection:
         They are connected, up to a limit; the others are asked once, in turn.
         """
         seen = tuple(uids)
-        if self._attention.look(viewer, seen):
-            self._looks_changed.end()
-        for uid in seen[:1]:
-            if uid in self._watched:
-                self._watched[uid].catalog.wake_if_old()
+        if not self._attention.look(viewer, seen):
+            return
+        self._looks_changed.end()
+        if seen and seen[0] in self._watched:
+            self._watched[seen[0]].catalog.wake_if_old()
 
     def hold(self, ref: ClusterRef) -> None:
         """An operation begins to work on it: it is connected until it is released."""
