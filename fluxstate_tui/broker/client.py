@@ -86,6 +86,19 @@ class MiniClusterClient:
         self.files = self._files()
 
     @classmethod
+    async def at(
+        cls, context: OperationContext, minicluster: MiniCluster, endpoint: Endpoint
+    ) -> MiniClusterClient:
+        """Talk to a lead that was found just now, once. Raises as its session does."""
+        client = cls(context, minicluster, endpoint)
+        try:
+            await client.connect()
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+    @classmethod
     async def open(cls, context: OperationContext, ref: ClusterRef) -> MiniClusterClient:
         """Find its lead broker and talk to it.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.retry import retry
 from fluxstate_tui.errors import FluxstateError
+from fluxstate_tui.kube.client import ListQuery, list_all
 from fluxstate_tui.kube.errors import CrdMissing, Forbidden, NotFound
 from fluxstate_tui.kube.logs import LogOf, read_log
 from fluxstate_tui.kube.objects import (
@@ -27,8 +29,6 @@ from fluxstate_tui.minicluster.minicluster import ClusterRef, Derived, MiniClust
 from fluxstate_tui.minicluster.mount import Mount, mounts_of
 from fluxstate_tui.minicluster.objects import KubeEvent, KubeJob, Pod
 from fluxstate_tui.minicluster.phase import QueueEnd, derive, queue_end
-
-Object = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,6 @@ class Owned:
 
     job: KubeJob | None
     pods: tuple[Pod, ...]
-    raw_pods: tuple[Object, ...] = ()
     job_known: bool = True
 
 
@@ -87,19 +86,45 @@ async def read_objects(context: OperationContext, minicluster: MiniCluster) -> O
     ref = minicluster.ref
     job, known = None, True
     try:
-        jobs = [parse_job(item) for item in await context.cluster.list(JOBS, ref.namespace)]
+        job = parse_job(await context.cluster.get(JOBS, ref.name, ref.namespace))
+    except NotFound:
+        return Owned(None, ())
     except Forbidden:
         known = False
     else:
-        job = next((job for job in jobs if job.owner_uid == ref.uid), None)
-        if job is None:
+        if job.owner_uid != ref.uid:
             return Owned(None, ())
-    mine = [
-        (pod, item)
-        for item in await context.cluster.list(PODS, ref.namespace)
-        if _is_of(pod := parse_pod(item, ref.uid), ref, job)
-    ]
-    return Owned(job, tuple(pod for pod, _ in mine), tuple(item for _, item in mine), known)
+    query = ListQuery(PODS, ref.namespace, label_selector=f"job-name={ref.name}")
+    pods = (await list_all(context.cluster, query, parse_pod)).items
+    return Owned(job, _pods_of(ref, job, pods), known)
+
+
+async def read_all_objects(
+    context: OperationContext, miniclusters: Sequence[MiniCluster]
+) -> dict[str, Owned]:
+    """The same of all MiniClusters of the scope, by their uid: each kind is listed once."""
+    cluster = context.cluster
+    jobs: dict[str, KubeJob] = {}
+    known = True
+    try:
+        listed = await list_all(cluster, ListQuery(JOBS, cluster.scope), parse_job)
+        jobs = {job.owner_uid: job for job in listed.items}
+    except Forbidden:
+        known = False
+    by_job: dict[tuple[str, str], list[Pod]] = defaultdict(list)
+    for pod in (await list_all(cluster, ListQuery(PODS, cluster.scope), parse_pod)).items:
+        by_job[(pod.namespace, pod.owner_name)].append(pod)
+    found: dict[str, Owned] = {}
+    for ref in (one.ref for one in miniclusters):
+        job, pods = jobs.get(ref.uid), by_job.get((ref.namespace, ref.name), [])
+        none = known and job is None
+        found[ref.uid] = Owned(None, ()) if none else Owned(job, _pods_of(ref, job, pods), known)
+    return found
+
+
+def _pods_of(ref: ClusterRef, job: KubeJob | None, pods: Iterable[Pod]) -> tuple[Pod, ...]:
+    mine = (pod for pod in pods if _is_of(pod, ref, job))
+    return tuple(replace(pod, cluster_uid=ref.uid) for pod in mine)
 
 
 def _is_of(pod: Pod, ref: ClusterRef, job: KubeJob | None) -> bool:
@@ -156,18 +181,17 @@ async def _events(
 async def read_lead(context: OperationContext, minicluster: MiniCluster) -> Lead:
     """The newest lead pod's main container."""
     owned = await read_objects(context, minicluster)
-    pods = zip(owned.pods, owned.raw_pods, strict=True)
-    leads = sorted((one for one in pods if one[0].index == 0), key=lambda one: one[0].created)
+    leads = sorted((pod for pod in owned.pods if pod.index == 0), key=lambda pod: pod.created)
     if not leads:
         return Lead("", "", started=False)
-    pod, raw = leads[-1]
+    pod = leads[-1]
     name = minicluster.ref.name
     state = next((item for item in pod.containers if item.name == name), None)
     if state is None:
         return Lead(pod.name, name, started=False)
     started = state.state in ("running", "terminated") or state.restarts > 0
     running = state.state == "running" and pod.deleting_since is None
-    return Lead(pod.name, state.name, started, running, mounts_of(raw, state.name))
+    return Lead(pod.name, state.name, started, running, mounts_of(pod.raw or {}, state.name))
 
 
 async def lead_log(context: OperationContext, ref: ClusterRef, lines: int) -> list[str]:

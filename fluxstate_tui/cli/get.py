@@ -29,6 +29,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--json", action="store_const", const="json", dest="output")
     parser.add_argument("-a", "--all", action="store_true", help="jobs: also inactive ones")
     parser.add_argument(
+        "--no-queues",
+        action="store_false",
+        dest="queues",
+        help="miniclusters: what Kubernetes knows; no broker is asked",
+    )
+    parser.add_argument(
         "-y", "--yes", action="store_true", help="archives: start a helper pod without asking"
     )
     add_cluster_options(parser)

@@ -12,7 +12,7 @@ from typing import Any
 
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.broker.context import OperationContext
-from fluxstate_tui.broker.objects import read_objects
+from fluxstate_tui.broker.objects import read_all_objects, read_objects
 from fluxstate_tui.catalog.access import CatalogView, Reach, view_catalog
 from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
 from fluxstate_tui.cli.catalog_tables import entry_json, listing
@@ -32,7 +32,7 @@ from fluxstate_tui.minicluster.objects import Pod
 from fluxstate_tui.operations.snapshot import MiniClusterStatus, read_status
 from fluxstate_tui.tasks import together
 
-_AT_ONCE = 4
+_AT_ONCE = 8
 _COUNTS = ("running", "pending", "inactive")
 
 
@@ -60,10 +60,12 @@ async def _miniclusters(context: OperationContext, args: argparse.Namespace) -> 
         items = await context.cluster.list(resource, context.cluster.scope)
         found = [parse_minicluster(item) for item in items]
     limit = asyncio.Semaphore(_AT_ONCE)
+    whole = {} if args.name else await read_all_objects(context, found)
 
     async def one(minicluster: MiniCluster) -> MiniClusterStatus:
         async with limit:
-            return await read_status(context, minicluster)
+            owned = whole.get(minicluster.ref.uid)
+            return await read_status(context, minicluster, owned, queue=args.queues)
 
     surveys = await together(*(one(minicluster) for minicluster in found))
     if args.output == "json":

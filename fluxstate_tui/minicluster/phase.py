@@ -123,7 +123,7 @@ class BrokerAccess(Enum):
 
     OPEN = ""
     NO_RIGHT = "no right to exec"
-    NOT_ASKED = "nobody looks at it"
+    NOT_ASKED = "its broker was not asked"
     REFUSED_ON_THE_WAY = "refused on the way"
     BREAKS_OFF = "the connection to it breaks off"
 
@@ -145,6 +145,8 @@ def broker_phase(
     if not state and access is not BrokerAccess.OPEN:
         here = sum(pod.stage is Stage.RUNNING for pod in pods)
         why = f"the broker cannot be asked: {access.value}"
+        if access is BrokerAccess.NOT_ASKED:
+            why = access.value
         return Phase.UNKNOWN, f"{here} of {size} pods run; {why}."
     if not state:
         return Phase.STARTING, "The lead's container runs; its broker has not answered yet."

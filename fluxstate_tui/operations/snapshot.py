@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from fluxstate_tui.archive.manifest import folder_of
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.broker.context import OperationContext
-from fluxstate_tui.broker.objects import read_objects
+from fluxstate_tui.broker.locate import find_endpoint
+from fluxstate_tui.broker.objects import Owned, read_objects
 from fluxstate_tui.broker.rpc import CHECKPOINT_KEY
 from fluxstate_tui.catalog.catalog import is_there, read_catalog
 from fluxstate_tui.catalog.transfer import free_bytes
@@ -200,14 +201,33 @@ async def _read_stuck(
     return found if found is not None and found.since <= now else None
 
 
-async def read_status(context: OperationContext, minicluster: MiniCluster) -> MiniClusterStatus:
-    """Raises KubeError; brokers that do not answer are part of the picture."""
-    owned = await read_objects(context, minicluster)
+async def read_status(
+    context: OperationContext,
+    minicluster: MiniCluster,
+    owned: Owned | None = None,
+    *,
+    queue: bool = True,
+) -> MiniClusterStatus:
+    """Raises KubeError; brokers that do not answer are part of the picture.
+
+    `owned` is what was read of it just now; without `queue` its broker is not asked.
+    """
+    known_lead = owned is not None
+    owned = owned or await read_objects(context, minicluster)
     job, pods, known = owned.job, owned.pods, owned.job_known
     running = sum(pod.phase == "Running" and pod.deleting_since is None for pod in pods)
     now = context.server_now
+    if not queue:
+        access = BrokerAccess.NOT_ASKED
+        derived = derive(minicluster, job, pods, None, (), now, access=access, job_known=known)
+        return MiniClusterStatus(minicluster, derived, running)
     try:
-        client = await MiniClusterClient.open(context, minicluster.ref)
+        if known_lead:
+            leads = [pod.raw for pod in pods if pod.raw is not None]
+            lead = find_endpoint(minicluster, leads)
+            client = await MiniClusterClient.at(context, minicluster, lead)
+        else:
+            client = await MiniClusterClient.open(context, minicluster.ref)
     except FluxstateError as error:
         derived = derive(
             minicluster, job, pods, None, (), now, access=_access(error), job_known=known
