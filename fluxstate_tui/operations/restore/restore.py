@@ -42,6 +42,7 @@ from fluxstate_tui.operations.base import Choices, LeftBehind, OperationKind, Pl
 from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.restore import plan as steps
 from fluxstate_tui.operations.restore.choice import Chosen, choose
+from fluxstate_tui.operations.restore.old_volumes import require_free_volumes, volume_lines
 from fluxstate_tui.operations.restore.plan import Source, dangers_beside
 from fluxstate_tui.operations.restore.spec_source import (
     Origin,
@@ -71,6 +72,7 @@ async def prepare(context: OperationContext, ref: ClusterRef, choices: Choices) 
     if known is None:
         raise unknown(ref)
     where = _to_create(ref, known, known, choices, served)
+    await require_free_volumes(context, where)
     if choices.dry_run:
         return await _dry_run(context, ref, choices, known, where)
     pod = pod_words(pod_for(where, "", image=context.helper_image))
@@ -125,6 +127,7 @@ async def _of_file(
     local = await read_local(choices.from_file)
     spec = choose_spec(context, ref, known, local.manifest, choices)
     manifest = _to_create(ref, spec, known, choices, served)
+    await require_free_volumes(context, manifest)
     folder = folder_of(manifest["spec"]["archive"]["path"])
     source = Source(entry_for(local, folder, (), ref.name, context.clock.now()), local.archive)
     steps.require_sound(source)
@@ -275,7 +278,8 @@ async def _lines(
 ) -> tuple[str, ...]:
     predictions = predicted.lines(source.queues_to_start, with_blocker=False)
     beside = await dangers_beside(context, source, manifest, chosen.known.owner)
-    return (*chosen.lines(source.archive), *predictions, *beside, *spec.asks)
+    volumes = await volume_lines(context, manifest)
+    return (*chosen.lines(source.archive), *predictions, *beside, *volumes, *spec.asks)
 
 
 def _to_create(

@@ -35,7 +35,7 @@ from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.flux.running_jobs import duration
 from fluxstate_tui.formatting import plural
-from fluxstate_tui.kube.errors import Conflict, NotFound
+from fluxstate_tui.kube.errors import Conflict, Forbidden, NotFound
 from fluxstate_tui.minicluster.minicluster import ClusterRef, Derived, Phase
 from fluxstate_tui.minicluster.spec_check import dropped
 from fluxstate_tui.operations.arming import (
@@ -51,6 +51,7 @@ from fluxstate_tui.operations.arming import (
 )
 from fluxstate_tui.operations.base import Plan
 from fluxstate_tui.operations.restore import plan as steps
+from fluxstate_tui.operations.restore.old_volumes import in_the_way, old_volumes
 from fluxstate_tui.operations.restore.plan import Source
 from fluxstate_tui.operations.snapshot import PAUSED_BY_US
 from fluxstate_tui.operations.steps import Action, Run, Task, Undo
@@ -333,7 +334,23 @@ class Restoring:
                 )
             run.tell(f"waiting for the old {', '.join(left[:4])}")
             await clock.sleep(1.0)
+        await self._require_volumes(run, begin)
         return "the API server takes it; nothing of an older one is left"
+
+    async def _require_volumes(self, run: Run, begin: float) -> None:
+        clock = self._context.clock
+        while True:
+            try:
+                found = await old_volumes(self._context, self._plain)
+            except Forbidden:
+                return
+            if not found:
+                return
+            for old in found:
+                if not old.going or clock.now() - begin > OLD_PODS_SECONDS:
+                    raise in_the_way(old)
+            run.tell(f"waiting for the old PersistentVolume {found[0].name}")
+            await clock.sleep(1.0)
 
     async def arm(self, run: Run) -> str:
         """Copy the archive to `archive.path` and verify it there."""
