@@ -18,8 +18,10 @@ from fluxstate_tui.minicluster.objects import (
     KubeEvent,
     KubeJob,
     Pod,
+    Termination,
     as_map,
     as_maps,
+    as_whole,
 )
 
 Object = dict[str, Any]
@@ -76,6 +78,9 @@ def parse_pod(raw: Object, cluster_uid: str = "") -> Pod:
         containers=_containers(status.get("containerStatuses")),
         unschedulable=_unschedulable(status),
         cluster_uid=cluster_uid,
+        gated=bool(_condition(status, "PodScheduled", "SchedulingGated")),
+        disruption=str(_condition(status, "DisruptionTarget").get("reason") or ""),
+        gone_for=": ".join(str(status[key]) for key in ("reason", "message") if status.get(key)),
         raw=raw if index == 0 else None,
     )
 
@@ -166,14 +171,33 @@ def _container(status: Object) -> ContainerState:
         reason=str(details.get("reason") or ""),
         message=str(details.get("message") or ""),
         exit_code=details.get("exitCode"),
+        ended=_termination(state) or _termination(status.get("lastState")),
+    )
+
+
+def _termination(state: object) -> Termination | None:
+    told = as_map(as_map(state).get("terminated"))
+    if not told:
+        return None
+    return Termination(
+        reason=str(told.get("reason") or ""),
+        exit_code=as_whole(told.get("exitCode")),
+        signal=as_whole(told.get("signal")),
+        at=epoch(told.get("finishedAt")),
+        message=str(told.get("message") or ""),
     )
 
 
 def _unschedulable(status: Object) -> str:
+    found = _condition(status, "PodScheduled", "Unschedulable")
+    return str(found.get("message") or "no node fits") if found else ""
+
+
+def _condition(status: Object, kind: str, reason: str = "") -> Object:
     for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            return str(condition.get("message") or "no node fits")
-    return ""
+        if condition.get("type") == kind and reason in ("", condition.get("reason")):
+            return dict(condition)
+    return {}
 
 
 # The kinds of object that we use, and how their addresses are made (Kubernetes API concepts).

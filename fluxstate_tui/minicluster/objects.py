@@ -8,8 +8,22 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class Termination:
+    """How a container ended (epoch seconds). A reason counts more than the exit code."""
+
+    reason: str
+    exit_code: int | None
+    signal: int | None = None
+    at: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerState:
-    """One container. `state` is waiting, running or terminated; `reason` is the kubelet's word."""
+    """One container. `state` is waiting, running or terminated; `reason` is the kubelet's word.
+
+    `ended` is how it ended last: now if it is terminated, else before its last restart.
+    """
 
     name: str
     state: str
@@ -18,6 +32,7 @@ class ContainerState:
     reason: str = ""
     message: str = ""
     exit_code: int | None = None
+    ended: Termination | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +42,8 @@ class Pod:
     `owner_uid` and `owner_name` are its controller's: the Job's, or for a services pod the
     MiniCluster's. `cluster_uid` is the uid of the MiniCluster as found over that Job, '' as long as
     the Job is not known. Times are seconds since the epoch by the API server's clock. `raw` is the
-    whole object, of a lead only: it says how its broker is reached.
+    whole object, of a lead only: it says how its broker is reached. `disruption` is the reason of
+    its DisruptionTarget condition, `gone_for` why the kubelet gave it up (Evicted: ...).
     """
 
     uid: str
@@ -45,6 +61,9 @@ class Pod:
     unschedulable: str = ""
     cluster_uid: str = ""
     raw: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    gated: bool = False
+    disruption: str = ""
+    gone_for: str = ""
 
     @property
     def restarts(self) -> int:

@@ -21,7 +21,7 @@ from fluxstate_tui.minicluster.spec_check import Effect, check_spec
 # What keeps a pod from running, as one plain clause.
 
 _IMAGE = re.compile(r'image "([^"]+)"')
-_PULLING = frozenset(
+PULLING = frozenset(
     {
         "ImagePullBackOff",
         "ErrImagePull",
@@ -30,10 +30,10 @@ _PULLING = frozenset(
         "ImageInspectError",
     }
 )
-_CREATING = frozenset(
+CREATING = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"}
 )
-_VOLUME_EVENTS = frozenset({"FailedMount", "FailedAttachVolume"})
+VOLUME_EVENTS = frozenset({"FailedMount", "FailedAttachVolume"})
 _SHOWN = 160
 
 
@@ -80,9 +80,9 @@ def _container_trouble(pod: Pod) -> str:
     for container in (*pod.init, *pod.containers):
         if container.state != "waiting":
             continue
-        if container.reason in _PULLING:
+        if container.reason in PULLING:
             return _cannot_pull(container)
-        if container.reason in _CREATING:
+        if container.reason in CREATING:
             why = shorten(container.message) or container.reason
             return f"cannot start its container {container.name}: {why}"
         if container.reason == "CrashLoopBackOff":
@@ -97,7 +97,7 @@ def _cannot_pull(container: ContainerState) -> str:
 
 
 def _volume_trouble(pod: Pod, events: Iterable[KubeEvent]) -> str:
-    told = [e for e in events if e.object_uid == pod.uid and e.reason in _VOLUME_EVENTS]
+    told = [e for e in events if e.object_uid == pod.uid and e.reason in VOLUME_EVENTS]
     if not told:
         return ""
     newest = max(told, key=lambda event: event.last_seen)
@@ -307,7 +307,7 @@ def derive(
     """
     if minicluster.deleting_since is not None:
         return _deleting(minicluster, pods, now)
-    states = tuple(state_of(pod, events) for pod in _one_per_index(pods))
+    states = tuple(state_of(pod, events) for pod in one_per_index(pods))
     facts = _Facts(minicluster, job, states, now, events, broker_state, job_known)
     phase, reason = (
         _ended(facts)
@@ -360,7 +360,7 @@ def queue_end(job: KubeJob | None, pods: Sequence[Pod]) -> QueueEnd | None:
     return QueueEnd.NEVER_RAN
 
 
-def _one_per_index(pods: Sequence[Pod]) -> list[Pod]:
+def one_per_index(pods: Sequence[Pod]) -> list[Pod]:
     """The newest pod of each completion index; one that is going away only if it has no heir."""
     chosen: dict[int, Pod] = {}
     for pod in sorted(pods, key=lambda p: (p.deleting_since is None, p.created)):

@@ -1,0 +1,86 @@
+"""What a diagnosis says: what is wrong, on which evidence, why, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Severity(Enum):
+    """How bad it is, worst first."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Source(Enum):
+    """Where evidence stands."""
+
+    OBJECT = "the MiniCluster"
+    JOB = "its Job"
+    PODS = "its pods"
+    EVENTS = "events"
+    CLAIMS = "persistent volume claims"
+    QUEUES = "the queues"
+    NODES = "the brokers"
+    BROKER = "Flux's settings and state directory"
+    LEAD_LOG = "the lead's log"
+    WORKER_LOG = "a worker's log"
+    OPERATOR_LOG = "the operator's log"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Text as it was read, from what, and when it was written (epoch seconds) if that is known."""
+
+    text: str
+    source: Source
+    about: str = ""
+    at: float | None = None
+
+
+class Remedy(Enum):
+    """What one key of the dashboard does about it."""
+
+    RESUME = "resume"
+    SAVE = "save"
+    DISARM = "disarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a rule says. `line` is a command line to copy."""
+
+    cause: str
+    evidence: tuple[Quote, ...]
+    fix: str
+    remedy: Remedy | None = None
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong. Code and slug are stable."""
+
+    code: str
+    slug: str
+    severity: Severity
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """A rule that could not see its evidence: nothing is claimed, neither good nor bad."""
+
+    code: str
+    slug: str
+    wanting: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All findings, the likeliest first, and what could not be looked at."""
+
+    findings: tuple[Finding, ...]
+    blind: tuple[Blind, ...]
