@@ -101,7 +101,7 @@ def _printer(
         titles = {step.id: step.title for step in part.operation.plan.steps}
         mark = MARKS.get(event.state, event.state.value)
         line = f"{str(part.ref).ljust(width)}  {mark}  {titles.get(event.step, event.step)}"
-        print(f"{line}  {plain(event.read_back)}".rstrip(), file=out, flush=True)
+        print(f"{line}  {plain(event.line)}".rstrip(), file=out, flush=True)
 
     return take
 

@@ -157,7 +157,7 @@ class _Steps:
     def take(self, event: StepEvent) -> None:
         """One step's news. Progress is shown on terminals only, on one line that is replaced."""
         title = self._titles.get(event.step, event.step).ljust(self._width)
-        text = plain(event.read_back)
+        text = plain(event.line)
         if event.state is StepState.RUNNING:
             if self._live:
                 self._out.write(f"\r\x1b[K ..   {title}  {text}"[:200])
@@ -233,7 +233,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 def steps_json(last: dict[str, StepEvent]) -> list[dict[str, Any]]:
     """How each step ended, as --json shows it."""
     return [
-        {"id": step, "state": event.state.value, "readBack": event.read_back}
+        {"id": step, "state": event.state.value, "readBack": event.line}
         for step, event in last.items()
     ]
 

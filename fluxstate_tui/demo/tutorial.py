@@ -128,7 +128,7 @@ async def _operate(
         if event.state is not StepState.RUNNING:
             _say(
                 kind,
-                f"{titles.get(event.step, event.step)}: {event.read_back or event.state.value}",
+                f"{titles.get(event.step, event.step)}: {event.line or event.state.value}",
             )
 
     outcome = await operation.run(progress, typed=operation.plan.consent.word)

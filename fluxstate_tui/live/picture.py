@@ -78,8 +78,8 @@ def went_back(before: int, now: int) -> str:
 class ClusterPicture:
     """One MiniCluster: the object, what its broker says, its jobs, its archives.
 
-    `gone_at` is when it left the API server; its last picture stays. `warnings` are loud facts
-    such as a queue that went back in time. `moved_to` is where it was migrated to from here.
+    `gone_at` is when it left the API server; its last picture stays. `warning` is a loud fact:
+    a queue that went back in time. `moved_to` is where it was migrated to from here.
     `counted_at` is when the broker counted them while their list was not kept.
     """
 
@@ -98,7 +98,7 @@ class ClusterPicture:
     armed: bool = False
     moved_to: str = ""
     guard: GuardSeen | None = None
-    warnings: tuple[str, ...] = ()
+    warning: str = ""
     history: deque[Sample] = field(default_factory=lambda: deque(maxlen=HISTORY_LENGTH))
     counted_at: float | None = None
     _active: dict[int, Job] | None = None
@@ -157,7 +157,7 @@ class ClusterPicture:
         self.counted_at = None
         self.jobs_at = at
         if len(jobs) < len(before) and max(jobs, default=0) < max(before):
-            self.warnings = (went_back(len(before), len(jobs)),)
+            self.warning = went_back(len(before), len(jobs))
 
     def count_jobs(self, seen: CountsSeen) -> None:
         """Take the broker's own counts. The list, if there is one, is older than they are."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Summary(Struct, frozen=True):
     """A MiniCluster in one row. None means not known yet; times are seconds by our clock.
 
-    `deleted` says that the object and all of its pods are gone: only its last picture is left.
+    `warning` is the loud fact that goes before the reason, '' if there is none. `deleted` says that
+    the object and all of its pods are gone: only its last picture is left.
     `queue` is started, stopped or mixed, as it was last read back; `queue_since` is when the
     connection to the queue was lost, None while it is live. `archives` counts those that
     do not say they are another's; the newest, its jobs and the most jobs of any are of its own and
@@ -31,6 +32,7 @@ class Summary(Struct, frozen=True):
     ref: ClusterRef
     phase: Phase
     reason: str
+    warning: str
     evidence: tuple[str, ...]
     deleted: bool
     nodes_up: int
@@ -71,7 +73,8 @@ def summarize(
         ref=picture.ref,
         phase=derived.phase,
         reason=_reason_of_deleted(picture) if deleted else _reason(derived, queue),
-        evidence=picture.warnings + (() if deleted else derived.evidence),
+        warning=picture.warning,
+        evidence=tuple(filter(None, (picture.warning,))) + (() if deleted else derived.evidence),
         deleted=deleted,
         nodes_up=0 if deleted else _nodes_up(picture, pods),
         size=picture.minicluster.size,

@@ -61,6 +61,14 @@ class StepState(Enum):
     UNKNOWN = "unknown"
 
 
+class News(Enum):
+    """What a StepEvent tells: how its step stands, that the user stopped it, what was put back."""
+
+    STEP = "step"
+    CANCELLED = "cancelled"
+    PUT_BACK = "put back"
+
+
 class OutcomeKind(Enum):
     """How an operation ended. UNKNOWN is never shown as success."""
 
@@ -127,12 +135,24 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class StepEvent:
-    """Progress of one step. `read_back` is what was read from the cluster, not what was asked."""
+    """Progress of one step. `read_back` is what was read from the cluster, not what was asked.
+
+    Of what was put back it is told at the step that failed.
+    """
 
     step: str
     state: StepState
     at: float
     read_back: str = ""
+    news: News = News.STEP
+
+    @property
+    def line(self) -> str:
+        """What it says where nothing else shows which news it is."""
+        if self.news is News.CANCELLED:
+            return News.CANCELLED.value
+        undone = self.news is News.PUT_BACK
+        return f"{News.PUT_BACK.value}: {self.read_back}" if undone else self.read_back
 
 
 @dataclass(frozen=True, slots=True)

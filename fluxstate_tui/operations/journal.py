@@ -243,7 +243,7 @@ def _step(event: StepEvent) -> dict[str, Any]:
         "step": event.step,
         "state": event.state.value,
         "at": event.at,
-        "text": event.read_back,
+        "text": event.line,
     }
 
 

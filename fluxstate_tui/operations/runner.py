@@ -19,6 +19,7 @@ from fluxstate_tui.operations import audit as refusals
 from fluxstate_tui.operations.audit import audited
 from fluxstate_tui.operations.base import (
     ConsentKind,
+    News,
     Outcome,
     OutcomeKind,
     Plan,
@@ -206,7 +207,7 @@ class Operation:
         note = lease.note
         for task in self.script.tasks:
             if outcome is not None:
-                self._emit(run, task.step, StepState.SKIPPED, "", journal=False)
+                self._emit(run, task.step, StepState.SKIPPED, "")
                 continue
             self._current = run.step = task.step.id
             run.tell = self._teller(task.step)
@@ -223,7 +224,7 @@ class Operation:
                 await lease.require()
             self._emit(run, task.step, StepState.DONE, await task.action(run))
         except asyncio.CancelledError:
-            self._emit(run, task.step, StepState.FAILED, "cancelled")
+            self._emit(run, task.step, StepState.FAILED, "", News.CANCELLED)
             return _cancelled(title, safe)
         except Exception as error:
             if not isinstance(error, (FluxstateError, OSError, TimeoutError)):
@@ -283,8 +284,9 @@ class Operation:
         """Where it is told what was put back: at the step that failed, or in what is partial."""
         step = Step(self._current, "")
         if outcome is not None:
-            return lambda text: self._emit(run, step, StepState.FAILED, text, journal=False)
-        return run.problem if run.problems else _log.info
+            return lambda text: self._emit(run, step, StepState.FAILED, text, News.PUT_BACK)
+        told = run.problem if run.problems else _log.info
+        return lambda text: told(f"{News.PUT_BACK.value}: {text}")
 
     async def _undo(self, run: Run, tell: Callable[[str], None]) -> list[Undo]:
         """Put back in reverse order what no step settled; returns what could not be put back."""
@@ -313,7 +315,7 @@ class Operation:
                 await self.context.clock.sleep(0.5 * 2**attempt)
             else:
                 run.journal.undone(undo.what, result)
-                tell(f"put back: {undo.what}: {result}")
+                tell(f"{undo.what}: {result}")
                 return ""
         return why
 
@@ -330,10 +332,10 @@ class Operation:
             _log.exception("step %s of %s cannot be shown", event.step, self.plan.operation)
 
     def _emit(
-        self, run: Run, step: Step, state: StepState, text: str, journal: bool = True
+        self, run: Run, step: Step, state: StepState, text: str, news: News = News.STEP
     ) -> None:
-        event = StepEvent(step.id, state, self.context.clock.now(), text)
-        if journal:
+        event = StepEvent(step.id, state, self.context.clock.now(), text, news)
+        if state is not StepState.SKIPPED and news is not News.PUT_BACK:
             run.journal.step(event)
         self._show(event)
 

@@ -289,7 +289,7 @@ class FluxstateApp(App[int]):
             self.services.trouble = FluxstateError(
                 f"a bug in fluxstate-tui: {type(error).__name__}: {error}",
                 safe="Nothing was changed in the cluster by this.",
-                advice="ctrl+r connects again; please report it.",
+                advice="Please report it.",
             )
         self._show_current()
 

@@ -13,6 +13,7 @@ from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import (
     Choices,
     ConsentKind,
+    News,
     OperationKind,
     Outcome,
     OutcomeKind,
@@ -232,7 +233,7 @@ async def test_a_delete_that_is_on_its_way_cannot_be_cancelled_and_says_so(stage
     assert outcome.kind is OutcomeKind.COMPLETED, outcome
     assert not await exists(stage)
     assert any("too late to stop" in event.read_back for event in stage.seen)
-    assert not any("put back" in event.read_back for event in stage.seen)
+    assert not any(event.news is News.PUT_BACK for event in stage.seen)
 
 
 async def test_who_does_not_wait_for_the_end_of_a_delete_is_told_that_it_goes_on(

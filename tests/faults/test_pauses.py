@@ -10,7 +10,7 @@ import pytest
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.queue import Queue
-from fluxstate_tui.operations.base import OperationKind, Outcome, OutcomeKind, StepEvent
+from fluxstate_tui.operations.base import News, OperationKind, Outcome, OutcomeKind, StepEvent
 from fluxstate_tui.operations.registry import prepare
 from tests.faults.at_step import when_done
 from tests.faults.stage import ANY, Stage
@@ -65,7 +65,7 @@ async def test_a_pause_that_is_cancelled_on_its_way_is_put_back(stage: Stage) ->
     stage.sim.faults.gate = None
     assert outcome.kind is OutcomeKind.CANCELLED
     assert (await queue_of(stage)).started
-    assert any("put back" in event.read_back for event in stage.seen)
+    assert any(event.news is News.PUT_BACK for event in stage.seen)
 
 
 @pytest.mark.parametrize("reason", ["maintenance", ""])

@@ -16,6 +16,7 @@ from fluxstate_tui.kube.objects import PODS
 from fluxstate_tui.live.guard import Guard, GuardState
 from fluxstate_tui.operations.base import (
     Choices,
+    News,
     OperationKind,
     OutcomeKind,
     StepEvent,
@@ -291,7 +292,7 @@ async def test_a_restore_that_is_cancelled_late_leaves_a_queue_that_survives_its
     outcome = await when_done(operation, finish_and_cancel, stage.seen)
     assert outcome.kind is OutcomeKind.CANCELLED, outcome
     assert not stage.armed()
-    roll_back = " ".join(event.read_back for event in stage.seen if "put back" in event.read_back)
+    roll_back = " ".join(event.read_back for event in stage.seen if event.news is News.PUT_BACK)
     assert f"{NAMESPACE}/{NAME} stays" in roll_back
     before = {job.id: job.t_run for job in (await stage.jobs()).values()}
     await stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)

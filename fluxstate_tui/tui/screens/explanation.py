@@ -31,10 +31,7 @@ def headline(summary: Summary, run: OperationRun | None) -> list[Part]:
     if summary.armed and not (run is not None and run.running):
         parts += [("! an archive is armed: D disarms it", "$state-bad bold"), ("  ", "")]
     parts += [(str(word), color(word.tone)), ("  ", "")]
-    reason = summary.reason
-    if summary.evidence and summary.evidence[0].startswith("The queue went back"):
-        reason = summary.evidence[0]
-    return [*parts, (reason, "$foreground")]
+    return [*parts, (summary.warning or summary.reason, "$foreground")]
 
 
 def explanation(summary: Summary, events: Sequence[KubeEvent], now: float) -> list[list[Part]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.live.possible import unmet
 from fluxstate_tui.operations.base import (
+    News,
     OperationKind,
     Outcome,
     OutcomeKind,
@@ -176,9 +177,8 @@ class OperationRun:
 
     def take(self, event: StepEvent) -> None:
         """Keep what a step says."""
-        known = self.steps.get(event.step)
-        if known is not None and known.state in _BROKEN and event.state is StepState.FAILED:
-            self.roll_back.append(event.read_back.removeprefix("put back: "))  # its step has ended
+        if event.news is News.PUT_BACK:
+            self.roll_back.append(event.read_back)  # its step has ended
         else:
             self.steps[event.step] = event
         self.changed()

@@ -44,8 +44,8 @@ class Actor:
         """Progress of an operation."""
         if event.state is StepState.RUNNING:
             self.step = event.step
-        if event.read_back:
-            self.said.append(f"{event.step}: {event.read_back}")
+        if event.line:
+            self.said.append(f"{event.step}: {event.line}")
 
     async def do(self, kind: str, ref: ClusterRef, choices: Choices, typed: str = "") -> Outcome:
         """One operation from the question to its end. What prepare() refuses is raised."""

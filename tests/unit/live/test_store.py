@@ -138,7 +138,9 @@ def test_a_queue_that_goes_back_in_time_is_said_aloud() -> None:
     store = store_of(feed.world())
     store.take(e.JobsListed(SAMPLE, feed.by_id(feed.jobs(0, 0, 20)), NOW + 1))
     store.take_changes()
-    assert "went back in time: 76 jobs before, 20 now" in store.summaries[SAMPLE.uid].evidence[0]
+    row = store.summaries[SAMPLE.uid]
+    assert "went back in time: 76 jobs before, 20 now" in row.warning
+    assert row.warning == row.evidence[0]
 
 
 def test_a_queue_that_grew_is_no_alarm() -> None:

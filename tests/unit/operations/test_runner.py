@@ -16,6 +16,7 @@ from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.base import (
     Consent,
     ConsentKind,
+    News,
     OperationKind,
     OutcomeKind,
     Plan,
@@ -93,7 +94,8 @@ async def test_a_failed_step_undoes_what_was_done_and_says_so(context: Operation
     assert not world.stopped
     assert world.closed == 1
     last = {event.step: event for event in events}
-    assert "put back: the queue is started again" in last["step1"].read_back
+    assert last["step1"].news is News.PUT_BACK
+    assert last["step1"].line == "put back: the queue is started again: started"
     assert last["step2"].state is StepState.SKIPPED
     assert journal.unfinished(context.state_dir) == []
 

@@ -13,6 +13,7 @@ from fluxstate_tui.live.actions import SubmitRequest
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import (
     Choices,
+    News,
     OperationKind,
     Outcome,
     OutcomeKind,
@@ -286,7 +287,7 @@ def test_a_step_that_was_cancelled_is_not_called_failed_and_what_is_skipped_is_s
         OperationKind.SAVE, ClusterRef("default", "a", "u"), (step, other), (), CONSENT["save"]
     )
     said = {
-        "idle": StepEvent("idle", StepState.FAILED, 0.0, "cancelled"),
+        "idle": StepEvent("idle", StepState.FAILED, 0.0, news=News.CANCELLED),
         "dump": StepEvent("dump", StepState.SKIPPED, 0.0),
     }
     lines = ["".join(text for text, _ in row) for row in step_rows(plan, said)]

@@ -80,8 +80,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         """Every row anew."""
         trouble = self.services.trouble
         if trouble is not None:
-            again = () if "ctrl+r" in trouble.advice else (AGAIN,)
-            self.table.say_when_empty("\n".join((*trouble_rows(trouble), *again)))
+            self.table.say_when_empty("\n".join((*trouble_rows(trouble), AGAIN)))
         elif self._listed():
             self.table.say_when_empty(EMPTY)
         else:

@@ -20,6 +20,7 @@ from fluxstate_tui.operations.base import (
     Choices,
     Consent,
     ConsentKind,
+    News,
     OperationKind,
     Outcome,
     Plan,
@@ -95,7 +96,7 @@ def _shows_read_back(event: StepEvent) -> bool:
 
 def _was_cancelled(event: StepEvent) -> bool:
     """The user stopped it there: that is no failure of the step."""
-    return event.state is StepState.FAILED and event.read_back == "cancelled"
+    return event.news is News.CANCELLED
 
 
 def end_rows(outcome: Outcome | None, roll_back: Sequence[str], undoing: bool) -> list[list[Part]]:
