@@ -56,6 +56,7 @@ class Config(Struct, frozen=True):
 
     `protected` are names of kubeconfig contexts, with `*` and `?`: they are read-only by default.
     `room_for_copies` is in bytes: of archives that stay on this computer after a delete.
+    `silenced` are codes or slugs of diagnoses that are not told.
     """
 
     theme: str | None = None
@@ -64,6 +65,7 @@ class Config(Struct, frozen=True):
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     helper_pod: HelperPodSettings = field(default_factory=HelperPodSettings)
     room_for_copies: int = ROOM_FOR_COPIES
+    silenced: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
     def protects(self, *names: str) -> bool:
@@ -138,6 +140,7 @@ class _Reader:
             retention=self._retention(self._part(data, "retention")),
             helper_pod=self._helper_pod(self._part(data, "helper-pod")),
             room_for_copies=self._take(data, "copies", _room, ROOM_FOR_COPIES),
+            silenced=self._take(data, "silence", _codes, ()),
         )
         self._unknown("", data)
         if any(_means_protected(key) for key in data):
@@ -222,6 +225,13 @@ def _names(value: Any) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
         raise ValueError("a list of names of contexts")
     return tuple(names)
+
+
+def _codes(value: Any) -> tuple[str, ...]:
+    codes = [value] if isinstance(value, str) else value
+    if not isinstance(codes, list) or not all(isinstance(code, str) and code for code in codes):
+        raise ValueError("a list of diagnoses, such as FS321 or queue-stopped")
+    return tuple(codes)
 
 
 def _mapping(value: Any) -> dict[Any, Any]:

@@ -18,6 +18,7 @@ from fluxstate_tui.errors import ExitCode, FluxstateError, said
 
 COMMAND_MODULES = (
     "get",
+    "doctor",
     "submit",
     "job",
     "operate",

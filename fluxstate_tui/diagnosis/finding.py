@@ -28,6 +28,9 @@ class Source(Enum):
     LEAD_LOG = "the lead's log"
     WORKER_LOG = "a worker's log"
     OPERATOR_LOG = "the operator's log"
+    OPERATOR = "the operator's pods"
+    RIGHTS = "the API server's answer to what we may"
+    CLOCK = "the API server's clock"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def lead_ended(evidence: Evidence) -> Iterator[Told]:
     waiting = [pod for pod in pods if pod.index != 0 and pod.phase == "Running"]
     if waiting or lead.phase == "Failed":
         yield Told(
-            f"The lead broker has ended, and {len(waiting)} workers wait for it in vain.",
+            f"The lead broker has ended; workers that wait for it in vain: {len(waiting)}.",
             (Quote(lead.phase, Source.PODS, lead.name), *_said(evidence, "panic", "rc1", "error")),
             "Read the lead's log; restore the newest archive into a new MiniCluster.",
             line=f"kubectl -n {lead.namespace} logs {lead.name}",

@@ -48,7 +48,8 @@ def test_everything_that_can_be_set(tmp_path: Path) -> None:
         "protected: [prod-*, shared]\n"
         "guard: {checkpoint: 30s, save: 2h}\n"
         "retention: {keep-last: 5, keep-within: 14d}\n"
-        "copies: 500MiB\n",
+        "copies: 500MiB\n"
+        "silence: [FS321, broker-drained]\n",
     )
     assert config == Config(
         theme="flux-light",
@@ -56,6 +57,7 @@ def test_everything_that_can_be_set(tmp_path: Path) -> None:
         guard=GuardSettings(30.0, 7200.0),
         retention=RetentionSettings(5, 14 * 86400.0),
         room_for_copies=500 << 20,
+        silenced=("FS321", "broker-drained"),
     )
     assert config.protects("prod-eu")
     assert not config.protects("dev")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from fluxstate_tui.diagnosis.diagnose import diagnose
 from fluxstate_tui.diagnosis.finding import Severity, Source
+from fluxstate_tui.diagnosis.installation import Installation, examine
 from fluxstate_tui.diagnosis.rule import RULES
 from fluxstate_tui.flux.queue import Queue
 from tests.unit.diagnosis.making import healthy, of_pod
@@ -31,3 +37,30 @@ def test_a_silenced_rule_is_neither_told_nor_blind() -> None:
         diagnosis = diagnose(of_pod("img-404"), silenced=(word,))
         assert "FS101" not in {one.code for one in diagnosis.findings}
         assert "FS101" not in {one.code for one in diagnosis.blind}
+
+
+def _installation(**fields: Any) -> Installation:
+    return replace(Installation("v1alpha2", {"controller": "Running"}, (), 0.2), **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "slugs"),
+    [
+        ({}, []),
+        ({"operators": {}}, ["operator-down"]),
+        ({"operators": {"controller": "Pending"}}, ["operator-down"]),
+        ({"version": "v1alpha1"}, ["old-operator"]),
+        ({"missing_rights": ("list pods",)}, ["rights-missing"]),
+        ({"clock_offset": -30.0}, ["clock-skew"]),
+    ],
+)
+def test_an_installation_is_told_by_what_is_wrong_with_it(
+    fields: dict[str, Any], slugs: list[str]
+) -> None:
+    assert [one.slug for one in examine(_installation(**fields)).findings] == slugs
+
+
+def test_an_operator_that_may_not_be_looked_for_is_not_called_down() -> None:
+    diagnosis = examine(_installation(operators=None))
+    assert not diagnosis.findings
+    assert [one.slug for one in diagnosis.blind] == ["operator-down"]
