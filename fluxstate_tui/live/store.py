@@ -14,6 +14,7 @@ from fluxstate_tui.live.summary import Summary, broker_access, summarize
 from fluxstate_tui.live.workload import Workload
 
 if TYPE_CHECKING:
+    from fluxstate_tui.diagnosis.finding import Diagnosis
     from fluxstate_tui.flux.queue import Node, Queue
     from fluxstate_tui.flux.stuck import StuckQueue
     from fluxstate_tui.live import events as e
@@ -99,6 +100,7 @@ class Store:
         self._workload = Workload()
         self._unread = {"pods", "jobs"}
         self._derive = derive
+        self.silenced: tuple[str, ...] = ()
         self._changes = Changes()
         self._stale_summaries: set[str] = set()
         # By name: the classes need not exist before the first event does (20 ms of CPU).
@@ -173,6 +175,31 @@ class Store:
         objects = self._workload.object_uids(uid) | {uid}
         found = [event for owner in objects for event in self._events.get(owner, {}).values()]
         return sorted(found, key=lambda event: event.last_seen, reverse=True)
+
+    def diagnosis_of(self, uid: str) -> Diagnosis | None:
+        """What is wrong with it, by what is watched: no logs, and no claims. None if it is gone."""
+        from fluxstate_tui.diagnosis.diagnose import diagnose
+        from fluxstate_tui.diagnosis.evidence import Evidence
+
+        picture = self.clusters.get(uid)
+        if picture is None or picture.gone_at is not None or self._is_unread(picture):
+            return None
+        sources = (self.sources.get(name) for name in ("jobs", "pods", "events"))
+        jobs, pods, events = (
+            one is None or one.freshness is not Freshness.FORBIDDEN for one in sources
+        )
+        evidence = Evidence(
+            picture.minicluster,
+            self.server_now(self._now),
+            self._workload.job_of(picture.ref),
+            self._workload.pods_of(uid),
+            may_list=jobs and pods,
+            events=tuple(self.events_of(uid)) if events else None,
+            broker_state=picture.broker.state if picture.broker else None,
+            queues=picture.queues if picture.queues_at is not None else None,
+            nodes=picture.nodes if picture.queues_at is not None else None,
+        )
+        return diagnose(evidence, self.silenced)
 
     def _touch(self, uids: Iterable[str]) -> None:
         self._stale_summaries.update(uid for uid in uids if uid in self.clusters)

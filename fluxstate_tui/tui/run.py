@@ -43,6 +43,7 @@ def build(
     clock = SystemClock()
     store = Store()
     config = config or Config()
+    store.silenced = config.silenced
 
     def opened(place: str) -> None:
         calm_the_collector()

@@ -14,6 +14,7 @@ from fluxstate_tui.tui.theme import color
 from fluxstate_tui.tui.widgets.lines import Part
 
 if TYPE_CHECKING:
+    from fluxstate_tui.diagnosis.finding import Diagnosis, Finding
     from fluxstate_tui.minicluster.objects import KubeEvent
     from fluxstate_tui.tui.screens.services import OperationRun
 
@@ -34,9 +35,15 @@ def headline(summary: Summary, run: OperationRun | None) -> list[Part]:
     return [*parts, (summary.warning or summary.reason, "$foreground")]
 
 
-def explanation(summary: Summary, events: Sequence[KubeEvent], now: float) -> list[list[Part]]:
-    """The evidence that the state was derived from, and the last events."""
-    rows: list[list[Part]] = [[("EVIDENCE", "$muted bold")]]
+def explanation(
+    summary: Summary, events: Sequence[KubeEvent], now: float, diagnosis: Diagnosis | None = None
+) -> list[list[Part]]:
+    """What is wrong, the evidence that the state was derived from, and the last events."""
+    rows: list[list[Part]] = []
+    if diagnosis is not None:
+        for finding in diagnosis.findings:
+            rows += finding_rows(finding)
+    rows.append([("EVIDENCE", "$muted bold")])
     rows += [[("· ", "$muted"), (line, "")] for line in summary.evidence]
     if summary.armed:
         rows.append(
@@ -48,6 +55,18 @@ def explanation(summary: Summary, events: Sequence[KubeEvent], now: float) -> li
         )
     rows += [event_row(event, now) for event in events]
     return rows
+
+
+_TONES = {"error": "$state-bad", "warning": "$state-warn", "note": "$muted"}
+
+
+def finding_rows(finding: Finding) -> list[list[Part]]:
+    """Code and cause, then what to do."""
+    told, tone = finding.told, _TONES[finding.severity.value]
+    return [
+        [(f"{finding.code} {finding.slug} ", tone), (told.cause, "")],
+        [("  do: ", "$muted"), (told.fix, "")],
+    ]
 
 
 def event_row(event: KubeEvent, now: float) -> list[Part]:

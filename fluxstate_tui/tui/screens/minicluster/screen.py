@@ -174,8 +174,10 @@ class MiniClusterScreen(ClusterActions, LiveScreen):
         run = self.services.runs.get(self.ref.uid)
         self.query_one("#reason", Line).say(headline(chosen, run))
         events = self.services.store.events_of(self.ref.uid)[:5]
-        rows = explanation(chosen, events, self.services.server_now())
-        self.query_one("#explanation", Panel).say(rows)
+        panel = self.query_one("#explanation", Panel)
+        if panel.has_class("-open"):
+            found = self.services.store.diagnosis_of(self.ref.uid)
+            panel.say(explanation(chosen, events, self.services.server_now(), found))
 
     def _show_guard(self) -> None:
         picture, chosen = self.services.store.clusters.get(self.ref.uid), self.chosen
