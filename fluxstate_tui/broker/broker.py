@@ -272,7 +272,6 @@ class CommandCheckpoints:
 # The same questions by flux's own commands, for containers whose flux has no Python bindings.
 
 _OUTSTANDING = re.compile(r"(\d+) alloc requests pending to scheduler")
-_NO_KEY = "No such file or directory"
 
 
 class CommandBroker:
@@ -349,7 +348,7 @@ class CommandBroker:
             try:
                 await self._flux("cancel", f58_ascii(job))
             except FluxFailed as error:
-                if "inactive" not in error.said and "unknown" not in error.said:
+                if not error.no_active_job:
                     raise
 
     async def checkpoint(self) -> str:
@@ -362,7 +361,7 @@ class CommandBroker:
         try:
             return (await self._read("kvs", "get", key)).strip()
         except FluxFailed as error:
-            if _NO_KEY in error.said:
+            if error.no_key:
                 return None
             raise
 

@@ -330,9 +330,8 @@ class MiniClusterClient:
         except FluxFailed as error:
             if problem := self.files.refused(path, error.code, error.said):
                 raise problem from error
-            words = error.said.splitlines() or [error.message]
             raise DumpFailedError(
-                f"flux dump failed: {words[-1]}",
+                f"flux dump failed: {error.last_line}",
                 safe="It wrote to a temporary name: every archive is as it was.",
                 advice="Is the volume full, or not writable for the broker's user?",
                 exit_code=ExitCode.UNKNOWN if error.code == KILLED else ExitCode.FAILURE,

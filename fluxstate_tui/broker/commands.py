@@ -47,6 +47,21 @@ class FluxFailed(FluxstateError):
         self.code = code
         self.errno = errno
 
+    @property
+    def last_line(self) -> str:
+        """What it said last."""
+        return self.said.splitlines()[-1] if self.said else self.message
+
+    @property
+    def no_active_job(self) -> bool:
+        """The job that it should change has ended, or there is none (`flux cancel`)."""
+        return "inactive" in self.said or "unknown" in self.said
+
+    @property
+    def no_key(self) -> bool:
+        """The KVS has no value of that name (`flux kvs get`)."""
+        return "No such file or directory" in self.said
+
 
 class NotServing(FluxFailed):
     """No module of the broker answers to that (yet): it may still be starting."""

@@ -48,6 +48,7 @@ class ClusterLease:
     """The lease of one MiniCluster for one operation.
 
     `note` says when there could be none; `left` that one may have stayed behind after a cancel.
+    `told` is whether `keep` told that it was lost, `refusal` what `require` raised.
     """
 
     def __init__(self, context: OperationContext, target: ClusterRef, purpose: str) -> None:
@@ -63,6 +64,8 @@ class ClusterLease:
         self.held = False
         self.note = ""
         self.left = ""
+        self.told = False
+        self.refusal: LockLostError | None = None
 
     async def acquire(self) -> None:
         """Take the lease. Raises LockedError; without the right to do so it only leaves a note."""
@@ -99,11 +102,12 @@ class ClusterLease:
     async def require(self) -> None:
         """Raise LockLostError when it was taken away."""
         if lost := await self.lost():
-            raise LockLostError(
+            self.refusal = LockLostError(
                 lost,
                 safe="It was stopped there: nothing more was changed.",
                 advice="Look what was done meanwhile, and at `fluxstate-tui unfinished`.",
             )
+            raise self.refusal
 
     async def lost(self) -> str:
         """Who took it away, '' if nobody did; trouble with asking takes nothing away.
@@ -175,6 +179,7 @@ class ClusterLease:
                 lease = await self._read()
                 self._judge(lease)
                 if lease is None or self._lost:
+                    self.told = True
                     lost(self._lost)
                     return
                 version = lease["metadata"]["resourceVersion"]

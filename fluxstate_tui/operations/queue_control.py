@@ -14,7 +14,7 @@ from fluxstate_tui.flux.queue import Queue
 from fluxstate_tui.flux.running_jobs import duration, expect, names
 from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations.base import Choices, Running
-from fluxstate_tui.operations.snapshot import PAUSED_BY_US, Snapshot
+from fluxstate_tui.operations.snapshot import PAUSED_BY_US, Snapshot, closed_by_us, stopped_by_us
 from fluxstate_tui.operations.steps import Run, Undo
 
 # What a queue says while no scheduler is loaded, whether it is stopped or not (flux-core 0.88,
@@ -51,7 +51,7 @@ async def start_again(client: MiniClusterClient, names: Sequence[str]) -> str:
 def _stopped_by_others(queue: Queue) -> bool:
     reason = queue.stop_reason
     by_nobody = not reason or reason == _NO_SCHEDULER
-    return not (queue.started or by_nobody or reason.startswith(PAUSED_BY_US))
+    return not (queue.started or by_nobody or stopped_by_us(queue))
 
 
 # Stopping queues.
@@ -115,8 +115,8 @@ def paused_checkpoint(seen: Snapshot, closed: str = "") -> dict[str, Any]:
 
 
 def _paused(queue: Queue, closed: str) -> dict[str, Any]:
-    stopped_by_others = not queue.started and not queue.stop_reason.startswith(PAUSED_BY_US)
-    closed_by_others = not queue.enabled and not queue.disable_reason.startswith(PAUSED_BY_US)
+    stopped_by_others = not queue.started and not stopped_by_us(queue)
+    closed_by_others = not queue.enabled and not closed_by_us(queue)
     reason = queue.disable_reason if closed_by_others else closed
     entry: dict[str, Any] = {"name": queue.name} if queue.name else {}
     entry |= {"enable": not (closed_by_others or closed), "start": False}

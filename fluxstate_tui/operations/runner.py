@@ -53,6 +53,7 @@ class Operation:
         self._giving_up: asyncio.TimerHandle | None = None
         self._gave_up = False
         self._current = ""
+        self._broken_by: Exception | None = None
         self._closed = False
 
     async def run(self, progress: Progress, typed: str = "") -> Outcome:
@@ -235,6 +236,7 @@ class Operation:
                 run, task.step, StepState.UNKNOWN if unknown else StepState.FAILED, outcome.reason
             )
             if task.required:
+                self._broken_by = error
                 return outcome
             run.problem(outcome.reason, outcome.advice)
         return None
@@ -257,11 +259,11 @@ class Operation:
             left = run.undos[::-1]  # not under the hands of others: it is left to be looked at
         else:
             left = await self._undo(run, self._teller_of_undo(run, outcome))
-        if lost and lost not in run.problems:
+        if lost and not lease.told:
             run.problem(lost)
         if outcome is None:
             outcome = self._success(run, whole=not left and not run.problems)
-        elif lost not in outcome.reason:
+        elif lost and (lease.refusal is None or self._broken_by is not lease.refusal):
             outcome = replace(outcome, reason=f"{outcome.reason}. {lost}")
         if left:
             outcome = _not_put_back(outcome, left)

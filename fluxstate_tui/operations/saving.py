@@ -56,7 +56,7 @@ from fluxstate_tui.operations.queue_control import (
     start_again,
     stop_queues,
 )
-from fluxstate_tui.operations.snapshot import PAUSED_BY_US, Snapshot, counts, describe, queue_words
+from fluxstate_tui.operations.snapshot import Snapshot, counts, describe, queue_words, stopped_by_us
 from fluxstate_tui.operations.steps import Action, Run, Task, Undo
 
 # From the live queue to a verified archive in the catalog: each step read back.
@@ -641,11 +641,7 @@ class Saving:
         self._started = [queue.name for queue in queues if queue.started]
         # Named queues come up stopped after a restore: these it starts again. One that a pause
         # stopped counts as started, as the anonymous queue does, which a restore starts anyway.
-        self._wanted = [
-            queue.name
-            for queue in queues
-            if queue.started or queue.stop_reason.startswith(PAUSED_BY_US)
-        ]
+        self._wanted = [queue.name for queue in queues if queue.started or stopped_by_us(queue)]
         text, self._undo = await stop_queues(run, self._client, self._started, self._context.who)
         return text
 

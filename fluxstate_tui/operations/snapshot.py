@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 PAUSED_BY_US = "fluxstate:"
 
 
+def stopped_by_us(queue: Queue) -> bool:
+    """It does not schedule because of this program, on whatever computer."""
+    return not queue.started and queue.stop_reason.startswith(PAUSED_BY_US)
+
+
+def closed_by_us(queue: Queue) -> bool:
+    """It refuses new jobs because of this program, on whatever computer."""
+    return not queue.enabled and queue.disable_reason.startswith(PAUSED_BY_US)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One MiniCluster at one moment. `now` is the cluster's clock, in seconds since the epoch.
@@ -72,21 +82,13 @@ class Snapshot:
 
     @property
     def stopped_by_us(self) -> tuple[str, ...]:
-        """Names of the queues that were stopped by this program, on whatever computer."""
-        return tuple(
-            queue.name
-            for queue in self.queues or ()
-            if not queue.started and queue.stop_reason.startswith(PAUSED_BY_US)
-        )
+        """Names of the queues that this program stopped."""
+        return tuple(queue.name for queue in self.queues or () if stopped_by_us(queue))
 
     @property
     def closed_by_us(self) -> tuple[str, ...]:
-        """Names of the queues that refuse new jobs because of this program."""
-        return tuple(
-            queue.name
-            for queue in self.queues or ()
-            if not queue.enabled and queue.disable_reason.startswith(PAUSED_BY_US)
-        )
+        """Names of the queues that this program closed."""
+        return tuple(queue.name for queue in self.queues or () if closed_by_us(queue))
 
 
 def counts(jobs: Iterable[Job]) -> dict[str, int]:

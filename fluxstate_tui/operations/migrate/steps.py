@@ -46,7 +46,13 @@ from fluxstate_tui.operations.restore import plan as restore_plan
 from fluxstate_tui.operations.restore.plan import Source, preview_restore, require_sound
 from fluxstate_tui.operations.restore.steps import Restoring
 from fluxstate_tui.operations.saving import ArchiveDumper, Saved, Saving
-from fluxstate_tui.operations.snapshot import PAUSED_BY_US, Snapshot, describe, queue_words
+from fluxstate_tui.operations.snapshot import (
+    PAUSED_BY_US,
+    Snapshot,
+    closed_by_us,
+    describe,
+    queue_words,
+)
 from fluxstate_tui.operations.steps import Action, RefusedError, Run, Script, Task, Undo
 
 # Undo of a migration: the MiniCluster that it created goes, and only that one.
@@ -113,11 +119,7 @@ async def close_queues(client: MiniClusterClient, why: str) -> str:
 
 async def open_queues(client: MiniClusterClient, started: Sequence[str]) -> str:
     """Start these, let all accept jobs that only we had closed, and keep it so over a restart."""
-    closed = [
-        queue.name
-        for queue in await client.queues()
-        if not queue.enabled and queue.disable_reason.startswith(PAUSED_BY_US)
-    ]
+    closed = [queue.name for queue in await client.queues() if closed_by_us(queue)]
     if closed:
         await client.enable_queues(closed)
     text = "was stopped before, stays stopped"
