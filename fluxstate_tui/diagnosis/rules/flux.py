@@ -25,7 +25,7 @@ def wrong_view(evidence: Evidence) -> Iterator[Told]:
     """The view's Flux does not run in the application's image, and the lead ends with 0."""
     marks = ("GLIBC_", "flux: command not found", "exec format error", "Exec format error")
     quotes = _said(evidence, *marks, "error while loading shared libraries")
-    if quotes:
+    if quotes and evidence.broker_state != "run":  # else a job said so
         yield Told(
             "The Flux of the view image does not fit the system of the container's image.",
             quotes,
@@ -69,9 +69,9 @@ def dns(evidence: Evidence) -> Iterator[Told]:
 @rule("FS304", "restore-failed", Severity.ERROR, Source.LEAD_LOG, Source.PODS)
 def restore_failed(evidence: Evidence) -> Iterator[Told]:
     """A damaged archive, or a state directory that cannot be written."""
-    failed = _said(evidence, "rc1-fail", "rc1.0: ")
+    failed = _said(evidence, "rc1-fail")
     began = _said(evidence, "restoring content from")
-    if began and any("rc1-fail" in q.text or "Exited (rc=" in q.text for q in failed):
+    if began and failed and evidence.broker_state != "run":
         yield Told(
             "The archive at spec.archive.path could not be restored, and Flux ended.",
             (*began, *failed),
@@ -205,7 +205,7 @@ def no_checkpoint(evidence: Evidence) -> Iterator[Told]:
 @rule("FS332", "crashed-before", Severity.WARNING, Source.LEAD_LOG)
 def crashed_before(evidence: Evidence) -> Iterator[Told]:
     """The instance before did not shut down cleanly."""
-    quotes = _said(evidence, "instance may have crashed", "not properly shut down", "crashed")
+    quotes = _said(evidence, "instance may have crashed", "not properly shut down")
     if quotes:
         yield Told(
             "The Flux instance before this one crashed: its last jobs may not be in its state.",

@@ -204,3 +204,12 @@ def test_a_view_that_was_never_asked_claims_nothing() -> None:
 
 def test_a_deleted_minicluster_that_just_lingers_is_not_stuck() -> None:
     assert "deletion-stuck" not in findings(_deleting(20.0))
+
+
+def test_a_restore_that_went_well_is_not_called_failed() -> None:
+    log = (
+        "<6>broker.info[0]: rc1.0: restoring content from /state/third.tar.gz",
+        "<6>broker.info[0]: rc1.0: flux modprobe rc1 Exited (rc=0) 0.5s",
+    )
+    assert findings(healthy(lead_log=log)) == {}
+    assert findings(healthy(lead_log=log, broker_state=None)) == {}
