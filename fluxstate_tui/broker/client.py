@@ -46,6 +46,7 @@ T = TypeVar("T")
 
 DUMP_SECONDS = 3600.0
 SETTLE_SECONDS = 60.0
+SHUTDOWN_SECONDS = 10.0
 OPEN_PATIENCE = 15.0
 KILLED = 137
 _FINAL = (CannotConnect, ConfigError, Unauthorized, Forbidden, ReadOnly, RefusedOnTheWay)
@@ -336,6 +337,19 @@ class MiniClusterClient:
                 advice="Is the volume full, or not writable for the broker's user?",
                 exit_code=ExitCode.UNKNOWN if error.code == KILLED else ExitCode.FAILURE,
             ) from error
+
+    async def shut_down(self) -> None:
+        """Let Flux end by itself, and the pods' containers with it; returns when it has begun.
+
+        It cancels what runs. Raises FluxFailed when Flux refuses, or a KubeError.
+        """
+        argv = ["shutdown", "--background"]
+        await run_flux(self._context.cluster, self._endpoint, argv, timeout=SHUTDOWN_SECONDS)
+
+    async def state_dir(self) -> str:
+        """Where the broker keeps its KVS. Raises FluxFailed, or a KubeError."""
+        cluster, argv = self._context.cluster, ["getattr", "statedir"]
+        return (await run_flux(cluster, self._endpoint, argv, only_reads=True)).strip()
 
     def _speed(self) -> list[str]:
         """Twice as fast (ARCHITECTURE.md#F14), where flux-dump knows it: since flux-core 0.81."""

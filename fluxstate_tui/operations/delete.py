@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from fluxstate_tui.broker.shell_commands import ShellCommands
 from fluxstate_tui.catalog.access import Reach
 from fluxstate_tui.catalog.local_copies import keep_copy
 from fluxstate_tui.catalog.maintenance import NotSoundError, queue_part
-from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.errors import ExitCode, FluxstateError, said
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.errors import Conflict, Forbidden, NotFound
@@ -221,6 +222,7 @@ def owned_by(items: Iterable[Object], owners: set[str]) -> Iterable[Object]:
 
 
 GONE_SECONDS = 300.0
+END_SECONDS = 15.0
 DELETE_SECONDS = 20.0
 SAFE = "The archives in the catalog are untouched."
 
@@ -446,7 +448,32 @@ class Deleting:
         except BROKEN as error:
             await self._require_going(error)
         run.undos.clear()  # there is nothing left to put back
-        return f"uid {ref.uid} is being deleted"
+        return "; ".join(
+            filter(None, (f"uid {ref.uid} is being deleted", await self._end_flux(run)))
+        )
+
+    async def _end_flux(self, run: Run) -> str:
+        """Let Flux end, and its containers with it, which ignore SIGTERM for 30 s. What came of it.
+
+        See ARCHITECTURE.md#F111; it is no reason to fail any more. Not where jobs run, for it would
+        cancel them, nor where the broker's state directory outlives the pods: there it would be
+        written that the queue is stopped and closed.
+        """
+        if self._client is None:
+            return ""
+        slow = "its pods take some 30 s to go"
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                if (await self._client.counts())["running"]:
+                    return f"jobs still run, so Flux was not shut down: {slow}"
+                mount = self._client.files.mount_of(await self._client.state_dir())
+                if mount is not None and mount.lasting:
+                    return f"Flux keeps its state on {mount}, so it was not shut down: {slow}"
+                run.shell_commands(self._client.flux_line("shutdown", "--background"))
+                await self._client.shut_down()
+        except (FluxstateError, TimeoutError) as error:
+            return f"Flux could not be shut down ({said(error)}): {slow}"
+        return "Flux shuts down"
 
     async def _request(self, run: Run) -> None:
         """Harmless to repeat. One that is gone was deleted by us, or by somebody else."""

@@ -316,3 +316,49 @@ async def test_what_is_deleted_whole_is_not_said_to_be_going_on(stage: Stage) ->
     outcome = await stage.well("delete", Choices(save_first=True))
     assert "is deleted" in outcome.reason
     assert "goes on" not in outcome.safe
+
+
+async def ended(stage: Stage, choices: Choices) -> tuple[Outcome, str, float]:
+    """The outcome of a delete, what its delete step says, and how long the pods took to go."""
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref(), choices)
+    outcome = await operation.run(stage.seen.append, operation.plan.consent.word)
+    said = next(event for event in stage.seen if event.step == "delete" and event.read_back)
+    begun = next(event.at for event in stage.seen if event.step == "gone")
+    gone = max(event.at for event in stage.seen if event.step == "gone")
+    return outcome, said.read_back, gone - begun
+
+
+async def test_flux_is_shut_down_once_the_delete_was_accepted_so_the_pods_go_at_once(
+    stage: Stage,
+) -> None:
+    await stage.submit("true")
+    outcome, said, seconds = await ended(stage, Choices(save_first=True))
+    assert outcome.kind is OutcomeKind.COMPLETED, outcome
+    assert said.endswith("Flux shuts down")
+    assert seconds < 15, "of the simulated time; 31 s without"
+
+
+async def test_where_jobs_run_flux_is_not_shut_down_for_it_would_cancel_them(
+    stage: Stage,
+) -> None:
+    await stage.submit("sleep", "1000")
+    outcome, said, seconds = await ended(stage, Choices())
+    assert outcome.kind is OutcomeKind.COMPLETED, outcome
+    assert "jobs still run, so Flux was not shut down" in said
+    assert seconds > 25
+
+
+async def test_a_shutdown_that_is_refused_changes_nothing_but_the_time(stage: Stage) -> None:
+    await stage.submit("true")
+    refused = asyncio.Event()
+
+    async def gate(method: str, path: str) -> None:
+        if "/exec" in path and "shutdown" in path:
+            refused.set()
+            raise PermissionError
+
+    stage.sim.faults.gate = gate
+    outcome, said, _seconds = await ended(stage, Choices(save_first=True))
+    assert refused.is_set()
+    assert outcome.kind is OutcomeKind.COMPLETED, outcome
+    assert "Flux could not be shut down" in said

@@ -98,6 +98,7 @@ class FluxInstance:
         self.services = Services(self)
         self._state_changed = asyncio.Event()
         self._end_listeners: list[Callable[[], None]] = []
+        self._ending: asyncio.Task[None] | None = None
 
     @property
     def size(self) -> int:
@@ -192,6 +193,10 @@ class FluxInstance:
         """A clean end: cancel what runs, remember the queues, dump if asked, exit."""
         await Shutdown(self).run(files, dump_path)
 
+    def begin_shutdown(self, files: Files | None = None, dump_path: str = "") -> None:
+        """The same without waiting for it (`flux shutdown --background`)."""
+        self._ending = asyncio.get_running_loop().create_task(self.shutdown(files, dump_path))
+
     def _end(self, state: str) -> None:
         self.set_state(state)
         self.agenda.stop()
@@ -203,6 +208,9 @@ class FluxInstance:
     async def close(self) -> None:
         """Free everything. Also after `kill`; a second time does no harm."""
         self.kill()
+        if self._ending is not None:
+            self._ending.cancel()
+            await asyncio.wait([self._ending])
         await self.agenda.close()
         await self.jobs.executor.close()
 

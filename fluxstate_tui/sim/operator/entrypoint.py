@@ -197,7 +197,9 @@ class Worker:
             instance = await self._find_lead(container)
             if instance is not None:
                 await self._follow(container, instance)
-            if self._rendezvous.clean_end:
+                await instance.wait_state("exit", "dead")
+            well = instance is not None and instance.state == "exit" and not instance.exit_code
+            if well or self._rendezvous.clean_end:
                 self._log(container, "The follower worker exited cleanly. Goodbye!")
                 return 0
             self._log(container, "Return value for follower worker is 1")

@@ -235,7 +235,7 @@ class PodWorker:
                 field = f"spec.containers{{{record.name}}}"
                 self._event("Killing", f"Stopping container {record.name}", field)
         if any(record.running for record in self._main):
-            await self._clock.sleep(grace)
+            await self._until_ended(grace)
         await self._kill_all()
         await self._clock.sleep(self._timings.after_kill)
         if any(record.exit_code != 0 for record in self._main):
@@ -243,6 +243,12 @@ class PodWorker:
         self._report()
         await self._clock.sleep(self._timings.until_gone)
         self._gone()
+
+    async def _until_ended(self, grace: float) -> None:
+        """Until its containers have ended by themselves, or the grace period is over."""
+        over = self._kubelet.manager.spawn(self._clock.sleep(grace))
+        await asyncio.wait({over, *filter(None, [self._task])}, return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
 
     def _gone(self) -> None:
         """The kubelet confirms the deletion: grace period 0."""

@@ -138,7 +138,7 @@ def _node(node: dict[str, Any], hosts: list[str], verbose: bool) -> str:
 
 
 async def shutdown(process: Process) -> int:
-    """--dump=PATH, --gc: cancel what runs, save the final state, end the broker."""
+    """--dump=PATH, --gc, --background: cancel what runs, save the final state, end the broker."""
     options = parse_options(process.args, "dump= gc y n background quiet v=?")
     connection = connect(process)
     instance = connection.instance
@@ -151,6 +151,10 @@ async def shutdown(process: Process) -> int:
         await process.err(
             f"flux-shutdown: shutdown will dump KVS to {target} (this may take some time)\n"
         )
+    if options.has("background"):
+        stop_log()
+        instance.begin_shutdown(process.files, process.path(target) if target else "")
+        return 0
     try:
         await instance.shutdown(process.files, process.path(target) if target else "")
     finally:
