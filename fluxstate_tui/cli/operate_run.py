@@ -43,6 +43,9 @@ MARKS = {
 }
 
 
+MENTIONED_SECONDS = 0.1
+MOST_MENTIONED = 4
+
 FLAGS = {Agrees.LOSS: "i-know-what-is-lost", Agrees.SPEC: "accept-spec"}
 
 
@@ -168,6 +171,17 @@ class _Steps:
         mark = MARKS.get(event.state, event.state.value)
         print(f"{clear}{mark}  {title}  {text}".rstrip(), file=self._out, flush=True)
 
+    def times(self) -> str:
+        """How long the whole took, and the steps that took most of it; '' for what took no time."""
+        took = {step: event.seconds for step, event in self.last.items() if event.seconds}
+        whole = sum(took.values())
+        if whole < MENTIONED_SECONDS:
+            return ""
+        longest = sorted(took, key=lambda step: took[step], reverse=True)
+        longest = [step for step in longest if took[step] >= whole / 20][:MOST_MENTIONED]
+        shares = (f"{self._titles.get(step, step)} {took[step]:.1f} s" for step in longest)
+        return f"{whole:.1f} s ({', '.join(shares)})"
+
 
 def _show(plan: Plan, out: TextIO) -> None:
     for line in plan.preview:
@@ -199,6 +213,8 @@ def _finish(
 ) -> None:
     good = outcome.kind is OutcomeKind.COMPLETED
     print(f"{outcome.kind.value}: {plain(outcome.reason)}", file=out if good else sys.stderr)
+    if times := steps.times():
+        print(f" time: {times}", file=out)
     if not good:
         if outcome.safe:
             print(f" safe: {plain(outcome.safe)}", file=sys.stderr)
@@ -233,7 +249,12 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 def steps_json(last: dict[str, StepEvent]) -> list[dict[str, Any]]:
     """How each step ended, as --json shows it."""
     return [
-        {"id": step, "state": event.state.value, "readBack": event.line}
+        {
+            "id": step,
+            "state": event.state.value,
+            "readBack": event.line,
+            "seconds": None if event.seconds is None else round(event.seconds, 3),
+        }
         for step, event in last.items()
     ]
 

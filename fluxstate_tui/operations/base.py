@@ -137,7 +137,8 @@ class Plan:
 class StepEvent:
     """Progress of one step. `read_back` is what was read from the cluster, not what was asked.
 
-    Of what was put back it is told at the step that failed.
+    Of what was put back it is told at the step that failed. `seconds` is how long the step took,
+    None before it has ended.
     """
 
     step: str
@@ -145,6 +146,7 @@ class StepEvent:
     at: float
     read_back: str = ""
     news: News = News.STEP
+    seconds: float | None = None
 
     @property
     def line(self) -> str:

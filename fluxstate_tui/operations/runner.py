@@ -55,6 +55,7 @@ class Operation:
         self._current = ""
         self._broken_by: Exception | None = None
         self._closed = False
+        self._begun: float | None = None
 
     async def run(self, progress: Progress, typed: str = "") -> Outcome:
         """Carry it out. `typed` is what the user typed, where the consent asks for a word.
@@ -243,7 +244,8 @@ class Operation:
 
     def _begin(self, run: Run, task: Task, note: str) -> None:
         """Announce it. What has to be followed up is begun even when that cannot be written."""
-        event = StepEvent(task.step.id, StepState.RUNNING, self.context.clock.now(), "")
+        self._begun = self.context.clock.now()
+        event = StepEvent(task.step.id, StepState.RUNNING, self._begun, "")
         if task.alone:
             run.journal.announce(event)
         else:
@@ -336,8 +338,12 @@ class Operation:
     def _emit(
         self, run: Run, step: Step, state: StepState, text: str, news: News = News.STEP
     ) -> None:
-        event = StepEvent(step.id, state, self.context.clock.now(), text, news)
-        if state is not StepState.SKIPPED and news is not News.PUT_BACK:
+        now, ended = self.context.clock.now(), state is not StepState.SKIPPED
+        ended = ended and news is not News.PUT_BACK
+        begun = self._begun if ended else None
+        seconds = None if begun is None else max(0.0, now - begun)
+        event = StepEvent(step.id, state, now, text, news, seconds)
+        if ended:
             run.journal.step(event)
         self._show(event)
 
