@@ -20,6 +20,12 @@ FORMAT = 1
 
 _LATEST = 253402300800.0  # the year 10000: later, no calendar of Python can say when it is
 
+# What is noted beside the fields, as texts in `extra`; an object as JSON, which others may have
+# written: so much of it is read, and so deep.
+MOST_BYTES, MOST_DEEP = 512 * 1024, 64
+_ADOPTED, _MINICLUSTER, _QUEUES_STARTED = "adopted", "minicluster", "queues_started"
+_RESTORE, _PAUSED = "restore", "paused"
+
 DUMPED = "flux dump"  # how most manifests' `came_from` begins
 
 
@@ -59,9 +65,69 @@ class Manifest:
     extra: dict[str, str] = field(default_factory=dict)
 
     @property
+    def saved_object(self) -> dict[str, Any] | None:
+        """The MiniCluster as it was then, if that is noted. A claim, like the next two."""
+        text = self.extra.get(_MINICLUSTER, "")
+        raw = _parsed(text) if len(text) <= MOST_BYTES else None
+        if not isinstance(raw, dict) or not isinstance(raw.get("spec"), dict):
+            return None
+        opened = text.count("{") + text.count("[")
+        return raw if opened <= MOST_DEEP or _depth(raw) <= MOST_DEEP else None
+
+    @property
+    def queues_started(self) -> tuple[str, ...]:
+        """The queues that scheduled then; '' is the anonymous one."""
+        names = _parsed(self.extra.get(_QUEUES_STARTED, ""))
+        return tuple(map(str, names)) if isinstance(names, list) else ()
+
+    @property
+    def restore_paused(self) -> bool:
+        """A restore of it comes up with its queues stopped, as was asked for."""
+        return self.extra.get(_RESTORE) == _PAUSED
+
+    @property
     def origin(self) -> str:
         """What its queue, or the file, came from; '' for a queue that began empty."""
         return self.came_from.removeprefix(DUMPED).removeprefix("; ")
+
+
+def notes(
+    *,
+    minicluster: Mapping[str, Any] | None = None,
+    queues_started: Iterable[str] | None = None,
+    restore_paused: bool = False,
+    adopted: float | None = None,
+) -> dict[str, str]:
+    """The `extra` of a manifest that notes this; `adopted` is when an archive of others was."""
+    extra: dict[str, str] = {}
+    if adopted is not None:
+        extra[_ADOPTED] = str(adopted)
+    if minicluster:
+        extra[_MINICLUSTER] = json.dumps(minicluster, sort_keys=True)
+    if queues_started is not None:
+        extra[_QUEUES_STARTED] = json.dumps(list(queues_started))
+    if restore_paused:
+        extra[_RESTORE] = _PAUSED
+    return extra
+
+
+def _parsed(text: str) -> object:
+    """What that JSON says, None when it says nothing or cannot be read."""
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _depth(raw: dict[str, Any]) -> int:
+    deepest = 0
+    rest: list[tuple[Any, int]] = [(raw, 1)]
+    while rest:
+        value, depth = rest.pop()
+        deepest = max(deepest, depth)
+        inside = value.values() if isinstance(value, dict) else value
+        rest.extend((item, depth + 1) for item in inside if isinstance(item, (dict, list)))
+    return deepest
 
 
 @dataclass(frozen=True, slots=True)

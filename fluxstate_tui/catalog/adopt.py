@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fluxstate_tui.archive.manifest import (
     ARCHIVE_SUFFIXES,
@@ -15,6 +17,7 @@ from fluxstate_tui.archive.manifest import (
     id_of,
     manifest_name,
     new_id,
+    notes,
     to_bytes,
 )
 from fluxstate_tui.archive.reader import Archive
@@ -28,14 +31,14 @@ from fluxstate_tui.errors import ExitCode, FluxstateError
 class Adoption:
     """Whose archive it is, as far as that is known, and who says so.
 
-    `minicluster_json` is the object to create at a restore, '' if it is not known.
+    `raw` is the object to create at a restore, empty if it is not known.
     """
 
     minicluster: str
     namespace: str
     who: str
     now: float
-    minicluster_json: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def adopt_archive(
@@ -122,9 +125,6 @@ def _refuse_twice(archive: Archive, path: str, entries: tuple[CatalogEntry, ...]
 
 def manifest_for(archive: Archive, name: str, came_from: str, adoption: Adoption) -> Manifest:
     """What can be said of an archive that others made; `name` is its file's in the catalog."""
-    extra = {"adopted": str(adoption.now)}
-    if adoption.minicluster_json:
-        extra["minicluster"] = adoption.minicluster_json
     return Manifest(
         id=id_of(name),
         minicluster=adoption.minicluster,
@@ -139,7 +139,7 @@ def manifest_for(archive: Archive, name: str, came_from: str, adoption: Adoption
         idle=False,
         came_from=came_from,
         parts=(Part("queue", name, archive.size, archive.sha256),),
-        extra=extra,
+        extra=notes(adopted=adoption.now, minicluster=adoption.raw),
     )
 
 

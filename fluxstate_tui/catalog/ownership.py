@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -89,11 +88,7 @@ def claimed_owner(manifest: Manifest) -> Owner | None:
     """What a manifest says; None when it names nobody."""
     if not manifest.minicluster:
         return None
-    try:
-        raw = json.loads(manifest.extra.get("minicluster", "{}"))
-        path = _path(raw) if isinstance(raw, dict) else ""
-    except (ValueError, RecursionError):
-        path = ""
+    path = _path(manifest.saved_object or {})
     return Owner(manifest.namespace, manifest.minicluster, manifest.uid, path)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import json
 import os
 import shlex
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from fluxstate_tui.archive.manifest import CatalogEntry, folder_of
 from fluxstate_tui.broker import manifest_cache
@@ -47,7 +47,7 @@ class Place:
     """A catalog that can be reached. `ids` are the words of the command after its place.
 
     `archive_path` is '' and `context` None for a folder of this computer; `raw` is the last known
-    MiniCluster object as JSON.
+    MiniCluster object.
     """
 
     files: FolderFiles
@@ -58,7 +58,7 @@ class Place:
     state_dir: Path
     clock: Clock
     context: OperationContext | None = None
-    raw: str = ""
+    raw: dict[str, Any] = field(default_factory=dict)
 
     @property
     def now(self) -> float:
@@ -189,7 +189,7 @@ async def open_place(args: argparse.Namespace, *, changes: bool = False) -> Asyn
                 state_dir=context.state_dir,
                 clock=context.clock,
                 context=context,
-                raw=json.dumps(raw, sort_keys=True) if raw else "",
+                raw=raw or {},
             )
 
 

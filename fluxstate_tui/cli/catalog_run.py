@@ -311,7 +311,7 @@ def _warn_of_another(
     """Say whose it is: a restore would run that one's jobs."""
     me = Identity(place.ref.namespace, name)
     if place.context is not None:
-        me = identity(place.context, place.ref, json.loads(place.raw) if place.raw else {})
+        me = identity(place.context, place.ref, place.raw)
     whose = foreign_words(entry, archive, me, place.state_dir)
     if whose:
         print(

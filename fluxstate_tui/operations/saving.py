@@ -20,6 +20,7 @@ from fluxstate_tui.archive.manifest import (
     folder_of,
     manifest_name,
     new_id,
+    notes,
     to_bytes,
 )
 from fluxstate_tui.archive.reader import Archive
@@ -342,12 +343,6 @@ class ArchiveDumper:
     def _manifest(self, saved: Saved, started: list[str]) -> Manifest:
         client = self._client
         name = posixpath.basename(saved.path)
-        extra = {
-            "minicluster": json.dumps(client.minicluster.raw, sort_keys=True),
-            "queues_started": json.dumps(started),
-        }
-        if self._restore_paused:
-            extra["restore"] = "paused"
         archive = self._archive
         assert archive is not None
         annotations = client.minicluster.raw["metadata"].get("annotations") or {}
@@ -366,7 +361,11 @@ class ArchiveDumper:
             idle=self._idle,
             came_from=f"{DUMPED}; restored from {before}" if before else DUMPED,
             parts=(Part("queue", name, saved.size, saved.sha256),),
-            extra=extra,
+            extra=notes(
+                minicluster=client.minicluster.raw,
+                queues_started=started,
+                restore_paused=self._restore_paused,
+            ),
         )
 
     def _record(self, manifest: Manifest) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -238,8 +237,7 @@ async def _whole(
     now, ref = context.clock.now(), old.ref
     spoilt = await damaged(helper.files, local, entries)
     going = entry_for(local, folder, entries, ref.name, now, spoilt)
-    raw = json.dumps(old.raw, sort_keys=True)
-    adoption = Adoption(ref.name, ref.namespace, context.who, now, raw)
+    adoption = Adoption(ref.name, ref.namespace, context.who, now, old.raw)
     entry = await bring_in(helper.files, local, going, adoption, lambda text: None)
     return Source(entry, archive)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import posixpath
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -61,13 +60,9 @@ class Source:
     def queues_to_start(self) -> tuple[str, ...]:
         """Named queues that were started when it was saved: they come up stopped (facts a)."""
         manifest = self.entry.manifest
-        if manifest is None or manifest.extra.get("restore") == "paused":
+        if manifest is None or manifest.restore_paused:
             return ()
-        try:
-            names = json.loads(manifest.extra.get("queues_started", "[]"))
-        except ValueError:
-            return ()
-        return tuple(str(name) for name in names if name)
+        return tuple(filter(None, manifest.queues_started))
 
 
 def require_sound(source: Source) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -224,7 +223,6 @@ def _bringing(
     """The step that uploads it, and makes it known to the catalog."""
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
     folder = folder_of(manifest["spec"]["archive"]["path"])
-    raw = json.dumps(manifest, sort_keys=True)
 
     async def bring(run: Run, files: RemoteFiles) -> tuple[Source, tuple[str, ...]]:
         words = [
@@ -242,7 +240,7 @@ def _bringing(
         entries = await read_catalog(files, folder)
         spoilt = await damaged(files, local, entries)
         going = entry_for(local, folder, entries, name, now, spoilt)
-        adoption = Adoption(name, namespace, context.who, now, raw)
+        adoption = Adoption(name, namespace, context.who, now, manifest)
         source = Source(await bring_in(files, local, going, adoption, run.tell), local.archive)
         maybe = maybe_ours(entries, me, context.state_dir)
         versions = ours(await read_known(files, maybe, context.state_dir, limit=0), me)

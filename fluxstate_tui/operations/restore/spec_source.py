@@ -6,7 +6,6 @@ where nothing better is known or where the user says so, and then with every rig
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -20,8 +19,6 @@ from fluxstate_tui.minicluster.spec_rights import differences, grave_words, righ
 from fluxstate_tui.operations.base import Choices
 
 MOST_LINES = 200
-MOST_BYTES = 512 * 1024
-MOST_DEEP = 64
 _A_FEW = 3
 
 
@@ -68,7 +65,7 @@ def choose_spec(
 
     A claim that was seen from here is as good as what was seen last, and nearer to the archive.
     """
-    claimed = saved_object(manifest) if manifest is not None else None
+    claimed = manifest.saved_object if manifest is not None else None
     if known is not None and (claimed is None or known.origin is Origin.USER):
         return known
     if claimed is None:
@@ -99,25 +96,11 @@ def unknown(ref: ClusterRef) -> FluxstateError:
     )
 
 
-def saved_object(manifest: Manifest) -> dict[str, Any] | None:
-    """The MiniCluster as it was when that archive was saved, if its manifest says so. A claim."""
-    text = manifest.extra.get("minicluster") or "null"
-    if not isinstance(text, str) or len(text) > MOST_BYTES:
-        return None
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(raw, dict) or not isinstance(raw.get("spec"), dict):
-        return None
-    return raw if _depth(raw) <= MOST_DEEP else None
-
-
 def says_of_spec(
     context: OperationContext | None, ref: ClusterRef, manifest: Manifest | None
 ) -> tuple[str, ...]:
     """For people who look at an archive: what the MiniCluster of its manifest asks for."""
-    claimed = saved_object(manifest) if manifest is not None else None
+    claimed = manifest.saved_object if manifest is not None else None
     if claimed is None:
         return ()
     if context is not None:
@@ -170,14 +153,3 @@ def _unused(ref: ClusterRef, lines: list[str]) -> tuple[str, ...]:
 def _limited(head: str, lines: list[str]) -> tuple[str, ...]:
     more = [f"… and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
     return (head, *(f"  {line}" for line in [*lines[:MOST_LINES], *more] or ["nothing"]))
-
-
-def _depth(raw: dict[str, Any]) -> int:
-    deepest = 0
-    rest: list[tuple[Any, int]] = [(raw, 1)]
-    while rest:
-        value, depth = rest.pop()
-        deepest = max(deepest, depth)
-        inside = value.values() if isinstance(value, dict) else value
-        rest.extend((item, depth + 1) for item in inside if isinstance(item, (dict, list)))
-    return deepest

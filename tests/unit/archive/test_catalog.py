@@ -18,6 +18,7 @@ from fluxstate_tui.archive.manifest import (
     id_of,
     manifest_name,
     new_id,
+    notes,
     to_bytes,
 )
 from fluxstate_tui.catalog.contents import Known, Retention, removable
@@ -91,6 +92,28 @@ def test_what_a_queue_came_from_is_told_but_not_that_it_was_dumped() -> None:
     assert _manifest(came_from="flux dump").origin == ""
     assert _manifest(came_from="flux dump; restored from x").origin == "restored from x"
     assert _manifest(came_from="adopted from /a.tar").origin == "adopted from /a.tar"
+
+
+def test_what_is_noted_besides_is_read_back_and_stays_text_on_the_disk() -> None:
+    raw = {"spec": {"size": 2}, "metadata": {"name": "a"}}
+    extra = notes(minicluster=raw, queues_started=["", "batch"], restore_paused=True, adopted=_NOW)
+    read = from_bytes(to_bytes(_manifest(extra=extra)))
+    assert read.saved_object == raw
+    assert read.queues_started == ("", "batch")
+    assert read.restore_paused
+    assert read.extra == {
+        "adopted": str(_NOW),
+        "minicluster": '{"metadata": {"name": "a"}, "spec": {"size": 2}}',
+        "queues_started": '["", "batch"]',
+        "restore": "paused",
+    }
+    assert notes() == {}
+
+
+@pytest.mark.parametrize("text", ["", "5", "null", '"batch"', "{", "[" * 100_000, '{"spec":5}'])
+def test_a_note_that_is_none_says_nothing(text: str) -> None:
+    read = _manifest(extra={"minicluster": text, "queues_started": text, "restore": text})
+    assert (read.saved_object, read.queues_started, read.restore_paused) == (None, (), False)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,15 @@ def test_every_place_that_may_read_the_words_of_others_does() -> None:
     assert named - {(file, sentence) for file, _, sentence in found()} == set()
 
 
+def test_the_notes_of_a_manifest_are_read_where_it_is_defined() -> None:
+    readers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"\.extra(\[|\.get\()", path.read_text())
+    }
+    assert readers == {"archive/manifest.py"}
+
+
 @pytest.mark.parametrize(
     "code",
     [
