@@ -210,15 +210,15 @@ MOST_MEASURED = 200
 
 
 class Grid(ScrollView, Generic[K, R], can_focus=True):
-    """Rows by key. The cursor follows the key, not the line.
+    """Rows by key. The cursor follows the key, not the line, from when the rows were first shown.
 
     `show` gives the rows (a mapping that the owner goes on changing), `patch` says which keys
     changed, `tick` lets time pass. Only visible lines that look different are painted: the strip of
     each row that was painted is kept.
 
-    With `identity` (what a row and its successor under another key have in common) the cursor goes
-    to no other row but by the user: it follows from the first row on, and when its row goes away
-    without a successor there is none until the user moves or the row comes back.
+    Where keys act on the row under the cursor (`acted_on`) it goes to no other row but by the user:
+    when its row goes away there is none until the user moves or the row comes back. `identity` is
+    what a row and its successor under another key have in common: then it goes to that.
     """
 
     DEFAULT_CSS = """
@@ -275,6 +275,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         natural: Callable[[R], Any] | None = None,
         empty: str = "Nothing here.",
         identity: Callable[[R], Any] | None = None,
+        acted_on: bool = False,
         still: bool = False,
         id: str | None = None,
     ) -> None:
@@ -291,6 +292,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         self._orderings = 0
         self._all: Mapping[K, R] = {}
         self._identity = identity
+        self._acted_on = acted_on
         self._identities: dict[K, Any] = {}
         self._cursor: K | None = None
         self._wanted: K | None = None
@@ -298,6 +300,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         self._line = 0
         self._moved_by_user = False
         self._refiltered = False
+        self._reordered = False
         self._strips: dict[K, Strip] = {}
         self._cursor_strip: Strip | None = None
         self._known_painter: GridPainter[R] | None = None
@@ -387,6 +390,7 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         self.sorted_by = column.key if column is not None and column.sort is not None else None
         self.selection.sort = column.sort if column is not None else self._natural
         self.selection.reverse = reverse
+        self._reordered = not self._moved_by_user
         self._reselect()
 
     def cells_in_full(self) -> list[tuple[str, str]]:
@@ -503,6 +507,8 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
         before, top = self._line, self.scroll_offset.y
         was_visible = 0 <= before - top < self.size.height - 1
         self._set_cursor(self._line_to_follow())
+        if self._reordered and len(self.selection):
+            self._wanted, self._reordered = self._cursor, False
         self._refiltered = False
         if self._wanted is None:
             self._wanted = self._cursor
@@ -514,14 +520,14 @@ class Grid(ScrollView, Generic[K, R], can_focus=True):
     def _line_to_follow(self) -> int | None:
         """Where the cursor belongs now; None where it would be on a row that nobody chose."""
         count = len(self.selection)
-        if not count or (self._identity is None and not self._moved_by_user):
+        if not count or self._reordered:
             return 0
         chosen = (self._cursor, self._wanted)
         for key in reversed(chosen) if self._refiltered else chosen:
             line = None if key is None else self._line_of(key)
             if line is not None:
                 return line
-        if self._identity is None or self._refiltered or self._wanted is None:
+        if not self._acted_on or self._refiltered or self._wanted is None:
             return min(self._line, count - 1)
         return None
 

@@ -143,13 +143,19 @@ class Table(Vertical, Generic[K, R]):
         reverse: bool = False,
         natural: Callable[[R], Any] | None = None,
         identity: Callable[[R], Any] | None = None,
+        acted_on: bool = False,
         still: bool = False,
         remembered: Preferences | None = None,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self.grid: Grid[K, R] = Grid(
-            columns, now=now, natural=natural, identity=identity, still=still
+            columns,
+            now=now,
+            natural=natural,
+            identity=identity,
+            acted_on=acted_on,
+            still=still,
         )
         self._fields = fields
         self._order = (order, reverse)

@@ -11,6 +11,7 @@ from fluxstate_tui.flux.queue import Node
 from fluxstate_tui.live import events
 from fluxstate_tui.live.actions import JobDetail, OutputLine
 from fluxstate_tui.live.freshness import Freshness
+from fluxstate_tui.tui.screens.minicluster.queue import QueueView
 from tests.unit.tui_screens import feed
 from tests.unit.tui_screens.feed import NOW
 from tests.unit.tui_screens.rehearsal import RehearsedActions
@@ -63,6 +64,36 @@ async def test_new_jobs_come_first_and_the_cursor_keeps_its_job() -> None:
         app.services.store.take(events.JobsChanged(SAMPLE, new, NOW))
         await see(pilot, f58(new[1].id))
         assert f"▌ {kept}" in screen_text(app)
+
+
+async def test_a_key_goes_to_the_job_that_was_first_when_the_list_was_shown() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter")
+        await see(pilot, "12 pending")
+        queue = app.screen.query_one(QueueView)
+        (first,) = queue.job_targets()
+        new = (feed.job(900, JobState.RUN), feed.job(901, JobState.RUN))
+        app.services.store.take(events.JobsChanged(SAMPLE, new, NOW))
+        await see(pilot, f58(new[1].id))
+        assert [job.id for job in queue.job_targets()] == [first.id]
+        assert f"▌ {f58(first.id)}" in screen_text(app)
+
+
+async def test_no_key_goes_to_another_job_when_the_one_under_the_cursor_is_gone() -> None:
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "enter")
+        await see(pilot, "12 pending")
+        queue = app.screen.query_one(QueueView)
+        picture = app.services.store.clusters[SAMPLE.uid]
+        (first,) = queue.job_targets()
+        left = {id: job for id, job in picture.jobs.items() if id != first.id}
+        app.services.store.take(events.JobsListed(SAMPLE, left, NOW))
+        await until(pilot, lambda: f58(first.id) not in screen_text(app))
+        assert queue.job_targets() == ()
+        await pilot.press("down")
+        assert len(queue.job_targets()) == 1
 
 
 async def test_a_screen_is_told_every_change_once() -> None:
@@ -200,7 +231,7 @@ async def test_hostile_job_fields_look_like_themselves() -> None:
         await pilot.press("down", "enter")
         app.services.store.take(events.JobsChanged(SAMPLE, (bad,), NOW))
         await see(pilot, "[/foo]␊")
-        await pilot.press("enter")
+        await pilot.press("home", "enter")
         await see(pilot, "exception")
         assert "\x1b" not in screen_text(app)
 

@@ -92,14 +92,45 @@ async def test_the_cursor_stays_on_its_line_when_its_row_is_gone() -> None:
         assert app.grid.cursor_key == 7
 
 
-async def test_a_cursor_that_nobody_moved_stays_on_the_first_row() -> None:
+async def test_a_cursor_that_nobody_moved_follows_the_row_that_was_first_at_first() -> None:
     app = Bench({5: "a"})
     async with app.run_test(size=(30, 8)) as pilot:
         await pilot.pause()
         app.rows[1] = "first now"
         app.grid.patch([1])
         await pilot.pause()
-        assert app.grid.cursor_key == 1
+        assert app.grid.cursor_key == 5
+        assert lines(app.grid)[2].startswith("▌ a")
+        app.grid.show({1: "first now", 4: "another", 5: "a"})
+        assert app.grid.cursor_key == 5
+
+
+async def test_who_chooses_an_order_before_moving_is_shown_its_first_row() -> None:
+    app = Bench({1: "c", 2: "b", 3: "a"})
+    async with app.run_test(size=(30, 8)) as pilot:
+        await pilot.pause()
+        app.grid.order_by("text", reverse=False)
+        assert app.grid.cursor_key == 3
+        app.rows[0] = "A"
+        app.grid.patch([0])
+        assert app.grid.cursor_key == 3
+
+
+async def test_where_keys_act_on_the_row_its_going_leaves_the_cursor_nowhere() -> None:
+    app = Bench({5: "a", 6: "b", 7: "c"})
+    app.grid = Grid(COLUMNS, acted_on=True)
+    async with app.run_test(size=(30, 8)) as pilot:
+        await pilot.pause()
+        del app.rows[5]
+        app.grid.patch([5])
+        assert app.grid.cursor_key is None
+        app.rows[5] = "a"
+        app.grid.patch([5])
+        assert app.grid.cursor_key == 5
+        del app.rows[5]
+        app.grid.patch([5])
+        await pilot.press("down")
+        assert app.grid.cursor_key == 6
 
 
 async def test_a_change_paints_its_line_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

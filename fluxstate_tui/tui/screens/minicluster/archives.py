@@ -113,6 +113,7 @@ class ArchivesView(View):
             archive_fields(self._note),
             now=services.server_now,
             order="age",
+            acted_on=True,
             reverse=True,
             remembered=services.memory.table("archives"),
         )

@@ -55,6 +55,7 @@ class QueueView(JobKeys, View):
             now=self._cluster_now,
             reverse=True,
             natural=activity,
+            acted_on=True,
             remembered=services.memory.table("queue"),
         )
         self.groups: Table[str, Group] = Table(

@@ -67,6 +67,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
             now=services.clock.now,
             order="name",
             identity=lambda summary: (summary.ref.namespace, summary.ref.name),
+            acted_on=True,
             remembered=services.memory.table("miniclusters"),
             id="miniclusters",
         )
