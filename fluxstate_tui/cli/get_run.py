@@ -43,10 +43,11 @@ async def get(args: argparse.Namespace, what: str) -> int:
             text = await _miniclusters(context, args)
         elif what == "archives":
             text = await _archives(context, args)
+        elif what == "pods" and not args.name and context.cluster.scope is None:
+            text = await _pods(context, None, args)
         else:
             found = await find_minicluster(context.cluster, args.name)
-            listing = _pods if what == "pods" else _jobs
-            text = await listing(context, found, args)
+            text = await (_pods if what == "pods" else _jobs)(context, found, args)
     if text:
         print(text)
     return ExitCode.OK
@@ -56,9 +57,7 @@ async def _miniclusters(context: OperationContext, args: argparse.Namespace) -> 
     if args.name:
         found = [await find_minicluster(context.cluster, args.name)]
     else:
-        resource = await context.cluster.minicluster_resource()
-        items = await context.cluster.list(resource, context.cluster.scope)
-        found = [parse_minicluster(item) for item in items]
+        found = await _list_miniclusters(context)
     limit = asyncio.Semaphore(_AT_ONCE)
     whole = {} if args.name else await read_all_objects(context, found)
 
@@ -87,6 +86,12 @@ async def _miniclusters(context: OperationContext, args: argparse.Namespace) -> 
     where = "any namespace" if scope is None else f"namespace '{scope}'"
     rows = [_survey_row(item, now) for item in surveys]
     return _table(header, rows, f"No MiniClusters in {where}.")
+
+
+async def _list_miniclusters(context: OperationContext) -> list[MiniCluster]:
+    resource = await context.cluster.minicluster_resource()
+    items = await context.cluster.list(resource, context.cluster.scope)
+    return [parse_minicluster(item) for item in items]
 
 
 def _survey_row(found: MiniClusterStatus, now: float) -> tuple[object, ...]:
@@ -140,15 +145,24 @@ def _stuck_json(stuck: StuckQueue | None) -> dict[str, Any] | None:
 
 
 async def _pods(
-    context: OperationContext, minicluster: MiniCluster, args: argparse.Namespace
+    context: OperationContext, minicluster: MiniCluster | None, args: argparse.Namespace
 ) -> str:
-    pods = (await read_objects(context, minicluster)).pods
-    ordered = sorted(pods, key=lambda pod: (pod.index is None, pod.index or 0, pod.created))
+    """Those of one MiniCluster, or of all with their namespaces and MiniClusters."""
+    pods: list[tuple[str, Pod]] = []
+    if minicluster is not None:
+        owned = await read_objects(context, minicluster)
+        pods = [(minicluster.ref.name, pod) for pod in owned.pods]
+    else:
+        every = await _list_miniclusters(context)
+        whole = await read_all_objects(context, every)
+        pods = [(one.ref.name, pod) for one in every for pod in whole[one.ref.uid].pods]
+    pods.sort(key=lambda one: (one[1].namespace, one[0], *_place(one[1])))
     if args.output == "json":
-        return json.dumps({"pods": [asdict(pod) for pod in ordered]}, indent=2)
+        return json.dumps({"pods": [pod_json(pod) for _, pod in pods]}, indent=2)
     now = context.server_now
     rows = [
         (
+            *(() if minicluster is not None else (pod.namespace, name)),
             pod.name,
             "-" if pod.index is None else pod.index,
             pod_word(pod),
@@ -156,10 +170,21 @@ async def _pods(
             pod.node or "-",
             age(now - pod.created),
         )
-        for pod in ordered
+        for name, pod in pods
     ]
-    header = ("NAME", "INDEX", "STATUS", "RESTARTS", "NODE", "AGE")
-    return _table(header, rows, f"No pods of {minicluster.ref}.")
+    where = () if minicluster is not None else ("NAMESPACE", "MINICLUSTER")
+    header = (*where, "NAME", "INDEX", "STATUS", "RESTARTS", "NODE", "AGE")
+    nothing = "in any namespace" if minicluster is None else f"of {minicluster.ref}"
+    return _table(header, rows, f"No pods {nothing}.")
+
+
+def _place(pod: Pod) -> tuple[bool, int, float]:
+    return pod.index is None, pod.index or 0, pod.created
+
+
+def pod_json(pod: Pod) -> dict[str, Any]:
+    """A pod as --json shows it."""
+    return {key: value for key, value in asdict(pod).items() if key != "raw"}
 
 
 def pod_word(pod: Pod) -> str:

@@ -40,3 +40,17 @@ async def test_without_queues_no_broker_is_asked_and_none_is_claimed(program: Pr
     [found] = shown.json["miniclusters"]
     assert (found["phase"], found["jobs"], found["queues"]) == ("Unknown", None, None)
     assert found["reason"] == "2 of 2 pods run; its broker was not asked."
+
+
+async def test_pods_of_all_namespaces_say_whose_they_are(program: Program) -> None:
+    shown = await program("get", "pods", "-A")
+    assert shown.code == 0, shown
+    header, *rows = shown.out.splitlines()
+    assert header.split()[:3] == ["NAMESPACE", "MINICLUSTER", "NAME"]
+    assert [row.split()[:2] for row in rows] == [["default", "flux-sample"]] * 2
+
+
+async def test_the_json_of_a_pod_holds_no_environment(program: Program) -> None:
+    shown = await program("get", "pods", "--json")
+    assert {"name", "index", "containers"} <= set(shown.json["pods"][0])
+    assert "raw" not in shown.json["pods"][0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import structs
+
 from fluxstate_tui.formatting import age
 from fluxstate_tui.live.filters import FilterField
 from fluxstate_tui.live.summary import Summary
@@ -79,7 +81,7 @@ _NAMESPACE: Column[Summary] = Column(
     tone=lambda _: "off",
     sort=lambda s: (s.ref.namespace, s.ref.name),
     flex=1,
-    rank=6,
+    rank=1,
 )
 _STATE: tuple[Column[Summary], ...] = (
     Column(
@@ -147,9 +149,19 @@ _WHY: Column[Summary] = Column(
 
 
 def cluster_columns(namespaces: bool) -> tuple[Column[Summary], ...]:
-    """All columns; the namespace only when there can be more than one."""
+    """All columns; the namespace only when there can be more than one.
+
+    What is equal in the column that they are sorted by is sorted by namespace and name.
+    """
     names = (_NAME, _NAMESPACE) if namespaces else (_NAME,)
-    return (*names, *_STATE, *_QUEUE, *_PAST, _WHY)
+    return tuple(map(_with_ties, (*names, *_STATE, *_QUEUE, *_PAST, _WHY)))
+
+
+def _with_ties(column: Column[Summary]) -> Column[Summary]:
+    sort = column.sort
+    if sort is None:
+        return column
+    return structs.replace(column, sort=lambda s: (sort(s), s.ref.namespace, s.ref.name))
 
 
 CLUSTER_FIELDS: dict[str, FilterField[Summary]] = {
