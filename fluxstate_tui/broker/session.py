@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -163,15 +163,6 @@ class FluxSession:
         args = {"jobspec": jobspec, "urgency": urgency}
         return int((await self._ask("submit", args, timeout=timeout)).result["id"])
 
-    async def run(
-        self, argv: Sequence[str], listen: Listener, *, only_reads: bool, timeout: float
-    ) -> int:
-        """Run a program beside the broker; `listen` gets what it prints. Returns its exit code."""
-        self._may(argv[0], only_reads)
-        args = {"argv": list(argv)}
-        asked = self._ask("run", args, what=argv[0], timeout=timeout, listen=listen)
-        return int((await asked).result["code"])
-
     async def now(self) -> float:
         """The cluster's clock, in seconds since the epoch."""
         return (await self._ask("rpc", {"topic": "state-machine.get"})).now
@@ -230,10 +221,9 @@ class FluxSession:
         *,
         what: str = "",
         timeout: float = REQUEST_TIMEOUT,
-        listen: Listener | None = None,
     ) -> Reply:
         number, line = self._pending.line(do, args)
-        return await self._answer(number, line, what or do, timeout, listen)
+        return await self._answer(number, line, what or do, timeout, None)
 
     async def _answer(
         self, number: int, line: bytes, what: str, timeout: float, listen: Listener | None

@@ -1,15 +1,15 @@
 """The program in the lead container: runs under its own `flux python` (3.6 or later).
 
-It is sent as it stands (flux/session.py), and needs the standard library and Flux's bindings only.
-Stdin has requests, stdout what is seen and answered, each a line of JSON:
+It is sent as it stands (broker/session.py), and needs only the standard library and Flux's
+bindings. Stdin has requests, stdout what is seen and answered, each a line of JSON:
 
     {"id": 7, "do": "rpc", "topic": "job-manager.urgency", "payload": {"id": 1234, "urgency": 0}}
     {"t": "reply", "id": 7, "ok": true, "result": {"old_urgency": 16}}
 
 What can be done away from the broker is not done here: topics, payloads and their meaning are the
-other side's (flux/queues.py, jobs.py, kvs.py, dump.py). Here is what must be near: the watch, which
-tells only what changed; the submission, which signs and has this container's environment; programs
-such as `flux dump`. It ends with 0 when stdin closes, with 1 when the broker is lost.
+other side's (broker/rpc.py). Here is what must be near: the watch, which tells only what changed;
+the submission, which signs and has this container's environment. It runs no other program, and ends
+with 0 when stdin closes, with 1 when the broker is lost.
 `time.time()` is the cluster's clock: this container has the broker of rank 0.
 """
 
@@ -17,7 +17,6 @@ import base64
 import errno
 import json
 import os
-import subprocess
 import sys
 import time
 import types
@@ -37,8 +36,7 @@ SLOW_TICKS = 3  # every so many of them everything is looked at, even if nothing
 LAG = 60.0  # seconds; job-list is never that far behind the journal
 LOADING = ("load-builtins", "join", "config-sync", "init")  # broker states without job services
 CLOSED = "stdin was closed"
-REQUESTS = ("rpc", "watch", "jobs", "submit", "cancel")
-SAY_MORE = ("stream", "run")
+REQUESTS = ("rpc", "watch", "jobs", "submit", "stream", "cancel")
 
 
 def send(kind: str, **fields: Any) -> None:
@@ -235,19 +233,13 @@ class Program:
         self.handle = flux.Flux()
         self.watching: Any = None  # the Watch, once it was asked for
         self.streams: Dict[int, Any] = {}
-        self.children: List[Any] = []
         self.end = ""  # why
 
     def live(self) -> int:
         """Until stdin closes (0) or the broker is lost (1)."""
         start(self.take_requests(), self.check)
-        try:
-            if not self.end:
-                self.handle.reactor_run()
-        finally:
-            for child in self.children:
-                child.kill()
-                child.wait()
+        if not self.end:
+            self.handle.reactor_run()
         if not self.end:  # the reactor has nothing to listen to any more (SIGKILL, tried)
             self.lost("the connection to the broker broke")
         return 0 if self.end == CLOSED else 1
@@ -300,10 +292,10 @@ class Program:
         try:
             request = json.loads(line.decode("utf-8"))
             number, do = request.pop("id"), request.pop("do")
-            if do in SAY_MORE:
-                request["number"] = number
-            elif do not in REQUESTS:
+            if do not in REQUESTS:
                 raise ValueError("there is no request '%s'" % do)
+            if do == "stream":
+                request["number"] = number
             start(getattr(self, do)(**request), ended)
         except Exception as error:
             ended(None, error)
@@ -358,22 +350,6 @@ class Program:
         system.setdefault("cwd", os.getcwd())
         submission = self.flux.job.submit_async(self.handle, json.dumps(jobspec), urgency=urgency)
         return {"id": int((await ready(submission)).get_id())}
-
-    async def run(self, number: int, argv: Any) -> Any:
-        """Run a program; what it prints comes as `more` lines, its exit code is the reply."""
-        pipe, none = subprocess.PIPE, subprocess.DEVNULL
-        child = subprocess.Popen(argv, stdin=none, stdout=pipe, stderr=subprocess.STDOUT)
-        self.children.append(child)
-        stdout: Any = child.stdout
-        output, data = Readable(self.handle, stdout.fileno()), b" "
-        while data:
-            await ready(output)
-            data = os.read(output.fd, BLOCK)
-            send("more", id=number, value=data.decode("utf-8", "replace"))
-        output.watcher.stop()
-        stdout.close()
-        self.children.remove(child)
-        return {"code": child.wait()}
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from fluxstate_tui.archive.manifest import from_bytes
 from fluxstate_tui.archive.verify import verify
@@ -42,3 +43,22 @@ async def test_a_delete_that_loses_jobs_is_in_the_log_with_who_typed_it_and_what
     assert (entry.what, entry.outcome, entry.who) == ("delete", "Completed", "me@test")
     assert entry.target == ref
     assert "1 pending" in entry.reason
+
+
+async def test_an_archive_whose_name_is_taken_meanwhile_gets_another(stage: Stage) -> None:
+    await stage.submit("true")
+    taken: list[str] = []
+
+    async def take_it(method: str, path: str) -> None:
+        """Somebody else writes a file of that name just before the archive gets it."""
+        names = re.findall(rf"\d{{8}}-\d{{6}}-{NAME}\.tar\.gz", path)
+        if names and not taken:
+            taken.extend(names)
+            stage.volume.write(f"{FOLDER}/{names[0]}", b"precious")
+
+    stage.sim.faults.gate = take_it
+    await stage.well("save")
+    assert stage.volume.read(f"{FOLDER}/{taken[0]}") == b"precious"
+    (saved,) = (one for one in stage.finished() if one.endswith(".json"))
+    part = from_bytes(stage.volume.read(f"{FOLDER}/{saved}")).parts[0]
+    assert part.file == taken[0].replace(".tar.gz", "-2.tar.gz")

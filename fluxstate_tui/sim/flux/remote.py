@@ -12,16 +12,13 @@ import errno
 import json
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from functools import partial
 from typing import Any, TypeVar
 
 from fluxstate_tui.sim.flux.background import in_background
 from fluxstate_tui.sim.flux.cli.connection import CannotConnect, Connection, connect
 from fluxstate_tui.sim.flux.errors import FluxError
 from fluxstate_tui.sim.flux.journal import journal, output
-from fluxstate_tui.sim.shell.coreutils.system import run_other
 from fluxstate_tui.sim.shell.process import Process
-from fluxstate_tui.sim.shell.streams import BytesReader
 
 Fields = dict[str, Any]
 T = TypeVar("T")
@@ -245,25 +242,6 @@ class Conversation:
         submission = {"J": json.dumps(jobspec), "urgency": urgency, "flags": 0}
         return {"id": int((await self.rpc("job-ingest.submit", submission))["id"])}
 
-    async def _run(self, number: int, argv: list[str]) -> Fields:
-        words = [_typed(word, str, "argv") for word in _typed(argv, list, "argv")]
-        child = self.process.child(words)
-        if not words or not child.machine.knows(words[0], child.env.get("PATH", "")):
-            raise FluxError(errno.ENOENT)
-        child.stdin = BytesReader()
-        child.stdout = child.stderr = _Printed(partial(self.send, "more", id=number))
-        code = await run_other(self.process, child)
-        await self.send("more", id=number, value="")  # its output is at its end
-        return {"code": code}
-
-
-class _Printed:
-    def __init__(self, send: Callable[..., Awaitable[None]]) -> None:
-        self._send = send
-
-    async def write(self, data: bytes) -> None:
-        await self._send(value=data.decode("utf-8", "replace"))
-
 
 def _deflated(text: str) -> list[str]:
     """Pieces of the text, deflated and coded; one after the other they are one stream."""
@@ -281,7 +259,6 @@ _REQUESTS: dict[str, Callable[..., Coroutine[Any, Any, Fields | None]]] = {
     "cancel": Conversation._cancel,
     "jobs": Conversation._jobs,
     "rpc": Conversation._rpc,
-    "run": Conversation._run,
     "stream": Conversation._stream,
     "submit": Conversation._submit,
     "watch": Conversation._watch_all,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fluxstate_tui.broker.protocol import UnknownMessage
+from fluxstate_tui.broker.rpc import follow_output
 from fluxstate_tui.broker.session import CannotStart, FluxSession, SessionLost
 from tests.unit.broker.script import Script
 
@@ -68,10 +69,12 @@ async def test_a_program_that_says_nothing_more_leaves_the_outcome_unknown(scrip
 
 
 async def test_when_nobody_reads_any_more_nobody_waits_for_an_answer(script: Script) -> None:
+    script.answers["job-info.eventlog-watch"] = [{"event": "1\n"}]
+
     def broken(text: str) -> None:
         raise KeyError("no such row")
 
     async with FluxSession.open(script.executor(), script.endpoint) as session:
         async with asyncio.timeout(10):
             with pytest.raises(SessionLost, match="a bug in fluxstate-tui: KeyError"):
-                await session.run(["/bin/echo", "x"], broken, only_reads=True, timeout=3600.0)
+                await follow_output(session, 16, broken)

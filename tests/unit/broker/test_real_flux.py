@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from fluxstate_tui.broker.commands import FluxFailed
-from fluxstate_tui.broker.dump import dump, fingerprint
 from fluxstate_tui.broker.rpc import (
     list_jobs,
     make_checkpoint,
@@ -223,21 +222,6 @@ async def test_a_checkpoint_has_what_was_committed(flux: RealFlux) -> None:
         assert (await make_checkpoint(session)).fresh
         await remove_value(session, "fluxstate.test")
         assert await read_value(session, "fluxstate.test") is None
-
-
-async def test_a_dump_is_new_and_its_fingerprint_is_read_back(
-    flux: RealFlux, tmp_path: Path
-) -> None:
-    archive = tmp_path / "a.tar.gz"
-    async with FluxSession.open(flux.executor, flux.endpoint) as session:
-        done = await dump(session, str(archive), lambda keys: None)
-        assert done.size == archive.stat().st_size > 300
-        with pytest.raises(FileExistsError):
-            await dump(session, str(archive), lambda keys: None)
-        with pytest.raises(FluxFailed, match="Failed to open"):
-            await dump(session, "/nonexistent/a.tar.gz", lambda keys: None)
-        with pytest.raises(FileNotFoundError):
-            await fingerprint(session, "/nonexistent/a")
 
 
 async def test_named_queues_are_stopped_and_started_one_by_one(tmp_path: Path) -> None:

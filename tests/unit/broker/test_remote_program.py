@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from fluxstate_tui.broker.commands import FluxFailed
-from fluxstate_tui.broker.dump import dump
 from fluxstate_tui.broker.live_jobs import LiveJobs
 from fluxstate_tui.broker.protocol import Beat, Fact, JobEvents, JobsPiece, Message, Mode
 from fluxstate_tui.broker.rpc import (
@@ -298,13 +297,10 @@ async def test_submitted_jobs_get_the_containers_environment_and_their_errors(
     assert "FLUX_F58_FORCE_ASCII" not in environment
 
 
-async def test_a_dump_never_overwrites(script: Script, tmp_path: Path) -> None:
-    archive = tmp_path / "archive.tar.gz"
-    archive.write_bytes(b"precious")
+async def test_it_runs_no_program_that_it_is_asked_for(script: Script) -> None:
     async with FluxSession.open(script.executor(), script.endpoint) as session:
-        with pytest.raises(FileExistsError):
-            await dump(session, str(archive), print)
-    assert archive.read_bytes() == b"precious"
+        with pytest.raises(FluxFailed, match="there is no request 'run'"):
+            await session._ask("run", {"argv": ["true"]})
 
 
 async def test_output_is_followed_until_the_job_ends(script: Script) -> None:
