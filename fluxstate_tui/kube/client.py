@@ -205,8 +205,6 @@ async def _pages(
 
 
 JSON = "application/json"
-MERGE_PATCH = "application/merge-patch+json"
-JSON_PATCH = "application/json-patch+json"
 
 
 class Cluster:
@@ -300,13 +298,10 @@ class Cluster:
         *,
         params: Mapping[str, str] | None = None,
         body: Object | list[Any] | None = None,
-        content_type: str = JSON,
         accept: str = JSON,
     ) -> Object:
         """One request, one JSON object."""
-        answer = await self.request_bytes(
-            method, path, params=params, body=body, content_type=content_type, accept=accept
-        )
+        answer = await self.request_bytes(method, path, params=params, body=body, accept=accept)
         try:
             document = load_json(answer)
         except ValueError as error:
@@ -322,14 +317,13 @@ class Cluster:
         *,
         params: Mapping[str, str] | None = None,
         body: Object | list[Any] | None = None,
-        content_type: str = JSON,
         accept: str = JSON,
     ) -> bytes:
         """One request; the answer as it came."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Accept": accept}
         if data is not None:
-            headers["Content-Type"] = content_type
+            headers["Content-Type"] = JSON
         query = list((params or {}).items())
         return await self._transport.request(method, path, query, data, headers)
 
@@ -375,44 +369,6 @@ class Cluster:
     ) -> Object:
         """Replace an object (PUT). Raises Conflict if `resourceVersion` in it is not the newest."""
         return await self.request("PUT", resource.path(namespace, name), body=body)
-
-    async def patch_merge(
-        self,
-        resource: Resource,
-        name: str,
-        patch: Object,
-        namespace: str | None = None,
-        *,
-        subresource: str | None = None,
-        dry_run: bool = False,
-    ) -> Object:
-        """Merge into an object (RFC 7396)."""
-        return await self.request(
-            "PATCH",
-            resource.path(namespace, name, subresource),
-            params=_dry(dry_run),
-            body=patch,
-            content_type=MERGE_PATCH,
-        )
-
-    async def patch_json(
-        self,
-        resource: Resource,
-        name: str,
-        operations: Sequence[Object],
-        namespace: str | None = None,
-        *,
-        subresource: str | None = None,
-        dry_run: bool = False,
-    ) -> Object:
-        """Apply JSON Patch operations (RFC 6902); a `test` that fails raises Invalid."""
-        return await self.request(
-            "PATCH",
-            resource.path(namespace, name, subresource),
-            params=_dry(dry_run),
-            body=[*operations],
-            content_type=JSON_PATCH,
-        )
 
     async def delete(
         self,

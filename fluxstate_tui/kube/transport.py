@@ -194,11 +194,6 @@ class ServerClock:
         """Seconds to add to our clock to get the server's; 0.0 as long as nothing is known."""
         return (self._low + self._high) / 2
 
-    @property
-    def uncertainty(self) -> float | None:
-        """The offset is right within this many seconds; None as long as nothing is known."""
-        return (self._high - self._low) / 2 if self._known else None
-
     def update(self, date: str | None, sent: float, received: float) -> None:
         """Take in one answer. A header that is missing or no date is ignored."""
         try:

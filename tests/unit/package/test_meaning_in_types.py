@@ -29,7 +29,6 @@ FOREIGN = {
     "kube/auth.py": {"str(error)": "of a credential plugin, put on one line"},
     "kube/connection_errors.py": {"error.message": "of aiohttp, put on one line"},
     "kube/errors.py": {"self.reason": "the API's own word for it (metav1.StatusReason)"},
-    "kube/logs.py": {"error.message": "a 400 of the kubelet has no reason that says it"},
     "minicluster/phase.py": {
         "pod.unschedulable": "the scheduler's sentence, shortened",
         "container.reason": "the kubelet's own word for it",
