@@ -37,7 +37,6 @@ _log = logging.getLogger(__name__)
 
 START_TIMEOUT = 30.0
 REQUEST_TIMEOUT = 30.0
-LONG_TIMEOUT = 3600.0
 JOURNAL_SINCE = (0, 68)  # before, the journal's answers had another shape
 _BACKLOG = 20_000  # messages that wait for their reader before the stream has to wait
 _STDERR = 4096

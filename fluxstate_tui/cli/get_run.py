@@ -33,7 +33,6 @@ from fluxstate_tui.operations.snapshot import MiniClusterStatus, read_status
 from fluxstate_tui.tasks import together
 
 _AT_ONCE = 8
-_COUNTS = ("running", "pending", "inactive")
 
 
 async def get(args: argparse.Namespace, what: str) -> int:

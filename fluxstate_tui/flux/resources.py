@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -107,22 +107,6 @@ def _place(hosts: dict[int, str], ranks: str, cores: str, gpus: str) -> str:
     ]
     whole = f"{hostlist.compress(names)} ({where})" if names else where
     return f"{whole}: {', '.join(what) or 'no cores'}"
-
-
-def make_r(
-    hosts: Sequence[str],
-    cores_per_node: int,
-    *,
-    gpus_per_node: int = 0,
-    starttime: float = 0.0,
-    expiration: float = 0.0,
-) -> dict[str, Any]:
-    """The R of a whole instance: ranks 0.. on these hosts, all alike."""
-    gpus = tuple(range(gpus_per_node))
-    shares = [
-        Share(rank, host, tuple(range(cores_per_node)), gpus) for rank, host in enumerate(hosts)
-    ]
-    return make_alloc(shares, starttime=starttime, expiration=expiration)
 
 
 def make_alloc(

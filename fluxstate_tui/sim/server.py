@@ -205,11 +205,6 @@ class SimulatedCluster:
             "contexts": [{"name": CONTEXT, "context": context}],
         }
 
-    @property
-    def kubeconfig_text(self) -> str:
-        """The admin's kubeconfig as YAML."""
-        return yaml.safe_dump(self.kubeconfig(), sort_keys=False)
-
     def write_kubeconfig(self, path: Path | str, token: str | None = None) -> Path:
         """Write a kubeconfig that only its owner can read; its token runs programs.
 

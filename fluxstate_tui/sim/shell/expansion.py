@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _PATTERN_CHARS = re.compile(r"[*?\[]")
-_MARK = "\0"
 
 
 class Scope:

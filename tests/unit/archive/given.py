@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from fluxstate_tui.archive.writer import write_archive
 from fluxstate_tui.flux import eventlog
 from fluxstate_tui.flux.eventlog import Event
 from fluxstate_tui.flux.jobid import dothex
-from fluxstate_tui.flux.resources import Share, make_alloc, make_r
+from fluxstate_tui.flux.resources import Share, make_alloc
 
 FOLDER = Path(__file__).parents[2] / "data" / "archives"
 SMALL = ("basic-completion", "pending", "mixed", "running", "empty", "old-0.66")
@@ -67,6 +67,12 @@ def finished(t: float = T0) -> list[Event]:
 def pending(t: float = T0) -> list[Event]:
     """The events of a job that waits for resources."""
     return finished(t)[:4]
+
+
+def make_r(hosts: Sequence[str], cores: int) -> dict[str, Any]:
+    """The R of a whole instance: ranks 0.. on these hosts, all alike."""
+    ids = tuple(range(cores))
+    return make_alloc([Share(rank, host, ids) for rank, host in enumerate(hosts)])
 
 
 def instance(core_version: str = "0.88.0") -> list[Entry]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.job_json import job_from_json
-from fluxstate_tui.flux.resources import make_r
+from tests.unit.archive.given import make_r
 
 _SECONDS = 60.0
 FLUX = shutil.which("flux")

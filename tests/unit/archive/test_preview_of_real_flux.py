@@ -20,8 +20,8 @@ from fluxstate_tui.flux import eventlog
 from fluxstate_tui.flux.eventlog import Event
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.jobid import f58
-from fluxstate_tui.flux.resources import make_r
 from tests.unit.archive import given as made
+from tests.unit.archive.given import make_r
 from tests.unit.archive.real_start import FLUX, started
 
 pytestmark = pytest.mark.skipif(FLUX is None, reason="needs flux-core: no flux on the PATH")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fluxstate_tui.flux.jobspec import Counts, asked, counts, job_name
-from fluxstate_tui.flux.resources import ResourceSet, Share, make_alloc, make_r, places
+from fluxstate_tui.flux.resources import ResourceSet, Share, make_alloc, places
 from tests.unit.archive.given import jobspec
 
 
@@ -65,7 +65,8 @@ def test_attributes_of_the_wrong_type_count_as_absent() -> None:
 
 
 def test_r_of_an_instance_is_parsed_again() -> None:
-    found = ResourceSet.parse(make_r(["a0", "a1", "b"], 4, gpus_per_node=1, expiration=9.0))
+    shares = [Share(rank, host, (0, 1, 2, 3), (0,)) for rank, host in enumerate(("a0", "a1", "b"))]
+    found = ResourceSet.parse(make_alloc(shares, expiration=9.0))
     assert (found.ranks, found.nodelist) == ("[0-2]", "a[0-1],b")
     assert (found.nnodes, found.ncores, found.ngpus, found.expiration) == (3, 12, 3, 9.0)
 
