@@ -225,6 +225,13 @@ class Checkpoints(Protocol):
         """Make one. Raises FluxstateError if it is not there afterwards."""
         ...
 
+    async def period(self, wanted: float | None) -> str:
+        """How often Flux makes one by itself (`60s`), '' for never or if that cannot be known.
+
+        `wanted` (seconds) is set where nothing is; None only looks.
+        """
+        ...
+
 
 class SessionCheckpoints:
     """By RPC: whoever made the newest one, it is seen."""
@@ -239,6 +246,12 @@ class SessionCheckpoints:
     async def make(self) -> KvsState:
         """See Checkpoints."""
         return await kvs.make_checkpoint(self._session)
+
+    async def period(self, wanted: float | None) -> str:
+        """See Checkpoints."""
+        if wanted is None:
+            return await kvs.checkpoint_period(self._session)
+        return await kvs.keep_checkpoints(self._session, f"{wanted:g}s")
 
 
 class CommandCheckpoints:
@@ -263,6 +276,10 @@ class CommandCheckpoints:
         root = (await run_flux(self._executor, self._endpoint, argv)).strip()
         self._newest = KvsState(root, self._clock.now(), fresh=True)
         return self._newest
+
+    async def period(self, wanted: float | None) -> str:
+        """See Checkpoints. Where commands are all there is, Flux's configuration is left alone."""
+        return ""
 
     async def _root(self) -> str:
         argv = ["kvs", "getroot", "--blobref"]

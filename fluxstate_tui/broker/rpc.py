@@ -283,6 +283,26 @@ async def make_checkpoint(session: FluxSession) -> KvsState:
     return await _commit(session, [])
 
 
+async def checkpoint_period(session: FluxSession) -> str:
+    """`kvs.checkpoint-period`: how often Flux makes one by itself (`30s`), '' for never."""
+    kvs = (await session.rpc("config.get", {})).get("kvs")
+    return str(kvs.get("checkpoint-period") or "") if isinstance(kvs, dict) else ""
+
+
+async def keep_checkpoints(session: FluxSession, period: str) -> str:
+    """Let Flux make a checkpoint so often by itself, as long as this broker lives.
+
+    A period that somebody has set already stays. Returns the one that is read back. Flux takes it
+    while it runs (ARCHITECTURE.md#F112).
+    """
+    config = await session.rpc("config.get", {})
+    kvs = config.get("kvs")
+    if not (isinstance(kvs, dict) and kvs.get("checkpoint-period")):
+        changed = {**(kvs if isinstance(kvs, dict) else {}), "checkpoint-period": period}
+        await session.rpc("config.load", {**config, "kvs": changed})
+    return await checkpoint_period(session)
+
+
 async def read_value(session: FluxSession, key: str) -> str | None:
     """The text of a small value, None if there is none. Raises ValueError for what is no text."""
     payload = {"key": key, "namespace": "primary", "flags": 0}

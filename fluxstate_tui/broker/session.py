@@ -43,7 +43,7 @@ _STDERR = 4096
 
 READING = frozenset(
     {
-        *("content.checkpoint-get", "kvs.getroot", "kvs.lookup", "state-machine.get"),
+        *("config.get", "content.checkpoint-get", "kvs.getroot", "kvs.lookup", "state-machine.get"),
         *("job-info.eventlog-watch", "job-info.lookup"),
         *("job-list.job-stats", "job-list.list", "job-list.list-id"),
         "resource.status",

@@ -187,7 +187,8 @@ class GuardSeen(Struct, frozen=True):
 
     `checkpoint_at` is when the newest KVS checkpoint was made, by the cluster's clock; `saved_at`
     when the guard saved it by itself, by our clock; None = not known, never. `detail` is one
-    sentence: why the guard is off, or what is in its way; '' when all is well.
+    sentence: why the guard is off, or what is in its way; '' when all is well. `period` is how
+    often Flux makes a checkpoint by itself (`60s`), '' for never or unknown.
     """
 
     cluster: ClusterRef
@@ -195,6 +196,7 @@ class GuardSeen(Struct, frozen=True):
     saved_at: float | None
     detail: str
     at: float
+    period: str = ""
 
 
 StoreEvent = (

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from fluxstate_tui.broker.commands import FluxFailed
 from fluxstate_tui.config import GuardSettings
 from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.live.events import GuardSeen, StoreEvent
@@ -38,11 +39,13 @@ class GuardState:
     """When the newest checkpoint was made (seconds since the epoch by the cluster's clock).
 
     `fresh` says that it held all there was when it was looked at; `trouble` what is in the way.
+    `period` is how often Flux makes one by itself (`60s`), '' for never or unknown.
     """
 
     last: float | None = None
     fresh: bool = False
     trouble: str = ""
+    period: str = ""
 
 
 class Guard:
@@ -66,6 +69,8 @@ class Guard:
         self._told = told
         self._every = every
         self._makes = makes
+        self._asked: Checkpoints | None = None
+        self._period = ""
         self.state = GuardState()
 
     async def run(self) -> None:
@@ -90,7 +95,19 @@ class Guard:
         seen = await checkpoints.read()
         if not seen.fresh and self._makes:
             seen = await checkpoints.make()
-        return GuardState(seen.made, seen.fresh)
+        return GuardState(seen.made, seen.fresh, period=await self._flux_period(checkpoints))
+
+    async def _flux_period(self, checkpoints: Checkpoints) -> str:
+        """Let Flux go on when this program has ended; asked once in each conversation, for a
+        restarted broker has forgotten it."""
+        if self._asked is not checkpoints:
+            try:
+                self._period = await checkpoints.period(self._every if self._makes else None)
+            except FluxFailed as error:  # an old or foreign Flux: then it is only we who guard
+                _log.info("no checkpoints by Flux itself: %s", error)
+                self._period = ""
+            self._asked = checkpoints
+        return self._period
 
     def _troubled(self, why: str) -> GuardState:
         return replace(self.state, fresh=False, trouble=why)
@@ -227,6 +244,7 @@ class Guarding:
                 saved_at=saved.last if saved is not None else None,
                 detail="; ".join(filter(None, details)),
                 at=self._clock.now(),
+                period=state.period,
             )
         )
 

@@ -232,3 +232,46 @@ async def test_leaving_in_the_middle_of_such_a_save_puts_the_queue_back(stage: S
     assert stage.unfinished() == []
     assert job in await stage.jobs()
     assert [name for name in stage.files() if name.startswith(".")] == []
+
+
+async def test_flux_goes_on_guarding_when_nobody_watches_any_more(stage: Stage) -> None:
+    async with guarded(stage, EVERY) as told:
+        await told.until(lambda seen: seen.period == "5s")
+    job = await stage.submit("--urgency=0", "true")
+    instance = stage.sim.state.instance(NAMESPACE, NAME)
+    assert instance is not None
+    while instance.statedir.sequence != instance.sequence:
+        await stage.sim.clock.sleep(0.5)
+    await stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
+    await stage.restarted()
+    assert job in await stage.jobs()
+
+
+async def test_a_restarted_broker_is_told_again(stage: Stage) -> None:
+    async with guarded(stage, EVERY) as told:
+        await told.until(lambda seen: seen.period == "5s")
+    await stage.sim.faults.do("kill-lead", namespace=NAMESPACE, minicluster=NAME)
+    await stage.restarted()
+    instance = stage.sim.state.instance(NAMESPACE, NAME)
+    assert instance is not None
+    assert instance.config == {}
+    async with guarded(stage, EVERY) as told:
+        await told.until(lambda seen: seen.period == "5s")
+
+
+async def test_a_period_that_somebody_set_stays(stage: Stage) -> None:
+    instance = stage.sim.state.instance(NAMESPACE, NAME)
+    assert instance is not None
+    instance.load_config({"kvs": {"checkpoint-period": "30m"}, "other": {"a": 1}})
+    async with guarded(stage, EVERY) as told:
+        seen = await told.until(lambda seen: bool(seen.period))
+    assert seen.period == "30m"
+    assert instance.config["other"] == {"a": 1}
+
+
+async def test_without_the_guard_flux_is_not_told_to_guard(stage: Stage) -> None:
+    async with guarded(stage, OFF) as told:
+        await told.until(lambda seen: seen.detail == "off: as configured")
+    instance = stage.sim.state.instance(NAMESPACE, NAME)
+    assert instance is not None
+    assert instance.config == {}

@@ -12,6 +12,7 @@ from typing import Any
 from fluxstate_tui.clock import Clock
 from fluxstate_tui.flux import hostlist
 from fluxstate_tui.flux.eventlog import Event, encode_line
+from fluxstate_tui.flux.jobspec import parse_duration
 from fluxstate_tui.sim.files import Files
 from fluxstate_tui.sim.flux.agenda import Agenda
 from fluxstate_tui.sim.flux.brokerlog import BrokerLog
@@ -99,6 +100,8 @@ class FluxInstance:
         self._state_changed = asyncio.Event()
         self._end_listeners: list[Callable[[], None]] = []
         self._ending: asyncio.Task[None] | None = None
+        self.config: dict[str, Any] = {}
+        self._periods = 0
 
     @property
     def size(self) -> int:
@@ -161,6 +164,27 @@ class FluxInstance:
     def checkpoint(self) -> None:
         """Write a KVS checkpoint: what a killed broker comes back with."""
         self.statedir.save(self.content(), self.clock.now(), self.sequence)
+
+    def load_config(self, config: dict[str, Any]) -> None:
+        """Take another configuration while it runs. Raises ValueError for a bad period."""
+        kvs = config.get("kvs")
+        period = kvs.get("checkpoint-period") if isinstance(kvs, dict) else None
+        seconds = parse_duration(str(period)) if period else 0.0
+        self.config = config
+        self._periods += 1
+        if seconds > 0:
+            self._checkpoint_every(seconds, self._periods)
+
+    def _checkpoint_every(self, seconds: float, period: int) -> None:
+        """Until there is another period. Where nothing changed there is nothing to write."""
+
+        def due() -> None:
+            if self.alive and period == self._periods:
+                if self.statedir.sequence != self.sequence:
+                    self.checkpoint()
+                self._checkpoint_every(seconds, period)
+
+        self.agenda.after(seconds, due)
 
     @property
     def sequence(self) -> int:

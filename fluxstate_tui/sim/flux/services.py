@@ -238,6 +238,21 @@ class Services:
             instance.checkpoint()
         return self._root()
 
+    def _config_get(self, payload: dict[str, Any], _userid: int) -> Answer:
+        config, name = self._instance.config, payload.get("name")
+        if name is None:
+            return dict(config)
+        if name not in config:
+            raise FluxError(errno.ENOENT, f"{name} not found")
+        return {str(name): config[name]}
+
+    def _config_load(self, payload: dict[str, Any], _userid: int) -> Answer:
+        try:
+            self._instance.load_config(payload)
+        except ValueError as error:
+            raise FluxError(errno.EINVAL, str(error)) from None
+        return {}
+
     def _checkpoint_get(self, _payload: dict[str, Any], _userid: int) -> Answer:
         statedir = self._instance.statedir
         if statedir.checkpoint is None:
@@ -311,6 +326,8 @@ _HANDLERS: dict[str, Handler] = {
     "attr.get": Services._attr_get,
     "attr.list": Services._attr_list,
     "attr.set": Services._attr_set,
+    "config.get": Services._config_get,
+    "config.load": Services._config_load,
     "content.checkpoint-get": Services._checkpoint_get,
     "job-info.lookup": Services._lookup,
     "job-ingest.submit": Services._submit,

@@ -36,6 +36,8 @@ def guard_line(picture: ClusterPicture, newest_archive: float | None, now: float
     else:
         old = age(picture.cluster_now(now) - guard.checkpoint_at)
         parts.append((f"checkpoint {old} ago", "$foreground"))
+    if guard.period:
+        parts.append((f", one every {guard.period} by Flux itself", "$muted"))
     saved = max(filter(None, (guard.saved_at, newest_archive)), default=None)
     said = "no archive" if saved is None else f"archive {age(now - saved)} ago"
     parts += [(" · ", "$muted"), (said, "$foreground")]

@@ -28,6 +28,9 @@ class Broker:
     async def make(self) -> KvsState:
         return await self.read()
 
+    async def period(self, wanted: float | None) -> str:
+        return f"{wanted:g}s"
+
 
 @pytest.mark.parametrize(
     ("trouble", "words"),
@@ -44,7 +47,7 @@ async def test_trouble_is_told_and_tried_again(trouble: Exception, words: str) -
     await clock.advance(1.0)
     assert [(state.fresh, words in state.trouble) for state in told] == [(False, True)]
     await clock.advance(5.0)
-    assert told[-1] == GuardState(1.0, fresh=True)
+    assert told[-1] == GuardState(1.0, fresh=True, period="5s")
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
