@@ -26,6 +26,7 @@ from fluxstate_tui.archive.progress import ReadingCancelledError
 from fluxstate_tui.archive.source import BLOCK, Source
 from fluxstate_tui.archive.tar import FILE, Member
 from fluxstate_tui.chunked import clear_in_chunks, in_order
+from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux import eventlog as eventlogs
 from fluxstate_tui.flux.eventlog import Event
 from fluxstate_tui.flux.job import Job
@@ -323,6 +324,16 @@ class Archive:
     def complete(self) -> bool:
         """Nothing is wrong with it."""
         return not self.findings
+
+    def refuse_foreign(self, name: str) -> None:
+        """Raise FluxstateError for what is no archive: else it would pass as one without jobs."""
+        for finding in self.findings:
+            if finding.kind is Kind.NOT_AN_ARCHIVE:
+                raise FluxstateError(
+                    f"{name} is no archive of flux dump: {finding.message}.",
+                    safe="Nothing was changed.",
+                    advice="Name a file that `flux dump` wrote (.tar, .tar.gz, .tar.xz, .zip ...).",
+                )
 
     @property
     def lost(self) -> frozenset[int]:

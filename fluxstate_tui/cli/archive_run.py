@@ -32,7 +32,7 @@ def show(args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.writelines(jobs_json(archive, chosen, output=args.output))
         return _end(archive)
-    _refuse_foreign(archive, args.file)
+    archive.refuse_foreign(args.file)
 
     from fluxstate_tui.archive import render
 
@@ -66,7 +66,7 @@ def preview(args: argparse.Namespace) -> int:
     from fluxstate_tui.archive.preview import preview as look_ahead
 
     archive = read_archive(Path(args.file))
-    _refuse_foreign(archive, args.file)
+    archive.refuse_foreign(args.file)
     found = look_ahead(
         archive,
         size=args.size,
@@ -92,7 +92,7 @@ def diff(args: argparse.Namespace) -> int:
             exit_code=ExitCode.USAGE,
         )
     archive = read_archive(Path(args.file))
-    _refuse_foreign(archive, args.file)
+    archive.refuse_foreign(args.file)
     second = read_archive(Path(args.other)) if args.other is not None else None
     jobs = _live_jobs(args) if second is None else [one.job for one in second.jobs]
     found = compare([one.job for one in archive.jobs], jobs)
@@ -104,17 +104,6 @@ def diff(args: argparse.Namespace) -> int:
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         print(line)
-
-
-def _refuse_foreign(archive: Archive, name: str) -> None:
-    """A file that is no archive at all is not shown as one in which nothing is left."""
-    for finding in archive.findings:
-        if finding.kind is Kind.NOT_AN_ARCHIVE:
-            raise FluxstateError(
-                f"{name} is no archive of flux dump: {finding.message}.",
-                safe="Nothing was changed.",
-                advice="Name a file that `flux dump` wrote (.tar, .tar.gz, .tar.xz, .zip ...).",
-            )
 
 
 def _end(archive: Archive) -> int:
@@ -160,8 +149,9 @@ def _expected(path: Path) -> Part | None:
 
 def _live_jobs(args: argparse.Namespace) -> list[Job]:
     from fluxstate_tui.broker.client import MiniClusterClient
+    from fluxstate_tui.broker.find import find_minicluster
     from fluxstate_tui.cli.options import kube_options
-    from fluxstate_tui.cli.target import find_minicluster, open_context
+    from fluxstate_tui.cli.target import open_context
 
     async def read() -> list[Job]:
         async with open_context(kube_options(args)) as context:

@@ -10,11 +10,12 @@ from typing import Any, TextIO
 
 from fluxstate_tui import termination
 from fluxstate_tui.broker.context import OperationContext
+from fluxstate_tui.broker.find import find_minicluster
 from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.operate_run import MARKS, outcome_json, plan_json, steps_json
 from fluxstate_tui.cli.options import kube_options
-from fluxstate_tui.cli.target import find_minicluster, open_context
+from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.formatting import plain
 from fluxstate_tui.kube.client import Cluster

@@ -16,13 +16,14 @@ from typing import Any
 from fluxstate_tui.archive.manifest import CatalogEntry, folder_of
 from fluxstate_tui.broker import manifest_cache
 from fluxstate_tui.broker.context import OperationContext, default_state_dir, default_who
+from fluxstate_tui.broker.find import find_minicluster
 from fluxstate_tui.catalog.access import Reach, volume_files
 from fluxstate_tui.catalog.catalog import is_there, read_catalog
 from fluxstate_tui.catalog.folder import FolderFiles, LocalFolder
 from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
 from fluxstate_tui.cli.helper_pod import helper_pod_agreed, require_helper_pod
 from fluxstate_tui.cli.options import kube_options
-from fluxstate_tui.cli.target import find_minicluster, open_context
+from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.clock import Clock, SystemClock
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import CrdMissing

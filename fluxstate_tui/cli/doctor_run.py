@@ -9,9 +9,10 @@ from typing import Any
 
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.evidence import operator_lines, operator_pods, read_evidence
+from fluxstate_tui.broker.find import find_minicluster
 from fluxstate_tui.cli.options import configuration, kube_options
 from fluxstate_tui.cli.tables import age
-from fluxstate_tui.cli.target import find_minicluster, open_context
+from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.diagnosis.diagnose import diagnose
 from fluxstate_tui.diagnosis.finding import Diagnosis, Finding, Quote, Severity
 from fluxstate_tui.diagnosis.installation import Installation, examine

@@ -12,6 +12,7 @@ from typing import Any
 
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.broker.context import OperationContext
+from fluxstate_tui.broker.find import find_minicluster
 from fluxstate_tui.broker.objects import read_all_objects, read_objects
 from fluxstate_tui.catalog.access import CatalogView, Reach, view_catalog
 from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
@@ -19,7 +20,7 @@ from fluxstate_tui.cli.catalog_tables import entry_json, listing
 from fluxstate_tui.cli.helper_pod import helper_pod_agreed, require_helper_pod
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.tables import age, table
-from fluxstate_tui.cli.target import find_minicluster, open_context
+from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.job_json import job_to_json

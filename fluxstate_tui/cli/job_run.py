@@ -10,9 +10,10 @@ from typing import Any, TextIO
 
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.broker.context import OperationContext
+from fluxstate_tui.broker.find import find_minicluster, find_ref
 from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.options import kube_options
-from fluxstate_tui.cli.target import find_minicluster, find_ref, open_context
+from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.jobid import f58_ascii
 from fluxstate_tui.formatting import plain, plural

@@ -11,10 +11,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from fluxstate_tui import __version__, charset, termination
+from fluxstate_tui import termination
 from fluxstate_tui.cli import lasting
 from fluxstate_tui.cli.options import DEFAULTS, add_cluster_options
 from fluxstate_tui.errors import ExitCode, FluxstateError, said
+from fluxstate_tui.version import __version__
 
 COMMAND_MODULES = (
     "get",
@@ -65,7 +66,6 @@ def build_parser() -> argparse.ArgumentParser:
 
 def entry() -> None:
     """Console script: run and exit with the documented code."""
-    charset.begin()
     lasting.begin()
     termination.begin()
     sys.exit(main(sys.argv[1:], own_process=True))

@@ -8,10 +8,11 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from fluxstate_tui.broker.context import OperationContext
+from fluxstate_tui.broker.find import find_ref
 from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.operate_run import with_consent
 from fluxstate_tui.cli.options import kube_options
-from fluxstate_tui.cli.target import find_ref, open_context
+from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.kube.kubeconfig import KubeOptions
 from fluxstate_tui.operations.base import Choices, OperationKind
 from fluxstate_tui.operations.registry import prepare

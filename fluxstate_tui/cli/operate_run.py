@@ -10,12 +10,13 @@ from typing import Any, TextIO
 
 from fluxstate_tui import termination
 from fluxstate_tui.broker.context import OperationContext
+from fluxstate_tui.broker.find import find_ref
 from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
 from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.helper_pod import helper_pod_agreed, require_helper_pod
 from fluxstate_tui.cli.lock import until_free
 from fluxstate_tui.cli.options import kube_options
-from fluxstate_tui.cli.target import find_ref, open_context
+from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.formatting import plain
 from fluxstate_tui.minicluster.minicluster import ClusterRef

@@ -6,9 +6,10 @@ import argparse
 import json
 
 from fluxstate_tui.broker.client import MiniClusterClient
+from fluxstate_tui.broker.find import find_minicluster
 from fluxstate_tui.broker.submit import SubmitOptions
 from fluxstate_tui.cli.options import kube_options
-from fluxstate_tui.cli.target import find_minicluster, open_context
+from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.jobid import f58_ascii
 from fluxstate_tui.operations.steps import RefusedError

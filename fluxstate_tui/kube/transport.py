@@ -19,7 +19,6 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from fluxstate_tui import __version__
 from fluxstate_tui.clock import Clock
 from fluxstate_tui.kube.auth import (
     Credential,
@@ -46,6 +45,7 @@ from fluxstate_tui.kube.errors import (
 from fluxstate_tui.kube.kubeconfig import KubeOptions, Target, resolve_target
 from fluxstate_tui.kube.proxy import SOCKS, choose_proxy
 from fluxstate_tui.kube.tls import build_ssl
+from fluxstate_tui.version import __version__
 
 # aiohttp's session, set up so that it neither repeats a change nor hides why it was refused.
 

@@ -15,8 +15,6 @@ from rich.style import Style
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
-import fluxstate_tui
-
 # The style of every screen but the first, which is painted before this is read.
 INNER_CSS: Final = Path(__file__).parent / "screens" / "inner.tcss"
 
@@ -54,7 +52,7 @@ class ThemeError(ValueError):
 
 def theme_folder() -> Path:
     """Where our themes lie: inside the package in a wheel, at the top level in a checkout."""
-    package = Path(fluxstate_tui.__file__).parent
+    package = Path(__file__).parents[1]
     inside = package / "themes"
     return inside if inside.is_dir() else package.parent / "themes"
 

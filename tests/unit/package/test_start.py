@@ -28,6 +28,18 @@ def test_help_and_version_import_no_screen_and_no_client(flag: str) -> None:
     assert not HEAVY & set(json.loads(done.stdout.splitlines()[-1]))
 
 
+def test_the_package_imports_its_api_only_when_it_is_used() -> None:
+    script = "import fluxstate_tui, sys; print(sorted(sys.modules)); fluxstate_tui.connect"
+    script += "; print(sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    before, after = done.stdout.splitlines()
+    assert "fluxstate_tui.api" not in before
+    assert "fluxstate_tui.api" in after
+    assert "textual" not in after
+
+
 def test_without_a_terminal_the_dashboard_says_what_to_use_instead() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "fluxstate_tui"], capture_output=True, text=True, check=False
