@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from msgspec import Struct
+
+from fluxstate_tui.charset import cells, cut
 
 
 class Word(Struct, frozen=True):
@@ -85,6 +87,31 @@ def plain_lines(text: str) -> str:
 
 def _shown(character: str) -> str:
     return character if character.isprintable() else ascii(character)[1:-1]
+
+
+_WIDEST = 64
+
+
+def aligned(rows: Iterable[Sequence[object]], gap: int) -> list[str]:
+    """A table: columns aligned to the left, `gap` spaces apart; text of the cluster is made safe.
+
+    All but the last column are cut at 64 cells: one job with a name of a thousand letters must not
+    push what is said about all others out of sight. Object names of Kubernetes are shorter.
+    """
+    lines = [_table_cells(row) for row in rows]
+    widths = [max(map(cells, column)) for column in zip(*lines, strict=True)]
+    space = " " * gap
+    return [
+        space.join(
+            cell + " " * (width - cells(cell)) for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def _table_cells(row: Sequence[object]) -> list[str]:
+    *others, last = (plain(str(cell)) for cell in row)
+    return [*(cut(cell, _WIDEST) for cell in others), last]
 
 
 # How long ago, in the few letters that kubectl uses for it.

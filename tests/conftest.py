@@ -18,6 +18,7 @@ def _not_the_users_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as patch:
         for name in ("FLUXSTATE_STATE_DIR", "FLUXSTATE_CONFIG_DIR"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+        patch.setenv("LC_ALL", "C.UTF-8")
         yield
 
 

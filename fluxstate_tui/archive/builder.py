@@ -335,6 +335,7 @@ class JobFolder:
         asked, constraints = self._decoders.asked(jobspec)
         got = self._got(course.allocated, asked.counts, r)
         ntasks, ncores, nnodes, ranks, nodelist, expiration = got
+        # By position: by name it takes 5 % longer to read an archive.
         job = Job(
             job_id,
             course.userid,

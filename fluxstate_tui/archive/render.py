@@ -21,7 +21,7 @@ from fluxstate_tui.flux.job import Job, JobException
 from fluxstate_tui.flux.job_json import dependency_words, job_to_json, returncode, username
 from fluxstate_tui.flux.jobid import dothex, f58
 from fluxstate_tui.flux.resources import places
-from fluxstate_tui.formatting import plain, plain_lines
+from fluxstate_tui.formatting import aligned, plain, plain_lines
 
 # The jobs of an archive as JSON, as `flux jobs --json` writes them, job by job.
 
@@ -103,11 +103,8 @@ def problems(archive: Archive) -> Iterator[str]:
 
 def jobs_table(archive: Archive, jobs: Iterable[ArchivedJob]) -> Iterator[str]:
     """One line per job."""
-    rows = [_HEADER, *(_row(one.job, archive.dumped_at) for one in in_flux_order(jobs))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+    rows = (_row(one.job, archive.dumped_at) for one in in_flux_order(jobs))
+    yield from aligned([_HEADER, *rows], gap=2)
 
 
 def job_text(archive: Archive, one: ArchivedJob) -> Iterator[str]:
@@ -253,13 +250,13 @@ def _row(job: Job, now: float) -> tuple[str, ...]:
     runtime = job.runtime(now or job.t_run or 0.0)
     return (
         f58(job.id),
-        plain(username(job.userid)),
-        plain(job.name),
+        username(job.userid),
+        job.name,
         job.status,
         _number(job.ntasks),
         _number(job.nnodes),
         "-" if runtime is None else f"{runtime:.1f}s",
-        plain(job.nodelist) or "-",
+        job.nodelist or "-",
     )
 
 

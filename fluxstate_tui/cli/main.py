@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from fluxstate_tui import termination
+from fluxstate_tui import charset, termination
 from fluxstate_tui.cli import lasting
 from fluxstate_tui.cli.options import DEFAULTS, add_cluster_options
 from fluxstate_tui.errors import ExitCode, FluxstateError, said
@@ -66,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def entry() -> None:
     """Console script: run and exit with the documented code."""
+    charset.begin()
     lasting.begin()
     termination.begin()
     sys.exit(main(sys.argv[1:], own_process=True))

@@ -14,7 +14,7 @@ from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.kube.watch import Backoff
 from fluxstate_tui.live.events import CatalogSeen, SourceChanged, StoreEvent
-from fluxstate_tui.live.freshness import Freshness
+from fluxstate_tui.live.freshness import Freshness, catalog_source
 from fluxstate_tui.live.queue_feed import FORBIDDEN_SECONDS, Lead
 from fluxstate_tui.tasks import Pause
 
@@ -47,7 +47,7 @@ class CatalogFeed:
         self._clock = context.clock
         self._minicluster = minicluster
         self._lead = lead or (lambda: locate(self._cluster, minicluster))
-        self._source = f"catalog:{minicluster.ref.uid}"
+        self._source = catalog_source(minicluster.ref.uid)
         self._pause = Pause(self._clock)
         self._read_at: float | None = None
 

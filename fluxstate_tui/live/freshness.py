@@ -22,6 +22,25 @@ class Freshness(Enum):
     ASLEEP = "asleep"
 
 
+# The names of sources: `pods`, `queue:<uid of a MiniCluster>`.
+
+
+def queue_source(uid: str) -> str:
+    """The live queue of one MiniCluster."""
+    return f"queue:{uid}"
+
+
+def catalog_source(uid: str) -> str:
+    """The catalog of one MiniCluster."""
+    return f"catalog:{uid}"
+
+
+def parts_of_source(name: str) -> tuple[str, str]:
+    """What is read, and of which MiniCluster ('' for all of them)."""
+    what, _, uid = name.partition(":")
+    return what, uid
+
+
 class Source(Struct, frozen=True):
     """One source of data. `since` is when it got this freshness, in seconds by our clock."""
 

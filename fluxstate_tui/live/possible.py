@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fluxstate_tui.live.summary import Summary
+from fluxstate_tui.live.summary import QueueStatus, Summary
 from fluxstate_tui.minicluster.minicluster import Phase
 from fluxstate_tui.operations.registry import Condition
 
@@ -29,9 +29,9 @@ def holds(condition: Condition, summary: Summary) -> bool:
         case Condition.ARMED:
             return summary.armed
         case Condition.QUEUE_STOPPED:
-            return summary.queue == "stopped"
+            return summary.queue is QueueStatus.STOPPED
         case Condition.QUEUE_RUNS:
-            return summary.queue != "stopped"
+            return summary.queue is not QueueStatus.STOPPED
 
 
 def _why(condition: Condition, summary: Summary) -> str:

@@ -27,7 +27,7 @@ from fluxstate_tui.live.events import (
     SourceChanged,
     StoreEvent,
 )
-from fluxstate_tui.live.freshness import Freshness
+from fluxstate_tui.live.freshness import Freshness, queue_source
 from fluxstate_tui.tasks import Pause, done_within, ended
 
 if TYPE_CHECKING:
@@ -405,5 +405,5 @@ class QueueFeed:
     def _tell(self, freshness: Freshness, detail: str) -> None:
         if self._told != (freshness, detail):
             self._told = (freshness, detail)
-            source = f"queue:{self._minicluster.ref.uid}"
+            source = queue_source(self._minicluster.ref.uid)
             self._emit(SourceChanged(source, freshness, detail, self._clock.now()))

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct, field
 
-from fluxstate_tui.live.freshness import Freshness, Source
+from fluxstate_tui.live.freshness import (
+    Freshness,
+    Source,
+    catalog_source,
+    parts_of_source,
+    queue_source,
+)
 from fluxstate_tui.live.summary import Summary, broker_access, summarize
 from fluxstate_tui.live.workload import Workload
 
@@ -228,7 +234,7 @@ class Store:
             from fluxstate_tui.minicluster.phase import derive
 
             self._derive = derive
-        queue, jobs = self.sources.get(f"queue:{uid}"), self.sources.get("jobs")
+        queue, jobs = self.sources.get(queue_source(uid)), self.sources.get("jobs")
         if self._is_unread(picture):
             return summarize(picture, _reading(), pods, queue, ahead=now - self._now)
         derived = self._derive(
@@ -268,8 +274,9 @@ class Store:
         self._changes.sources = True
         if event.source in self._unread:
             self._touch(self.clusters)
-        if ":" in event.source:
-            self._touch([event.source.split(":", 1)[1]])
+        _, uid = parts_of_source(event.source)
+        if uid:
+            self._touch([uid])
         elif event.source == "jobs" and (known is None or known.freshness is not event.freshness):
             self._touch(self.clusters)  # what no Job means depends on whether they may be listed
 
@@ -318,8 +325,8 @@ class Store:
             if replaced and not self._workload.pods_of(uid):
                 del self.clusters[uid]
                 self.summaries.pop(uid, None)
-                self.sources.pop(f"queue:{uid}", None)
-                self.sources.pop(f"catalog:{uid}", None)
+                self.sources.pop(queue_source(uid), None)
+                self.sources.pop(catalog_source(uid), None)
                 self._changes.summaries.add(uid)
 
     def _pods_touched(self, uids: set[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -18,12 +19,20 @@ if TYPE_CHECKING:
     from fluxstate_tui.minicluster.phase import BrokerAccess
 
 
+class QueueStatus(StrEnum):
+    """Whether the queues of a MiniCluster schedule; mixed: some of several do."""
+
+    STARTED = "started"
+    STOPPED = "stopped"
+    MIXED = "mixed"
+
+
 class Summary(Struct, frozen=True):
     """A MiniCluster in one row. None means not known yet; times are seconds by our clock.
 
     `warning` is the loud fact that goes before the reason, '' if there is none. `deleted` says that
     the object and all of its pods are gone: only its last picture is left.
-    `queue` is started, stopped or mixed, as it was last read back; `queue_since` is when the
+    `queue` is as it was last read back; `queue_since` is when the
     connection to the queue was lost, None while it is live. `archives` counts those that
     do not say they are another's; the newest, its jobs and the most jobs of any are of its own and
     its predecessors', as their manifests say.
@@ -37,7 +46,7 @@ class Summary(Struct, frozen=True):
     deleted: bool
     nodes_up: int
     size: int
-    queue: str | None
+    queue: QueueStatus | None
     queue_since: float | None
     pending: int | None
     running: int | None
@@ -78,7 +87,7 @@ def summarize(
         deleted=deleted,
         nodes_up=0 if deleted else _nodes_up(picture, pods),
         size=picture.minicluster.size,
-        queue=_queue_word(picture),
+        queue=_queue_status(picture),
         queue_since=_lost_since(picture, queue),
         pending=counts.pending if counts else None,
         running=counts.running if counts else None,
@@ -129,13 +138,13 @@ def _nodes_up(picture: ClusterPicture, pods: Sequence[Pod]) -> int:
     )
 
 
-def _queue_word(picture: ClusterPicture) -> str | None:
+def _queue_status(picture: ClusterPicture) -> QueueStatus | None:
     if picture.queues_at is None or not picture.queues:
         return None
     started = {queue.started for queue in picture.queues}
     if len(started) == 2:
-        return "mixed"
-    return "started" if started == {True} else "stopped"
+        return QueueStatus.MIXED
+    return QueueStatus.STARTED if True in started else QueueStatus.STOPPED
 
 
 def _lost_since(picture: ClusterPicture, queue: Source | None) -> float | None:

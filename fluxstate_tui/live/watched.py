@@ -21,7 +21,7 @@ from fluxstate_tui.live.events import (
     SourceChanged,
     StoreEvent,
 )
-from fluxstate_tui.live.freshness import Freshness
+from fluxstate_tui.live.freshness import Freshness, queue_source
 from fluxstate_tui.live.guard import Guarding
 from fluxstate_tui.live.queue_feed import Lead, QueueFeed
 
@@ -177,7 +177,7 @@ class Watched:
         return found.state == "run"
 
     def _asleep(self) -> None:
-        source, now = f"queue:{self.minicluster.ref.uid}", self._context.clock.now()
+        source, now = queue_source(self.minicluster.ref.uid), self._context.clock.now()
         why = "Nobody looks at it: it is asked when somebody does."
         self._emit(SourceChanged(source, Freshness.ASLEEP, why, now))
 

@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 from textual.widgets import Input
 
+from fluxstate_tui import charset
 from fluxstate_tui.clock import Clock, SystemClock
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.live.freshness import Freshness
@@ -47,6 +48,8 @@ TICK = 1.0
 NOTICE, LOUD_NOTICE = 5.0, 10.0  # seconds
 MOST_LINES = 12
 OTHER_THEMES_AFTER = 0.3
+NAMED_KEYS = {"↵": "enter", "⏎": "enter", "←": "left", "→": "right", "↑": "up", "↓": "down"}
+NAMED_KEYS |= {"←→": "left/right", "↑↓": "up/down", "⌫": "backspace"}
 
 
 class FluxstateApp(App[int]):
@@ -142,6 +145,11 @@ class FluxstateApp(App[int]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Values for our own variables, so that every theme of Textual works too."""
         return dict(VARIABLES)
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Keys that have a sign of their own by their names, where the terminal lacks the sign."""
+        shown = super().get_key_display(binding)
+        return shown if charset.unicode() else NAMED_KEYS.get(shown, shown)
 
     def get_default_screen(self) -> Screen[None]:
         """The list of MiniClusters, or the archive that was given."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
-from fluxstate_tui import termination
+from fluxstate_tui import charset, termination
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -90,7 +90,7 @@ class TerminalDriver(LinuxDriver):
     def _read_keys(self) -> None:
         """Raises OSError when nobody can type there any more."""
         parser = XTermParser(self._debug)
-        decode = getincrementaldecoder("utf-8")(errors="replace").decode
+        decode = getincrementaldecoder(charset.encoding())(errors="replace").decode
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
@@ -148,7 +148,7 @@ class _Output(Thread):
     def run(self) -> None:
         """The thread."""
         while (text := self._next()) is not None:
-            data = text.encode("utf-8", "replace")
+            data = charset.encode(text, charset.encoding())
             try:
                 while data:
                     data = data[os.write(self._fd, data) :]

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from fluxstate_tui.formatting import age
-from fluxstate_tui.live.freshness import Freshness, Source
+from fluxstate_tui.live.freshness import Freshness, Source, parts_of_source
 from fluxstate_tui.live.store import Changes
 from fluxstate_tui.tui.screens.services import Services
 from fluxstate_tui.tui.widgets.lines import KeyFooter, Line, Part
@@ -196,7 +196,7 @@ def freshness(sources: list[Source], now: float) -> list[Part]:
     if worst.freshness is Freshness.STALE and seconds is not None:
         text += f" {age(seconds)}"
     if worst.freshness is Freshness.FORBIDDEN:
-        text += f" to read {worst.name.split(':')[0]}"
+        text += f" to read {parts_of_source(worst.name)[0]}"
     if worst.detail:
         text += f" · {worst.detail}"
     return [(text, f"$state-{word.tone}" if word.tone != "off" else "$muted")]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from fluxstate_tui.formatting import Word
-from fluxstate_tui.live.summary import Summary
+from fluxstate_tui.live.summary import QueueStatus, Summary
 from fluxstate_tui.operations.base import OutcomeKind, StepState
 from fluxstate_tui.tui.widgets.words import DELETED, PHASES
 
 QUEUES = {
-    "started": Word("▶", "started", "ok"),
-    "stopped": Word("‖", "stopped", "warn"),
-    "mixed": Word("◐", "mixed", "warn"),
+    QueueStatus.STARTED: Word("▶", "started", "ok"),
+    QueueStatus.STOPPED: Word("‖", "stopped", "warn"),
+    QueueStatus.MIXED: Word("◐", "mixed", "warn"),
 }
 
 

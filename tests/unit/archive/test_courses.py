@@ -12,12 +12,13 @@ from fluxstate_tui.archive.builder import EventlogTemplates, JobFolder
 from fluxstate_tui.archive.findings import Findings
 from fluxstate_tui.flux import eventlog
 from fluxstate_tui.flux.eventlog import Event
-from fluxstate_tui.flux.job import Job
+from fluxstate_tui.flux.job import Job, JobException, JobResult, JobState
 from fluxstate_tui.flux.reducer import JobBuilder
 from fluxstate_tui.flux.resources import ResourceSet, Share, make_alloc
 from tests.unit.archive import given as made
 
-_SPEC = made.jobspec("one", nodes=2)
+_SPEC = made.jobspec("one", nodes=2, queue="q", project="p", duration=3.5, bank="b")
+_SPEC["tasks"][0]["count"] = {"total": 5}
 _SUMMARY = {"annotations": {"sched": {"resource_summary": "rank0/core0"}}}
 _TYPES = st.sampled_from(["cancel", "timeout", "exec"])
 _BETWEEN = st.one_of(
@@ -88,6 +89,55 @@ _FOLDER = JobFolder(Findings())
 def test_a_job_is_the_same_with_and_without_its_course(log: bytes, expiration: float) -> None:
     r = _r(expiration)
     assert _FOLDER.fold(7, log, json.dumps(_SPEC).encode(), r) == _told(log, r)
+
+
+def test_each_value_of_a_job_lands_in_its_own_field() -> None:
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("submit", {"userid": 1000, "urgency": 17, "flags": 0, "version": 1}),
+        ("dependency-add", {"description": "after-start=ƒ8"}),
+        ("validate", {}),
+        ("depend", {}),
+        ("priority", {"priority": 18}),
+        ("alloc", _SUMMARY),
+        ("exception", {"type": "exec", "severity": 0, "note": "n"}),
+        ("finish", {"status": 256}),
+        ("clean", {}),
+    ]
+    log = eventlog.encode(Event(float(at), *step) for at, step in enumerate(steps, 20))
+    job = _FOLDER.fold(7, log, json.dumps(_SPEC).encode(), _r(99.5))
+    assert job == Job(
+        id=7,
+        userid=1000,
+        state=JobState.INACTIVE,
+        name="one",
+        urgency=17,
+        priority=18,
+        cwd="/w",
+        queue="q",
+        project="p",
+        bank="b",
+        ntasks=5,
+        ncores=3,
+        nnodes=2,
+        duration=3.5,
+        ranks="[0-1]",
+        nodelist="n[0-1]",
+        expiration=99.5,
+        t_submit=20.0,
+        t_depend=22.0,
+        t_priority=23.0,
+        t_sched=24.0,
+        t_run=25.0,
+        t_cleanup=26.0,
+        t_inactive=28.0,
+        result=JobResult.FAILED,
+        waitstatus=256,
+        exception=JobException("exec", 0, "n"),
+        dependencies=("after-start=ƒ8",),
+        annotations=_SUMMARY["annotations"],
+    )
+    values = [repr(getattr(job, field)) for field in Job.__struct_fields__]
+    assert len(set(values)) == len(values), "two could be exchanged, and nobody would notice"
 
 
 @settings(max_examples=300, deadline=None)

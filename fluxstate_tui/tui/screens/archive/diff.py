@@ -22,7 +22,7 @@ from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.formatting import Word, age, moment, plural, size
 from fluxstate_tui.live.filters import FilterField
-from fluxstate_tui.live.freshness import Freshness
+from fluxstate_tui.live.freshness import Freshness, queue_source
 from fluxstate_tui.tui.screens.archive.opened import (
     FileDialog,
     Opened,
@@ -254,7 +254,7 @@ async def _jobs(name: str, verdict: Verdict, reading: Reading) -> Jobs:
 def _suspect(services: Services, picture: ClusterPicture) -> str:
     if picture.gone_at is not None:
         return f"{picture.ref.name} is deleted; this is its last picture"
-    source = services.store.source(f"queue:{picture.ref.uid}")
+    source = services.store.source(queue_source(picture.ref.uid))
     if source is None or source.freshness is Freshness.LIVE:
         return ""
     seconds = source.age(services.clock.now())

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from fluxstate_tui.flux.job import Job
+from fluxstate_tui.live.freshness import queue_source
 from fluxstate_tui.live.groups import Group, group_jobs
 from fluxstate_tui.live.picture import ClusterPicture
 from fluxstate_tui.live.store import Changes
@@ -197,7 +198,7 @@ class QueueView(JobKeys, View):
     def _why_empty(self, picture: ClusterPicture, summary: Summary) -> str:
         if picture.jobs_at is not None:
             return "No job in this queue.\nn submits one."
-        source = self.services.store.source(f"queue:{self.ref.uid}")
+        source = self.services.store.source(queue_source(self.ref.uid))
         if source is not None and source.detail:
             return f"The queue cannot be read: {source.detail}"
         return f"The queue is not known yet.\n{summary.reason}"

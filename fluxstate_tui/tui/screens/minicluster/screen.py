@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from fluxstate_tui.live.freshness import Source
+from fluxstate_tui.live.freshness import Source, queue_source
 from fluxstate_tui.live.store import Changes
 from fluxstate_tui.live.summary import Summary
 from fluxstate_tui.minicluster.minicluster import ClusterRef
@@ -78,7 +78,7 @@ class MiniClusterScreen(ClusterActions, LiveScreen):
 
     def sources(self) -> list[Source]:
         """The queue's own source counts here too."""
-        queue = self.services.store.source(f"queue:{self.ref.uid}")
+        queue = self.services.store.source(queue_source(self.ref.uid))
         return super().sources() + ([queue] if queue is not None else [])
 
     @property

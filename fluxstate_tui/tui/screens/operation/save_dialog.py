@@ -13,6 +13,7 @@ from textual.widgets import Input, OptionList
 from fluxstate_tui.flux.jobspec import parse_duration
 from fluxstate_tui.formatting import age, plural
 from fluxstate_tui.live.outlook import Outlook, run_times, until_idle
+from fluxstate_tui.live.summary import QueueStatus
 from fluxstate_tui.operations.base import Choices, Running
 from fluxstate_tui.tui.screens.dialog import Choice, Dialog, prompt
 from fluxstate_tui.tui.widgets.inputs import ChoiceList, Tick
@@ -51,7 +52,7 @@ class SaveDialog(Dialog[Choices]):
         if self.summary.running:
             yield _limit_row()
             yield Panel(id="save-mistake")
-        if self.summary.queue != "stopped":
+        if self.summary.queue is not QueueStatus.STOPPED:
             yield Tick("leave the queue paused afterwards", id="keep-paused", compact=True)
         if self.can_restore_paused:
             label = "a restore of it comes up paused, to be looked at before it runs"
@@ -129,7 +130,7 @@ def _said(chosen: Summary) -> list[list[Part]]:
     if not chosen.running:
         return [[(f"No job is running, {pending}.", "")]]
     rows: list[list[Part]] = [[(f"{plural(chosen.running, 'job')} running, {pending}.", "")]]
-    if chosen.queue != "stopped":
+    if chosen.queue is not QueueStatus.STOPPED:
         rows.append([("The queue is paused until the save is done.", "")])
     return [*rows, [("Jobs that run while it is dumped would come back FAILED.", "")]]
 
