@@ -273,6 +273,7 @@ class Connection:
                 _keep(self._watched[uid].sleep(), self._ending)
         for uid in chosen:
             self._watched[uid].connect()
+            self._learn_rights(self._watched[uid].minicluster.ref.namespace)
 
     async def _go_round(self) -> None:
         """Ask those that nobody looks at once in the life of their lead, one after the other."""
@@ -382,10 +383,9 @@ class Connection:
             self._watched[uid] = Watched(
                 self._context, self._store.take, item, self._config.guard, partial(self._lead, uid)
             )
-            self._learn_rights(item.ref.namespace)
 
     def _learn_rights(self, namespace: str) -> None:
-        if self._context is not None and not self.rights.knows(namespace):
+        if self._context is not None and self.rights.begin(namespace):
             _until_done(self.rights.learn(self._context.cluster, namespace), self._asking)
 
     def _forget(self, uid: str) -> None:

@@ -23,15 +23,16 @@ class Rights:
         """Another connection may be another user."""
         self._missing.clear()
 
-    def knows(self, namespace: str) -> bool:
-        """It was asked (or is being asked) for that namespace."""
-        return namespace in self._missing
+    def begin(self, namespace: str) -> bool:
+        """False if it was asked, or is being asked, for that namespace; from now on it is."""
+        new = namespace not in self._missing
+        self._missing.setdefault(namespace, frozenset())
+        return new
 
     async def learn(self, cluster: Cluster, namespace: str) -> None:
         """Ask for every right that a key needs (SelfSubjectAccessReview)."""
         from fluxstate_tui.kube.objects import PODS
 
-        self._missing[namespace] = frozenset()
         try:
             resource = await cluster.minicluster_resource()
             found = {
