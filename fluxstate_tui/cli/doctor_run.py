@@ -17,7 +17,7 @@ from fluxstate_tui.diagnosis.diagnose import diagnose
 from fluxstate_tui.diagnosis.finding import Diagnosis, Finding, Quote, Severity
 from fluxstate_tui.diagnosis.installation import Installation, examine
 from fluxstate_tui.errors import ExitCode
-from fluxstate_tui.formatting import plain
+from fluxstate_tui.formatting import plain, plural
 from fluxstate_tui.kube.client import Access
 from fluxstate_tui.kube.objects import EVENTS, JOBS, PODS, PVCS, parse_minicluster
 
@@ -46,7 +46,7 @@ async def doctor(args: argparse.Namespace) -> int:
             found[str(one.ref)] = diagnose(evidence, silenced)
         now = context.server_now
     print(_json(found) if args.json else "\n".join(_lines(found, now)))
-    wrong = any(f.severity is not Severity.NOTE for d in found.values() for f in d.findings)
+    wrong = any(diagnosis.wrong for diagnosis in found.values())
     return int(ExitCode.FAILURE if wrong else ExitCode.OK)
 
 
@@ -74,6 +74,8 @@ def _lines(found: dict[str, Diagnosis], now: float) -> Iterator[str]:
         yield f"{name}: {_verdict(diagnosis)}"
         for finding in diagnosis.findings:
             yield from _finding(finding, now)
+        if diagnosis.silenced:
+            yield f"  {plural(diagnosis.silenced, 'finding')} silenced by the configuration"
         if diagnosis.blind:
             wanting = {source.value for one in diagnosis.blind for source in one.wanting}
             codes = ", ".join(one.code for one in diagnosis.blind)
@@ -82,9 +84,7 @@ def _lines(found: dict[str, Diagnosis], now: float) -> Iterator[str]:
 
 def _verdict(diagnosis: Diagnosis) -> str:
     count = len(diagnosis.findings)
-    return (
-        f"{count} finding{'s' if count > 1 else ''}" if count else "nothing is wrong as far as seen"
-    )
+    return plural(count, "finding") if count else "nothing is wrong as far as seen"
 
 
 def _finding(finding: Finding, now: float) -> Iterator[str]:
@@ -111,6 +111,7 @@ def _diagnosis(name: str, diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "of": name,
         "findings": [_finding_json(finding) for finding in diagnosis.findings],
+        "silenced": diagnosis.silenced,
         "blind": [
             {
                 "code": b.code,

@@ -12,20 +12,23 @@ from fluxstate_tui.diagnosis.rules import containers, creation, flux, pods, volu
 # Their import is what registers the rules.
 AREAS = (creation, pods, volumes, containers, flux)
 _ORDER = list(Severity)
+_IN_ORDER = sorted(RULES, key=lambda rule: rule.code)
 
 
 def diagnose(evidence: Evidence, silenced: Iterable[str] = ()) -> Diagnosis:
-    """Ask each rule but those whose code or slug is silenced.
+    """Ask each rule. What those find whose code or slug is silenced is counted, and not told.
 
     Worse ones come first; among equals the order of codes is from causes to consequences.
     """
-    silent = set(silenced)
+    silent, unseen = set(silenced), evidence.unseen()
     findings: list[Finding] = []
     blind: list[Blind] = []
-    for rule in sorted(RULES, key=lambda one: one.code):
-        if silent & {rule.code, rule.slug}:
+    untold = 0
+    for rule in _IN_ORDER:
+        wanting = tuple(source for source in rule.needs if source in unseen)
+        if rule.code in silent or rule.slug in silent:
+            untold += 0 if wanting else sum(1 for _ in rule.look(evidence))
             continue
-        wanting = tuple(source for source in rule.needs if not evidence.sees(source))
         if wanting:
             blind.append(Blind(rule.code, rule.slug, wanting))
             continue
@@ -33,4 +36,4 @@ def diagnose(evidence: Evidence, silenced: Iterable[str] = ()) -> Diagnosis:
             Finding(rule.code, rule.slug, rule.severity, told) for told in rule.look(evidence)
         )
     findings.sort(key=lambda finding: _ORDER.index(finding.severity))
-    return Diagnosis(tuple(findings), tuple(blind))
+    return Diagnosis(tuple(findings), tuple(blind), untold)

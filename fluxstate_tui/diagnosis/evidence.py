@@ -63,8 +63,8 @@ class Evidence:
     worker_log: tuple[str, ...] | None = None
     operator_log: tuple[str, ...] | None = None
 
-    def sees(self, source: Source) -> bool:
-        """Whether that could be read."""
+    def unseen(self) -> frozenset[Source]:
+        """What could not be read."""
         missing = {
             Source.JOB: not self.may_list,
             Source.PODS: not self.may_list,
@@ -77,7 +77,7 @@ class Evidence:
             Source.WORKER_LOG: self.worker_log is None,
             Source.OPERATOR_LOG: self.operator_log is None,
         }
-        return not missing.get(source, False)
+        return frozenset(source for source, is_missing in missing.items() if is_missing)
 
     @property
     def age(self) -> float:

@@ -83,7 +83,16 @@ class Blind:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All findings, the likeliest first, and what could not be looked at."""
+    """All findings, the likeliest first, and what could not be looked at.
+
+    `silenced` is how many there are besides that the user does not want to be told.
+    """
 
     findings: tuple[Finding, ...]
     blind: tuple[Blind, ...]
+    silenced: int = 0
+
+    @property
+    def wrong(self) -> bool:
+        """Whether there is more than notes."""
+        return any(finding.severity is not Severity.NOTE for finding in self.findings)

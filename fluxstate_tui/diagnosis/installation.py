@@ -27,11 +27,12 @@ class Installation:
 def examine(installation: Installation, silenced: Iterable[str] = ()) -> Diagnosis:
     """As with a MiniCluster: findings, and what could not be looked at."""
     silent = set(silenced)
-    found = [f for f in _findings(installation) if not silent & {f.code, f.slug}]
+    every = list(_findings(installation))
+    found = [f for f in every if not silent & {f.code, f.slug}]
     blind = []
     if installation.operators is None and not silent & {"FS901", "operator-down"}:
         blind.append(Blind("FS901", "operator-down", (Source.OPERATOR,)))
-    return Diagnosis(tuple(found), tuple(blind))
+    return Diagnosis(tuple(found), tuple(blind), len(every) - len(found))
 
 
 def _findings(one: Installation) -> Iterator[Finding]:

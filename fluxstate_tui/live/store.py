@@ -107,6 +107,8 @@ class Store:
         self._unread = {"pods", "jobs"}
         self._derive = derive
         self.silenced: tuple[str, ...] = ()
+        self.undiagnosed: set[str] = set()
+        """What a diagnosis looks at changed there, since whoever keeps diagnoses took the uid."""
         self._changes = Changes()
         self._stale_summaries: set[str] = set()
         # By name: the classes need not exist before the first event does (20 ms of CPU).
@@ -207,6 +209,12 @@ class Store:
         )
         return diagnose(evidence, self.silenced)
 
+    def _evidence_changed(self, uids: Iterable[str]) -> None:
+        """Of these another diagnosis is due, and another summary."""
+        known = [uid for uid in uids if uid in self.clusters]
+        self.undiagnosed.update(known)
+        self._touch(known)
+
     def _touch(self, uids: Iterable[str]) -> None:
         self._stale_summaries.update(uid for uid in uids if uid in self.clusters)
 
@@ -262,7 +270,7 @@ class Store:
     def _read(self, what: str, touched: set[str]) -> None:
         if what in self._unread:
             self._unread.discard(what)
-            self._touch(self.clusters)
+            self._evidence_changed(self.clusters)
         self._pods_touched(touched)
 
     def _source_changed(self, event: e.SourceChanged) -> None:
@@ -272,12 +280,15 @@ class Store:
             since = known.since
         self.sources[event.source] = Source(event.source, event.freshness, event.detail, since)
         self._changes.sources = True
+        turned = known is None or known.freshness is not event.freshness
+        if turned and event.source in ("pods", "jobs", "events"):
+            self.undiagnosed.update(self.clusters)  # they are seen now, or not any more
         if event.source in self._unread:
             self._touch(self.clusters)
         _, uid = parts_of_source(event.source)
         if uid:
             self._touch([uid])
-        elif event.source == "jobs" and (known is None or known.freshness is not event.freshness):
+        elif event.source == "jobs" and turned:
             self._touch(self.clusters)  # what no Job means depends on whether they may be listed
 
     def _clusters_listed(self, event: e.MiniClustersListed) -> None:
@@ -298,13 +309,13 @@ class Store:
             self._inherit_archives(picture)
         picture.minicluster = item
         picture.gone_at = None
-        self._touch([item.ref.uid])
+        self._evidence_changed([item.ref.uid])
 
     def _cluster_gone(self, uid: str, at: float) -> None:
         picture = self.clusters.get(uid)
         if picture is not None and picture.gone_at is None:
             picture.gone_at = at
-            self._touch([uid])
+            self._evidence_changed([uid])
 
     def _cluster_moved(self, uid: str, to: str) -> None:
         picture = self.clusters.get(uid)
@@ -324,6 +335,7 @@ class Store:
             replaced = picture.gone_at is not None and str(picture.ref) in living
             if replaced and not self._workload.pods_of(uid):
                 del self.clusters[uid]
+                self.undiagnosed.add(uid)
                 self.summaries.pop(uid, None)
                 self.sources.pop(queue_source(uid), None)
                 self.sources.pop(catalog_source(uid), None)
@@ -331,7 +343,7 @@ class Store:
 
     def _pods_touched(self, uids: set[str]) -> None:
         self._changes.pods |= uids
-        self._touch(uids)
+        self._evidence_changed(uids)
 
     def _kube_event_seen(self, event: e.KubeEventSeen) -> None:
         item = event.item
@@ -344,7 +356,7 @@ class Store:
             oldest = next(iter(self._event_owners))
             self._events[self._event_owners.pop(oldest)].pop(oldest, None)
         self._changes.events = True
-        self._touch(self._workload.clusters_of(item.object_uid))
+        self._evidence_changed(self._workload.clusters_of(item.object_uid))
 
     def _server_clock_seen(self, event: e.ServerClockSeen) -> None:
         self._server_clock = event
@@ -353,6 +365,8 @@ class Store:
     def _broker_seen(self, event: e.BrokerSeen) -> None:
         picture = self.clusters.get(event.cluster.uid)
         if picture is not None:
+            if picture.broker is None or picture.broker.state != event.state:
+                self.undiagnosed.add(event.cluster.uid)
             picture.broker = event
             self._changes.queues.add(event.cluster.uid)
             self._touch([event.cluster.uid])
@@ -363,7 +377,7 @@ class Store:
             picture.queues, picture.nodes = event.queues, event.nodes
             picture.queues_at = event.at
             self._changes.queues.add(event.cluster.uid)
-            self._touch([event.cluster.uid])
+            self._evidence_changed([event.cluster.uid])
 
     def _counts_seen(self, event: e.CountsSeen) -> None:
         picture = self.clusters.get(event.cluster.uid)

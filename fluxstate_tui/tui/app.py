@@ -209,6 +209,9 @@ class FluxstateApp(App[int]):
         yield from super().get_system_commands(screen)
         yield SystemCommand("Connect again", "Start the connection anew", self.action_reconnect)
         yield SystemCommand(
+            "Findings", "All that is wrong, across MiniClusters", self.action_findings
+        )
+        yield SystemCommand(
             "Interrupted operations",
             "What killed programs left, and how to put it right",
             self.action_interrupted,
@@ -260,6 +263,13 @@ class FluxstateApp(App[int]):
         from fluxstate_tui.tui.screens.operation.interrupted import ask_about_interrupted
 
         in_background(self, lambda: ask_about_interrupted(self, self.services), "interrupted")
+
+    def action_findings(self) -> None:
+        """Show all that is wrong, across MiniClusters."""
+        from fluxstate_tui.tui.screens.findings.screen import FindingsScreen
+
+        if not isinstance(self.screen, FindingsScreen):
+            self.push_screen(FindingsScreen(self.services))
 
     def end_on_request(self) -> None:
         """Asked to end from outside: nobody is asked, and nothing is left half done."""

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.formatting import age
 from fluxstate_tui.live.summary import Summary
+from fluxstate_tui.operations.base import OperationKind
 from fluxstate_tui.operations.registry import spec
 from fluxstate_tui.tui.screens.words import state_word
 from fluxstate_tui.tui.theme import color
 from fluxstate_tui.tui.widgets.lines import Part
 
 if TYPE_CHECKING:
-    from fluxstate_tui.diagnosis.finding import Diagnosis, Finding
+    from fluxstate_tui.diagnosis.finding import Diagnosis, Finding, Quote
     from fluxstate_tui.minicluster.objects import KubeEvent
     from fluxstate_tui.tui.screens.services import OperationRun
 
@@ -57,6 +58,7 @@ def explanation(
     return rows
 
 
+MOST_QUOTED = 600
 _TONES = {"error": "$state-bad", "warning": "$state-warn", "note": "$muted"}
 
 
@@ -67,6 +69,27 @@ def finding_rows(finding: Finding) -> list[list[Part]]:
         [(f"{finding.code} {finding.slug} ", tone), (told.cause, "")],
         [("  do: ", "$muted"), (told.fix, "")],
     ]
+
+
+def finding_in_full(finding: Finding, now: float) -> list[list[Part]]:
+    """What it is, what to do, the line to copy, and on which evidence."""
+    told = finding.told
+    rows = finding_rows(finding)
+    if told.remedy is not None:
+        kind = OperationKind(told.remedy.value)
+        rows.append([("  key: ", "$muted"), (spec(kind).key, "$accent bold"), (f" {kind}", "")])
+    if told.line:
+        rows.append([("  $ ", "$muted"), (told.line, "$accent"), ("  (y copies it)", "$muted")])
+    return rows + [
+        [("  · ", "$muted"), (quote.text[:MOST_QUOTED], ""), (f"  {where(quote, now)}", "$muted")]
+        for quote in told.evidence
+    ]
+
+
+def where(quote: Quote, now: float) -> str:
+    """Where it was read, and how long ago it was written."""
+    place = quote.source.value + (f", {quote.about}" if quote.about else "")
+    return place + (f", {age(now - quote.at)} ago" if quote.at is not None else "")
 
 
 def event_row(event: KubeEvent, now: float) -> list[Part]:

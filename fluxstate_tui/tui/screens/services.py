@@ -24,6 +24,7 @@ from fluxstate_tui.tui.widgets.table import Memory
 if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock
     from fluxstate_tui.live.actions import Actions, Operation
+    from fluxstate_tui.live.findings import AllFindings
     from fluxstate_tui.live.store import Notices, Store
     from fluxstate_tui.minicluster.minicluster import ClusterRef
     from fluxstate_tui.operations.base import Choices
@@ -59,6 +60,16 @@ class Services:
     memory: Memory = field(default_factory=Memory)
     runs: dict[str, OperationRun] = field(default_factory=dict)
     bulk: BulkRun | None = None
+    _findings: AllFindings | None = None
+
+    @property
+    def findings(self) -> AllFindings:
+        """What is wrong anywhere. Imported when first wanted: the rules are many."""
+        if self._findings is None:
+            from fluxstate_tui.live.findings import AllFindings
+
+            self._findings = AllFindings(self.store)
+        return self._findings
 
     def server_now(self) -> float:
         """The API server's time: what its objects and events are dated by."""

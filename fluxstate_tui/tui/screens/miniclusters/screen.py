@@ -48,6 +48,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
     HELP_TEXT = (
         "Every MiniCluster with its derived state, its queue and its archives. "
         "PEND RUN DONE FAIL count jobs; ? with an age means: last read that long ago. "
+        "The header counts MiniClusters with errors or warnings: w lists them. "
         "What is on the screen is connected, up to 16; the others are asked once, and when you "
         "come to them."
     )
@@ -55,12 +56,14 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         Binding("enter", "open", "open", id="miniclusters.open", key_display="↵"),
         *ClusterActions.KEYS,
         Binding("x", "explain", "explain", id="miniclusters.explain"),
+        Binding("w", "app.findings", "findings", id="miniclusters.findings"),
         Binding("b", "bulk", "all marked", id="miniclusters.bulk"),
     ]
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._panel: Panel | None = None
+        self._wrong = 0
         self.table: Table[str, Summary] = Table(
             cluster_columns(services.all_namespaces),
             CLUSTER_FIELDS,
@@ -99,6 +102,8 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
 
     def tick(self) -> None:
         """Ages go on."""
+        self.services.findings.refresh(self.services.clock.now())
+        self._wrong = self.services.findings.wrong
         super().tick()
         self.table.grid.tick()
         self._look()
@@ -187,6 +192,7 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         self._explain()
         if self._panel is not None:
             self._panel.toggle_class("-open")
+            self.call_after_refresh(self._show_reason)
 
     def on_resize(self, event: events.Resize) -> None:
         """A tall terminal has room for the explanation at all times."""
@@ -211,11 +217,14 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
         return super().check_action(action, parameters)
 
     def crumbs(self) -> list[str]:
-        """How many there are; and how many are connected, if not all that could be."""
+        """How many there are; how many are connected, if not all could be; how many are ill."""
         store, connected = self.services.store, self.services.actions.connected()
+        more = "+" if self.services.findings.due else ""  # not all were looked at yet
+        ill = f"{self._wrong}{more} with findings" if self._wrong else ""
         if len(store.clusters) <= MOST_SHOWN_WHOLE:
-            return []
-        return [f"{plural(len(store.clusters), 'MiniCluster')}, {connected} connected"]
+            return [ill] if ill else []
+        said = f"{plural(len(store.clusters), 'MiniCluster')}, {connected} connected"
+        return [f"{said}, {ill}" if ill else said]
 
     def _look(self) -> None:
         """Say which are on the screen, the chosen one first: they are connected."""
@@ -241,9 +250,10 @@ class MiniClustersScreen(ClusterActions, LiveScreen):
             )
         else:
             line.say(headline(chosen, self.services.runs.get(chosen.ref.uid)))
-        if panel is not None:
+        if panel is not None and panel.display:
             news = self.services.store.events_of(chosen.ref.uid)[:5]
-            panel.say(explanation(chosen, news, self.services.server_now()))
+            found = self.services.store.diagnosis_of(chosen.ref.uid)
+            panel.say(explanation(chosen, news, self.services.server_now(), found))
 
     def _listed(self) -> bool:
         source = self.services.store.source("miniclusters")

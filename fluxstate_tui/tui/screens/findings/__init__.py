@@ -1,0 +1,1 @@
+"""All that is wrong, across MiniClusters."""
