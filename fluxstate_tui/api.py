@@ -257,7 +257,14 @@ class _Opening:
         cluster = await self.stack.enter_async_context(await Cluster.open(options))
         room, image = self.config.room_for_copies, self.config.helper_pod.image or ""
         state_dir, who = default_state_dir(), default_who()
-        return OperationContext(cluster, cluster.clock, state_dir, who, room, image)
+        return OperationContext(
+            cluster=cluster,
+            clock=cluster.clock,
+            state_dir=state_dir,
+            who=who,
+            room_for_copies=room,
+            helper_image=image,
+        )
 
     def _is_read_only(self, options: KubeOptions) -> bool:
         if self.read_only is None:
@@ -591,29 +598,29 @@ def _refuse_unseen(store: Store) -> None:
 def _of_summary(found: Summary) -> MiniClusterState:
     inactive = None if found.done is None else found.done + (found.failed or 0)
     return MiniClusterState(
-        found.ref,
-        found.size,
-        found.phase,
-        found.reason,
-        found.queue,
-        found.pending,
-        found.running,
-        inactive,
-        found.deleted,
+        ref=found.ref,
+        size=found.size,
+        phase=found.phase,
+        reason=found.reason,
+        queue=found.queue,
+        pending=found.pending,
+        running=found.running,
+        inactive=inactive,
+        deleted=found.deleted,
     )
 
 
 def _of_status(found: MiniClusterStatus) -> MiniClusterState:
     counts: Mapping[str, int] = found.counts or {}
     return MiniClusterState(
-        found.minicluster.ref,
-        found.minicluster.size,
-        found.derived.phase,
-        found.why,
-        None if found.queues is None else _queue_word(found.queues),
-        counts.get("pending"),
-        counts.get("running"),
-        counts.get("inactive"),
+        ref=found.minicluster.ref,
+        size=found.minicluster.size,
+        phase=found.derived.phase,
+        reason=found.why,
+        queue=None if found.queues is None else _queue_word(found.queues),
+        pending=counts.get("pending"),
+        running=counts.get("running"),
+        inactive=counts.get("inactive"),
     )
 
 
@@ -629,13 +636,13 @@ def _jobs(jobs: Sequence[Job], now: float | None) -> JobTable:
 def _table(archive: reader.Archive, name: str) -> ArchiveTable:
     archive.refuse_foreign(name)
     return ArchiveTable(
-        _jobs([one.job for one in archive.jobs], archive.dumped_at or None),
-        archive.complete,
-        tuple(str(finding) for finding in archive.findings),
-        archive.lost,
-        archive.dumped_at,
-        archive.size,
-        archive.sha256,
+        jobs=_jobs([one.job for one in archive.jobs], archive.dumped_at or None),
+        complete=archive.complete,
+        problems=tuple(str(finding) for finding in archive.findings),
+        lost=archive.lost,
+        dumped_at=archive.dumped_at,
+        size=archive.size,
+        sha256=archive.sha256,
     )
 
 

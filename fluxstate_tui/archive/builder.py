@@ -96,13 +96,13 @@ class Decoders:
             _remember(self._counts, key, counts)
         name = system.job.name
         asked = jobspecs.Asked(
-            name if name is not None else jobspecs.program_name(task.command),
-            system.cwd,
-            system.queue,
-            system.project,
-            system.bank,
-            system.duration,
-            counts,
+            name=name if name is not None else jobspecs.program_name(task.command),
+            cwd=system.cwd,
+            queue=system.queue,
+            project=system.project,
+            bank=system.bank,
+            duration=system.duration,
+            counts=counts,
         )
         return asked, bytes(system.constraints)
 
@@ -247,24 +247,24 @@ _CHANGE_MORE = frozenset(("jobspec-update", "resource-update"))
 def _template(builder: JobBuilder, lines: int, allocated: bool) -> EventlogTemplate:
     job = builder.freeze()
     return EventlogTemplate(
-        lines,
-        allocated,
-        job.userid,
-        job.state,
-        job.urgency,
-        job.priority,
-        int(job.t_submit),
-        _line(job.t_depend),
-        _line(job.t_priority),
-        _line(job.t_sched),
-        _line(job.t_run),
-        _line(job.t_cleanup),
-        _line(job.t_inactive),
-        job.result,
-        job.waitstatus,
-        job.exception,
-        job.dependencies,
-        job.annotations,
+        lines=lines,
+        allocated=allocated,
+        userid=job.userid,
+        state=job.state,
+        urgency=job.urgency,
+        priority=job.priority,
+        submitted=int(job.t_submit),
+        depend=_line(job.t_depend),
+        prioritized=_line(job.t_priority),
+        sched=_line(job.t_sched),
+        run=_line(job.t_run),
+        cleanup=_line(job.t_cleanup),
+        inactive=_line(job.t_inactive),
+        result=job.result,
+        waitstatus=job.waitstatus,
+        exception=job.exception,
+        dependencies=job.dependencies,
+        annotations=job.annotations,
     )
 
 

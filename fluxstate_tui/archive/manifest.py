@@ -276,7 +276,16 @@ def build(
         if manifest is not None:
             problem = _mismatch(manifest, identity, name, size)
         path = posixpath.join(folder, name)
-        found.append(CatalogEntry(identity, path, size, mtime, manifest, problem))
+        found.append(
+            CatalogEntry(
+                id=identity,
+                path=path,
+                size=size,
+                modified=mtime,
+                manifest=manifest,
+                problem=problem,
+            )
+        )
     for name, data in manifests.items():
         identity = name.removesuffix(MANIFEST_SUFFIX)
         if identity not in archives and id_of(archive_name(identity)):
@@ -318,7 +327,9 @@ def _orphan(folder: str, identity: str, data: bytes) -> CatalogEntry:
     path = posixpath.join(folder, archive_name(identity))
     modified = manifest.created if manifest is not None else 0.0
     text = problem or "its archive is not there, only the manifest"
-    return CatalogEntry(identity, path, 0, modified, manifest, text)
+    return CatalogEntry(
+        id=identity, path=path, size=0, modified=modified, manifest=manifest, problem=text
+    )
 
 
 # The manifest that lies beside a local archive, as in a catalog.

@@ -197,13 +197,13 @@ def preview(
         ]
     warnings = [*dict.fromkeys(map(_warning, archive.findings)), *_unheeded(archive, coming)]
     return RestorePreview(
-        room,
-        predictions,
-        coming,
-        start.size_needed,
-        tuple(warnings),
-        start.blocker,
-        frozenset(start.refused),
+        room=room,
+        jobs=predictions,
+        queues=coming,
+        size_needed=start.size_needed,
+        warnings=tuple(warnings),
+        blocker=start.blocker,
+        refused=frozenset(start.refused),
     )
 
 

@@ -421,7 +421,18 @@ class _Watched(Source):
 def _archive(source: _Watched, assembly: Assembly | None, findings: Findings) -> Archive:
     sha256 = source.sha256()
     if assembly is None:
-        return Archive([], None, None, None, "", (), source.size, sha256, 0, findings.all())
+        return Archive(
+            jobs=[],
+            queues=None,
+            max_jobid=None,
+            resources=None,
+            core_version="",
+            starts=(),
+            size=source.size,
+            sha256=sha256,
+            entries=0,
+            findings=findings.all(),
+        )
     jobs = [ArchivedJob(job, job.id in assembly.partial, assembly.details) for job in assembly.jobs]
     return Archive(
         jobs=jobs,

@@ -142,7 +142,15 @@ def member_named(
     name: str, kind: bytes, data: bytes | None, mtime: int, offset: int, link: str = ""
 ) -> Member:
     """A member by its whole name."""
-    return Member(name[:FOLDER], name[FOLDER:], kind, data, mtime, offset, link)
+    return Member(
+        folder=name[:FOLDER],
+        file=name[FOLDER:],
+        kind=kind,
+        data=data,
+        mtime=mtime,
+        offset=offset,
+        link=link,
+    )
 
 
 class TarStream:
@@ -203,7 +211,9 @@ class TarStream:
             except ValueError:
                 break
             data = buffer[start : start + size] if keep else None
-            yield Member(folder, file, FILE, data, mtime, base + at)
+            yield Member(
+                folder=folder, file=file, kind=FILE, data=data, mtime=mtime, offset=base + at
+            )
             at = following
         self._at = at
 

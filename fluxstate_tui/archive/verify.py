@@ -208,11 +208,25 @@ def _good(archive: Archive, level: str) -> Verdict:
     jobs = f"{len(archive.jobs)} jobs in {archive.entries} entries"
     by = f", flux-core {archive.core_version}" if archive.core_version else ""
     message = f"{jobs}{by}" if archive.jobs else f"0 jobs in {archive.entries} entries{by}"
-    return Verdict(kind, level, "", message, counts(archive), (), archive)
+    return Verdict(
+        kind=kind,
+        level=level,
+        place="",
+        message=message,
+        counts=counts(archive),
+        findings=(),
+        archive=archive,
+    )
 
 
 def _bad(archive: Archive, findings: tuple[Finding, ...], level: str) -> Verdict:
     worst = min(findings, key=_weight)
     return Verdict(
-        worst.kind, level, worst.place, worst.message, counts(archive), findings, archive
+        kind=worst.kind,
+        level=level,
+        place=worst.place,
+        message=worst.message,
+        counts=counts(archive),
+        findings=findings,
+        archive=archive,
     )

@@ -102,7 +102,16 @@ def _header(data: bytes, at: int) -> _Header:
         "utf-8" if flags & _UTF8 else "cp437", "surrogateescape"
     )
     mtime = unix_time(data[begin + name_size : body])
-    return _Header(name, flags, method, crc, packed, size, mtime, body)
+    return _Header(
+        name=name,
+        flags=flags,
+        method=method,
+        crc=crc,
+        packed=packed,
+        size=size,
+        mtime=mtime,
+        body=body,
+    )
 
 
 def _body(data: bytes, header: _Header, keep: bool, spend: Spend) -> tuple[bytes | None, int, str]:

@@ -108,7 +108,15 @@ def find_endpoint(
     flavour, place = _flavour(minicluster)
     uid = str(pod["metadata"].get("uid", ""))
     mounts = mounts_of(pod, container)
-    return Endpoint(ref.namespace, name, uid, container, flavour, place, mounts)
+    return Endpoint(
+        namespace=ref.namespace,
+        pod=name,
+        pod_uid=uid,
+        container=container,
+        flavour=flavour,
+        place=place,
+        mounts=mounts,
+    )
 
 
 def _owned(pod: dict[str, Any], name: str, job_uid: str) -> bool:

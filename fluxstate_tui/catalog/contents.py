@@ -60,12 +60,13 @@ def contents_of(archive: Archive, level: str = "L2") -> Contents:
     """From an archive without findings that was read whole."""
     jobs = [one.job for one in archive.jobs]
     return Contents(
-        archive.sha256,
-        archive.size,
-        archive.dumped_at or max((job.t_inactive or job.t_submit for job in jobs), default=0.0),
-        level,
-        frozenset(map(key_of, jobs)),
-        frozenset(key_of(job) for job in jobs if job.state is not JobState.INACTIVE),
+        sha256=archive.sha256,
+        size=archive.size,
+        made=archive.dumped_at
+        or max((job.t_inactive or job.t_submit for job in jobs), default=0.0),
+        level=level,
+        jobs=frozenset(map(key_of, jobs)),
+        active=frozenset(key_of(job) for job in jobs if job.state is not JobState.INACTIVE),
     )
 
 

@@ -80,7 +80,13 @@ def identity_of(
     notes = metadata.get("annotations") or {}
     came_from = str(notes.get(RESTORED_FROM) or "")
     return Identity(
-        ref.namespace, ref.name, uid, _path(raw), server, frozenset(predecessors), came_from
+        namespace=ref.namespace,
+        name=ref.name,
+        uid=uid,
+        archive_path=_path(raw),
+        server=server,
+        predecessors=frozenset(predecessors),
+        restored_from=came_from,
     )
 
 

@@ -122,15 +122,15 @@ def recall(state_dir: Path, sha256: str) -> Contents | None:
         found.namespace, found.name, found.uid, found.archive_path, found.server, recorded=True
     )
     return Contents(
-        sha256,
-        found.size,
-        found.made,
-        found.level,
-        frozenset(found.jobs),
-        frozenset(found.active),
-        owner if found.saved else None,
-        found.parent,
-        found.born,
+        sha256=sha256,
+        size=found.size,
+        made=found.made,
+        level=found.level,
+        jobs=frozenset(found.jobs),
+        active=frozenset(found.active),
+        saved_by=owner if found.saved else None,
+        parent=found.parent,
+        born=found.born,
     )
 
 

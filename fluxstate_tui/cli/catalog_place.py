@@ -221,9 +221,14 @@ def _local(args: argparse.Namespace) -> Place:
     name = str(getattr(args, "minicluster", ""))
     reference = ClusterRef(args.namespace or "", name or str(folder), "")
     return Place(
-        LocalFolder(), str(folder), "", reference, tuple(args.words), default_state_dir(),
-        SystemClock(),
-    )  # fmt: skip
+        files=LocalFolder(),
+        folder=str(folder),
+        archive_path="",
+        ref=reference,
+        ids=tuple(args.words),
+        state_dir=default_state_dir(),
+        clock=SystemClock(),
+    )
 
 
 async def _find(context: OperationContext, name: str) -> MiniCluster | None:

@@ -17,10 +17,10 @@ async def open_context(options: KubeOptions) -> AsyncIterator[OperationContext]:
     async with await Cluster.open(options) as cluster:
         settings = configuration()
         yield OperationContext(
-            cluster,
-            cluster.clock,
-            default_state_dir(),
-            default_who(),
-            settings.room_for_copies,
-            settings.helper_pod.image or "",
+            cluster=cluster,
+            clock=cluster.clock,
+            state_dir=default_state_dir(),
+            who=default_who(),
+            room_for_copies=settings.room_for_copies,
+            helper_image=settings.helper_pod.image or "",
         )

@@ -279,7 +279,14 @@ def _resolve(config: Kubeconfig, options: KubeOptions) -> Target:
             advice="It needs `server: https://...`.",
         )
     namespace = options.namespace or str(context.get("namespace") or "") or "default"
-    return Target(config.source, name, server, namespace, cluster, user)
+    return Target(
+        source=config.source,
+        context=name,
+        server=server,
+        namespace=namespace,
+        cluster=cluster,
+        user=user,
+    )
 
 
 def _is_address(server: str) -> bool:
@@ -329,4 +336,11 @@ def _service_account_target(
     user = Entry("service account", {"tokenFile": "token"}, directory)
     namespace_file = directory / "namespace"
     own = namespace_file.read_text().strip() if namespace_file.exists() else "default"
-    return Target(str(directory), "in-cluster", server, options.namespace or own, cluster, user)
+    return Target(
+        source=str(directory),
+        context="in-cluster",
+        server=server,
+        namespace=options.namespace or own,
+        cluster=cluster,
+        user=user,
+    )

@@ -153,7 +153,14 @@ class Connection:
 
         state_dir, room = default_state_dir(), self._config.room_for_copies
         image = self._config.helper_pod.image or ""
-        return OperationContext(cluster, self.clock, state_dir, default_who(), room, image)
+        return OperationContext(
+            cluster=cluster,
+            clock=self.clock,
+            state_dir=state_dir,
+            who=default_who(),
+            room_for_copies=room,
+            helper_image=image,
+        )
 
     @property
     def helper_pods_always(self) -> bool:

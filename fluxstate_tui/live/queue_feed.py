@@ -101,7 +101,16 @@ class QueueProjection:
         if self.state:
             self.state = ""
             now = self._clock.now()
-            self._emit(BrokerSeen(self._ref, "", self._version, self._offset, self._rate, now))
+            self._emit(
+                BrokerSeen(
+                    cluster=self._ref,
+                    state="",
+                    version=self._version,
+                    clock_offset=self._offset,
+                    clock_rate=self._rate,
+                    at=now,
+                )
+            )
 
     def take(self, message: protocol.Message) -> None:
         """One message. What cannot be understood becomes part of the detail, never an error."""
@@ -177,7 +186,16 @@ class QueueProjection:
         """The fall-back by commands looked at everything."""
         now = self._clock.now()
         self._version, self.state = look.version, look.state
-        self._emit(BrokerSeen(self._ref, look.state, look.version, 0.0, 1.0, now))
+        self._emit(
+            BrokerSeen(
+                cluster=self._ref,
+                state=look.state,
+                version=look.version,
+                clock_offset=0.0,
+                clock_rate=1.0,
+                at=now,
+            )
+        )
         self._emit(QueuesSeen(self._ref, look.queues, look.nodes, now))
         self._listed(self._jobs.replace(look.jobs))
 
@@ -193,7 +211,16 @@ class QueueProjection:
         now = self._clock.now()
         self.state = state
         self._offset, self._rate = self._time.heard(theirs, now)
-        self._emit(BrokerSeen(self._ref, state, self._version, self._offset, self._rate, now))
+        self._emit(
+            BrokerSeen(
+                cluster=self._ref,
+                state=state,
+                version=self._version,
+                clock_offset=self._offset,
+                clock_rate=self._rate,
+                at=now,
+            )
+        )
 
     def _piece(self, piece: protocol.JobsPiece) -> None:
         try:

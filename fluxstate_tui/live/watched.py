@@ -154,7 +154,16 @@ class Watched:
         ref, broker = self.minicluster.ref, await SessionBroker.over(session)
         ahead = await broker.now() - self._context.clock.now()
         now = self._context.clock.now()
-        self._emit(BrokerSeen(ref, broker.state, broker.version, ahead, 1.0, now))
+        self._emit(
+            BrokerSeen(
+                cluster=ref,
+                state=broker.state,
+                version=broker.version,
+                clock_offset=ahead,
+                clock_rate=1.0,
+                at=now,
+            )
+        )
         if broker.state in _LOADING:
             raise FluxstateError(f"the lead broker is starting (state {broker.state})")
         nodes = nodes_of(await session.rpc("resource.status", {}))
@@ -166,14 +175,27 @@ class Watched:
     async def _ask_by_commands(self, endpoint: Endpoint) -> bool:
         ref, found = self.minicluster.ref, await look(self._context.cluster, endpoint)
         now = self._context.clock.now()
-        self._emit(BrokerSeen(ref, found.state, found.version, 0.0, 1.0, now))
+        self._emit(
+            BrokerSeen(
+                cluster=ref,
+                state=found.state,
+                version=found.version,
+                clock_offset=0.0,
+                clock_rate=1.0,
+                at=now,
+            )
+        )
         self._emit(QueuesSeen(ref, found.queues, found.nodes, now))
         jobs = found.jobs
         running = sum(job.state.running for job in jobs)
         pending = sum(job.state.pending for job in jobs)
         done = sum(job.result is JobResult.COMPLETED for job in jobs)
         failed = len(jobs) - running - pending - done
-        self._emit(CountsSeen(ref, pending, running, done, failed, now))
+        self._emit(
+            CountsSeen(
+                cluster=ref, pending=pending, running=running, done=done, failed=failed, at=now
+            )
+        )
         return found.state == "run"
 
     def _asleep(self) -> None:

@@ -308,7 +308,15 @@ def derive(
     if minicluster.deleting_since is not None:
         return _deleting(minicluster, pods, now)
     states = tuple(state_of(pod, events) for pod in one_per_index(pods))
-    facts = _Facts(minicluster, job, states, now, events, broker_state, job_known)
+    facts = _Facts(
+        minicluster=minicluster,
+        job=job,
+        pods=states,
+        now=now,
+        events=events,
+        broker_state=broker_state,
+        job_known=job_known,
+    )
     phase, reason = (
         _ended(facts)
         or _not_created(facts)

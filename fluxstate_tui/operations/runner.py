@@ -342,7 +342,9 @@ class Operation:
         ended = ended and news is not News.PUT_BACK
         begun = self._begun if ended else None
         seconds = None if begun is None else max(0.0, now - begun)
-        event = StepEvent(step.id, state, now, text, news, seconds)
+        event = StepEvent(
+            step=step.id, state=state, at=now, read_back=text, news=news, seconds=seconds
+        )
         if ended:
             run.journal.step(event)
         self._show(event)

@@ -300,9 +300,14 @@ class ArchiveDumper:
             run.discard(self._undo_temporary)
         mount = files.mount_of(path)
         self._saved = Saved(
-            identity, path, archive.size, archive.sha256, "L2", tuple(_jobs(archive)),
-            str(mount or "the container's own file system, which dies with it"),
-        )  # fmt: skip
+            id=identity,
+            path=path,
+            size=archive.size,
+            sha256=archive.sha256,
+            level="L2",
+            jobs=tuple(_jobs(archive)),
+            mount=str(mount or "the container's own file system, which dies with it"),
+        )
         return path
 
     async def manifest(self, run: Run, started: list[str]) -> str:

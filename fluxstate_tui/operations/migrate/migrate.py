@@ -55,7 +55,9 @@ async def prepare(
     except BaseException:
         await client.close()
         raise
-    migrating = Migrating(context, where, client, seen, target, choices)
+    migrating = Migrating(
+        source=context, destination=where, client=client, seen=seen, target=target, choices=choices
+    )
     migrating.add_tasks(planned)
     return Operation(context, planned, migrating.script)
 

@@ -231,7 +231,14 @@ def plan(seen: Snapshot, target: Target, choices: Choices) -> Plan:
     lines = preview(seen, target, choices, too_wide(seen, target))
     arrival = Arrival(target.ref, target.size, target.beside, choices.image, target.place)
     consent = _consent(seen, target, choices)
-    return Plan(OperationKind.MIGRATE, ref, tuple(steps), lines, consent, arrival)
+    return Plan(
+        operation=OperationKind.MIGRATE,
+        target=ref,
+        steps=tuple(steps),
+        preview=lines,
+        consent=consent,
+        arrival=arrival,
+    )
 
 
 def saving_choices(choices: Choices) -> Choices:

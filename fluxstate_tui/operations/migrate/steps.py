@@ -264,7 +264,15 @@ class Migrating:
             source, client, saving, seen.running, settle_pause=False, closed=closed
         )
         nothing = BackupCoverage(None, DataLoss())
-        self._deleting = Deleting(source, seen, client, nothing, (), self._saving, why)
+        self._deleting = Deleting(
+            context=source,
+            seen=seen,
+            client=client,
+            coverage=nothing,
+            saved=(),
+            saving=self._saving,
+            why=why,
+        )
         self._lease = ClusterLease(destination, target.ref, OperationKind.MIGRATE)
         self._agreed = frozenset(job.id for job in migrate_plan.too_wide(seen, target))
         self._restoring: Restoring | None = None

@@ -145,7 +145,14 @@ async def _of_file(
         blocker=predicted.blocker,
     )
     bring = _bringing(context, local, manifest, me)
-    restoring = Restoring(context, None, source, manifest, choices.start_timeout, bring)
+    restoring = Restoring(
+        context=context,
+        helper=None,
+        source=source,
+        manifest=manifest,
+        start_timeout=choices.start_timeout,
+        bring=bring,
+    )
     safe = f"{local.path} is untouched."
     return Operation(context, planned, _script(restoring, planned, safe))
 

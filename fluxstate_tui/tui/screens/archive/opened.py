@@ -69,7 +69,9 @@ def prepare(
     with without_collector(len(verdict.archive.jobs)):
         listed = [one.job for one in verdict.archive.jobs]
         jobs = ById([job.id for job in listed], listed)
-        return Opened(name, verdict, jobs, count(jobs.values()), ref, path)
+        return Opened(
+            name=name, verdict=verdict, jobs=jobs, counts=count(jobs.values()), ref=ref, path=path
+        )
 
 
 def let_go_of(opened: Opened) -> None:
