@@ -903,8 +903,8 @@ class State:
         return self._parsed(lines[-2])
 
     def check(self) -> str:
-        """Read it all: its checksum has to fit. Gives the checksum of the file."""
-        for _ in self.lines():
+        """Read it all: entries and checksum have to make sense. Gives that of the whole file."""
+        for _ in self.entries():
             pass
         return self.sha256
 
@@ -1509,8 +1509,8 @@ class Restore:
         self.used_aside = False
         self.state = State(store, request["state"])
         self.packs = Packs(store)
-        wanted = request.get("sha256")
-        if wanted and self.state.check() != wanted:
+        # All of it before the first change: a damaged one restores nothing.
+        if self.state.check() != (request.get("sha256") or self.state.sha256):
             raise RequestError(
                 "changed", "state %s is not the one that was shown" % self.state.name
             )

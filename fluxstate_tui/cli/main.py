@@ -26,6 +26,7 @@ COMMAND_MODULES = (
     "migrate",
     "archive",
     "catalog",
+    "assets",
     "history",
     "dashboard",
     "sim",

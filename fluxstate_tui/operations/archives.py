@@ -29,6 +29,8 @@ CATALOG_CHANGES = frozenset(
         OperationKind.ARCHIVES_PRUNE,
         OperationKind.ARCHIVES_ADOPT,
         OperationKind.ARCHIVES_PUT,
+        OperationKind.ASSETS_SAVE,
+        OperationKind.ASSETS_RESTORE,
     }
 )
 _REMOVALS = (OperationKind.ARCHIVES_REMOVE, OperationKind.ARCHIVES_PRUNE)
@@ -144,6 +146,10 @@ def left_over(record: Record) -> str:
     if not archive or record.steps[archive] == StepState.DONE.value:
         return "Each archive that was begun was done."
     again = " ".join(record.commands.get(archive, ()))
+    if record.kind is OperationKind.ASSETS_SAVE:
+        return f"A state is entered as a whole or not at all. List them; if there is none: {again}"
+    if record.kind is OperationKind.ASSETS_RESTORE:
+        return f"Each file that was restored is whole; others may be missing. Again: {again}"
     if record.kind in _REMOVALS:
         left = f"{archive} may be there still, perhaps without its manifest."
         return f"{left} List the archives; to remove it: {again}"

@@ -28,6 +28,8 @@ class OperationKind(StrEnum):
     ARCHIVES_PRUNE = "archives prune"
     ARCHIVES_ADOPT = "archives adopt"
     ARCHIVES_PUT = "archives put"
+    ASSETS_SAVE = "assets save"
+    ASSETS_RESTORE = "assets restore"
 
     @classmethod
     def of(cls, word: str) -> OperationKind | None:

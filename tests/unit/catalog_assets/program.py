@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -144,4 +146,23 @@ class Volume:
         return sorted((self.store / "packs").glob("*.tar"))
 
     def remains(self) -> list[Path]:
-        return [path for path in self.mount.rglob(".fluxstate-part-*")]
+        return list(self.mount.rglob(".fluxstate-part-*"))
+
+
+@contextlib.contextmanager
+def appending(path: Path) -> Iterator[None]:
+    """Somebody writes to that file all the time."""
+    stop = threading.Event()
+
+    def write() -> None:
+        with open(path, "ab", buffering=0) as file:
+            while not stop.is_set():
+                file.write(b"x")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

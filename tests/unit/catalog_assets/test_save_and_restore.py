@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
@@ -18,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.catalog_assets.conftest import settled
-from tests.unit.catalog_assets.program import UNPRIVILEGED, Volume, text
+from tests.unit.catalog_assets.program import PROGRAM, UNPRIVILEGED, Volume, text
 
 BLOCK = 8 << 20
 
@@ -190,9 +193,7 @@ def test_patterns_leave_out(volume: Volume) -> None:
 def test_mount_points_are_not_crossed(volume: Volume) -> None:
     inside = volume.data / "mounted"
     inside.mkdir()
-    script = (
-        'mount --bind "$1" "$1/mounted" && shift && exec "$@"'  # of the same file system
-    )
+    script = 'mount --bind "$1" "$1/mounted" && shift && exec "$@"'  # of the same file system
     prefix = ("unshare", "-m", "/bin/sh", "-c", script, "sh", str(volume.data))
     if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
         pytest.skip("no namespaces here")
@@ -299,11 +300,24 @@ def test_states_and_packs_are_for_their_owner_alone(volume: Volume) -> None:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
+def test_the_program_is_written_in_python_3_6_with_the_standard_library_alone() -> None:
+    source = PROGRAM.read_text("utf-8")
+    parsed = ast.parse(source, feature_version=(3, 6))
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.Import):
+            assert {alias.name.split(".")[0] for alias in node.names} <= sys.stdlib_module_names
+        elif isinstance(node, ast.ImportFrom):
+            assert str(node.module).split(".")[0] in sys.stdlib_module_names
+    assert "from __future__ import annotations" not in source, "it came with 3.7"
+
+
 def test_the_program_runs_on_python_3_6(volume: Volume) -> None:
-    python = Path("/root/.pyenv/versions/3.6.15/bin/python3.6")
-    if not python.exists():
+    python = os.environ.get("FLUXSTATE_OLD_PYTHON") or shutil.which("python3.6") or "python3.6"
+    try:
+        subprocess.run([python, "-c", ""], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
         pytest.skip("no such Python here")
-    old = Volume(volume.mount, (), str(python))
+    old = Volume(volume.mount, (), python)
     (volume.data / "übung").write_bytes(b"1" * 70)
     with open(volume.data / "sparse", "wb") as file:
         file.truncate(1 << 20)

@@ -28,6 +28,7 @@ def test_the_words_of_the_kinds_are_those_of_journals_and_logs_that_are_on_disks
     }  # fmt: skip
     assert {kind.value for kind in CATALOG_CHANGES} == {
         "archives remove", "archives prune", "archives adopt", "archives put",
+        "assets save", "assets restore",
     }  # fmt: skip
 
 
