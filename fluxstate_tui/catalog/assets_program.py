@@ -163,10 +163,10 @@ class Channel:
 
     def begin(self, request: int) -> None:
         """From now on it is about that request."""
-        self.request, self.files, self.octets, self._told = request, 0, 0, time.monotonic()
+        self.request, self.files, self.octets, self._told = request, 0, 0, 0.0
 
     def count(self, files: int, octets: int) -> None:
-        """So much more was done; now and then that is said."""
+        """So much more was done; that is said at once, and then now and then."""
         self.files += files
         self.octets += octets
         now = time.monotonic()

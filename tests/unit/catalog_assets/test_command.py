@@ -80,7 +80,7 @@ def files_in(folder: Path) -> set[Path]:
 
 def write_large(path: Path) -> None:
     with open(path, "wb") as file:
-        for number in range(60):
+        for number in range(25):
             file.write(bytes([number]) * (8 << 20))
 
 
