@@ -14,6 +14,7 @@ from typing import Any
 
 from fluxstate_tui.archive.manifest import folder_of
 from fluxstate_tui.broker.context import OperationContext
+from fluxstate_tui.broker.find import find_minicluster
 from fluxstate_tui.broker.locate import MOUNT_PATH
 from fluxstate_tui.broker.objects import Lead, read_lead
 from fluxstate_tui.broker.protocol import StreamExecutor
@@ -37,7 +38,7 @@ from fluxstate_tui.catalog.assets import (
 from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.tables import table
-from fluxstate_tui.cli.target import find_minicluster, open_context
+from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.formatting import moment, plain, plural, size
 from fluxstate_tui.kube.transport import TO_ALLOW

@@ -114,7 +114,7 @@ def test_a_cancelled_restore_leaves_whole_files_only(volume: Volume) -> None:
     assert volume.remains() == []
     there = list(back.iterdir())
     assert len(there) < 25
-    assert {path.stat().st_size for path in there} == {8 * MIB}
+    assert {path.stat().st_size for path in there} <= {8 * MIB}
 
 
 def test_two_saves_at_once_are_refused(volume: Volume) -> None:
