@@ -20,10 +20,11 @@ from fluxstate_tui.archive.findings import Finding, Kind
 from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.chunked import batched
 from fluxstate_tui.flux import idset
+from fluxstate_tui.flux.dependency import After, Dependency, on_a_job
 from fluxstate_tui.flux.hostlist import expand
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.job_json import begin_time, dependency_words
-from fluxstate_tui.flux.jobid import f58, parse_job_id
+from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.flux.loader import Effect
 from fluxstate_tui.flux.queue import Queue, restores_stopped
 from fluxstate_tui.flux.resources import ResourceSet
@@ -229,7 +230,7 @@ class _Start:
     _pool: Pool = field(default_factory=lambda: Pool(()))
     _active: dict[int, Job] = field(default_factory=dict)
     _open: dict[int, set[str]] = field(default_factory=dict)
-    _dependents: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
+    _dependents: dict[int, list[tuple[int, Dependency]]] = field(default_factory=dict)
     _line: list[tuple[int, int]] = field(default_factory=list)
     _joining: list[tuple[int, int]] = field(default_factory=list)
     _ending: deque[tuple[Job, str]] = field(default_factory=deque)
@@ -290,11 +291,11 @@ class _Start:
             begin = begin_time(text)
             if begin is not None and begin <= self.now:
                 continue
-            kind, _, value = text.partition("=")
-            if not kind.startswith("after-"):
+            dependency = on_a_job(text)
+            if dependency is None:
                 left.add(text)
                 continue
-            problem, target = self._antecedent(job, kind, value)
+            problem, target = self._antecedent(job, dependency)
             if problem:
                 reason = (
                     f"{problem} ({text}): it will never start unless it is released or cancelled"
@@ -303,17 +304,16 @@ class _Start:
                 left.add(text)
             elif target is not None:
                 left.add(text)
-                self._dependents.setdefault(target, []).append((job.id, text))
+                self._dependents.setdefault(target, []).append((job.id, dependency))
         if left:
             self._open[job.id] = left
         else:
             self._join(job)
 
-    def _antecedent(self, job: Job, kind: str, value: str) -> tuple[str, int | None]:
+    def _antecedent(self, job: Job, dependency: Dependency) -> tuple[str, int | None]:
         """Why that can never come, and the active job that it waits for; neither: it is met."""
-        try:
-            target = parse_job_id(value)
-        except ValueError:
+        target = dependency.target
+        if target is None:
             return "it waits for what is no job", None
         active = self._active.get(target)
         found = active
@@ -326,7 +326,7 @@ class _Start:
             return f"it waits for {f58(target)}, which is another user's", None
         if active is not None:
             return "", target
-        if kind == "after-finish":
+        if dependency.after is After.FINISH:
             return "", None
         # A restart forgets what was posted of a job that is over.
         return f"it waits for {f58(target)}, which had ended", None
@@ -359,14 +359,14 @@ class _Start:
         """Jobs that never started here let go those that wait for any end, and fail the others."""
         while self._ending:
             ended, how = self._ending.popleft()
-            for job_id, text in self._dependents.pop(ended.id, ()):
+            for job_id, dependency in self._dependents.pop(ended.id, ()):
                 job = self._active[job_id]
                 if job_id in self.refused:
                     continue
-                if text.startswith("after-finish="):
-                    self._meet(job, text)
+                if dependency.after is After.FINISH:
+                    self._meet(job, dependency.text)
                 else:
-                    reason = f"{text} can never be satisfied: {f58(ended.id)} {how}"
+                    reason = f"{dependency.text} can never be satisfied: {f58(ended.id)} {how}"
                     self._fail(job, PredictedOutcome.FAILED, reason)
 
     def _meet(self, job: Job, text: str) -> None:
@@ -378,11 +378,11 @@ class _Start:
 
     def _begun(self, job: Job) -> None:
         kept = []
-        for job_id, text in self._dependents.pop(job.id, ()):
-            if text.startswith("after-start="):
-                self._meet(self._active[job_id], text)
+        for job_id, dependency in self._dependents.pop(job.id, ()):
+            if dependency.after is After.START:
+                self._meet(self._active[job_id], dependency.text)
             else:
-                kept.append((job_id, text))
+                kept.append((job_id, dependency))
         if kept:
             self._dependents[job.id] = kept
 

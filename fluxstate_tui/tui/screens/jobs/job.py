@@ -19,10 +19,11 @@ from textual.widget import Widget
 from fluxstate_tui.archive.timeline import Phase, life
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux import jobspec as spec
+from fluxstate_tui.flux.dependency import on_a_job
 from fluxstate_tui.flux.eventlog import Event
 from fluxstate_tui.flux.job import Job, JobState
 from fluxstate_tui.flux.job_json import dependency_words
-from fluxstate_tui.flux.jobid import f58, parse_job_id
+from fluxstate_tui.flux.jobid import f58
 from fluxstate_tui.flux.scheduler import turn
 from fluxstate_tui.formatting import age, duration, moment, plural
 from fluxstate_tui.live.actions import JobDetail, OutputLine
@@ -555,10 +556,10 @@ def waiting_text(picture: ClusterPicture, job: Job, now: float) -> str:
 
 def _dependency(picture: ClusterPicture, text: str, now: float) -> str:
     """`after-success=ƒ2Kf9, which is ▶ RUN for 3.000m`."""
-    try:
-        other = picture.jobs.get(parse_job_id(text.partition("=")[2]))
-    except ValueError:
+    dependency = on_a_job(text)
+    if dependency is None or dependency.target is None:
         return dependency_words(text, now)
+    other = picture.jobs.get(dependency.target)
     if other is None:
         return text
     seconds = other.runtime(now)
