@@ -327,11 +327,15 @@ class Connection:
             return find_endpoint(watched.minicluster, leads)
         return await locate(self.cluster, watched.minicluster)
 
-    def look_again(self, ref: ClusterRef) -> None:
-        """Read the catalog now, if that MiniCluster is still there."""
-        watched = self._watched.get(ref.uid)
-        if watched is not None:
-            watched.catalog.wake()
+    def look_again(self, refs: Iterable[ClusterRef]) -> None:
+        """Read the catalogs of these now, and of those that were made anew under their names."""
+        names = {(ref.namespace, ref.name) for ref in refs}
+        for watched in self._watched.values():
+            if (watched.minicluster.ref.namespace, watched.minicluster.ref.name) in names:
+                watched.catalog.wake()
+                if not watched.connected:
+                    watched.asking.again()
+                    self._round_news.end()
 
     def picture(self, ref: ClusterRef) -> ClusterPicture | None:
         """What the store knows of it."""

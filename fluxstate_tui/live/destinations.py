@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,10 @@ class Destination:
         if self._task.done():
             self._task.result()
         return self._connection.context
+
+    def look_again(self, refs: Iterable[ClusterRef]) -> None:
+        """Read the catalogs of these now."""
+        self._connection.look_again(refs)
 
     async def stop(self) -> None:
         """End its feeds."""
@@ -117,6 +121,11 @@ class Destinations:
                 return await _namespaces(cluster)
         except FluxstateError:
             return ()  # one that cannot be reached says so when the migration is planned
+
+    def look_again(self, refs: Collection[ClusterRef]) -> None:
+        """Read the catalogs of these now, wherever they are."""
+        for found in self._known.values():
+            found.look_again(refs)
 
     async def stop(self) -> None:
         """End all of them."""

@@ -97,13 +97,21 @@ class LiveActions:
         except BaseException:
             self._connection.release(ref)
             raise
+        arrival = operation.plan.arrival
+        refs = (ref,) if arrival is None else (ref, arrival.ref)
         return RelayedOperation(
             operation,
-            lambda: self._connection.look_again(ref),
+            lambda: self._look_again(refs),
             lambda outcome: self._ended(kind, ref, outcome),
             lambda: self._connection.release(ref),
             there,
         )
+
+    def _look_again(self, refs: tuple[ClusterRef, ...]) -> None:
+        """What an operation did to one is seen, and to the one that came in its place."""
+        self._connection.look_again(refs)
+        if "_destinations" in vars(self):
+            self._destinations.look_again(refs)
 
     async def _ended(self, kind: OperationKind, ref: ClusterRef, outcome: Outcome) -> Outcome:
         if kind is OperationKind.MIGRATE:

@@ -99,6 +99,8 @@ class Operation:
 
     def cancel(self) -> None:
         """Ask the running operation to stop and undo. Too late while it is already ending."""
+        if self.script.too_late:
+            return
         work = self._work
         if work is not None and not work.done() and not work.cancelling() and not self._ending:
             work.cancel()

@@ -98,7 +98,9 @@ class Script:
     """What an operation consists of, apart from its plan.
 
     `success` makes the sentence of a completed outcome; `safe` tells what no failure can touch;
-    `close` gives back what prepare() took (sessions, helper pods).
+    `close` gives back what prepare() took (sessions, helper pods). `too_late` says that there is
+    nothing to go back to: a cancel does nothing any more, for what is left are the steps that an
+    undo would be.
     """
 
     tasks: list[Task]
@@ -106,3 +108,4 @@ class Script:
     safe: str = ""
     advice: str = ""
     close: Callable[[], Awaitable[None]] | None = None
+    too_late: bool = False

@@ -306,6 +306,8 @@ class Migrating:
             delete_plan.DELETE.id: self.delete,
             migrate_plan.OPEN.id: self.open,
         }
+        if self._target.beside:
+            actions[delete_plan.GONE.id] = self.gone
         gone = plan.steps.index(delete_plan.DELETE)  # from there on there is only one way
         self.script.tasks += [
             Task(step, actions[step.id], alone=number <= gone)
@@ -412,6 +414,7 @@ class Migrating:
         elif self._back is not None:
             run.discard(self._back)
             self._promise_to_open(run)
+            self.script.too_late = True
         return text
 
     async def agree(self, run: Run) -> str:
@@ -438,6 +441,7 @@ class Migrating:
         if self._target.beside:
             self.script.safe = f"{self._target} has every job, and so has the archive {saved}."
             self._promise_to_open(run)
+            self.script.too_late = True
         else:
             ref = self._target.ref
             shell_commands = (
@@ -450,6 +454,19 @@ class Migrating:
                 f"Run: {shell_commands}; then resume it.",
             )
         return text
+
+    async def gone(self, run: Run) -> str:
+        """Watch the old one go, which it does by itself: a cancel ends the watching only."""
+        self.script.too_late = False
+        task = asyncio.current_task()
+        try:
+            return await self._deleting.gone(run)
+        except asyncio.CancelledError:
+            if task is not None:
+                task.uncancel()
+            return "not waited for any longer: what is left of it goes by itself"
+        finally:
+            self.script.too_late = True
 
     async def _bring_back(self, run: Run) -> str:
         if self._found is None:

@@ -266,7 +266,8 @@ class SizeInput(Input):
     ]  # fmt: skip
 
     def __init__(self, size: int, *, id: str = "size") -> None:
-        super().__init__(str(size), id=id, type="integer", compact=True)
+        # No field of digits alone: that would swallow letters, and go on with what is left.
+        super().__init__(str(size), id=id, compact=True)
         self._before = size
 
     @property

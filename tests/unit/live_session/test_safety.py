@@ -17,8 +17,9 @@ from fluxstate_tui.kube.kubeconfig import KubeOptions
 from fluxstate_tui.kube.objects import LEASES
 from fluxstate_tui.live.actions import JobRequest
 from fluxstate_tui.live.connection import Connection
-from fluxstate_tui.live.events import GuardSeen, MiniClusterGone, StoreEvent
+from fluxstate_tui.live.events import CatalogSeen, GuardSeen, MiniClusterGone, StoreEvent
 from fluxstate_tui.live.freshness import Freshness
+from fluxstate_tui.live.picture import ClusterPicture
 from fluxstate_tui.live.session import LiveActions
 from fluxstate_tui.live.store import Store
 from fluxstate_tui.minicluster.minicluster import ClusterRef
@@ -30,6 +31,8 @@ from fluxstate_tui.operations.base import (
     OperationKind,
     OutcomeKind,
     Plan,
+    StepEvent,
+    StepState,
 )
 from fluxstate_tui.operations.journal import Journal
 from fluxstate_tui.operations.saving import PAUSE
@@ -176,6 +179,49 @@ async def test_what_is_put_right_by_halves_says_what_comes_next(
         (second,) = await actions.interrupted()
         assert {first.next, second.next} == {"resume", "disarm"}
         assert f"Next: {second.next}" in outcome.advice
+
+
+@pytest.mark.parametrize(
+    ("kind", "choices", "name"),
+    [
+        (OperationKind.RESTORE, Choices(), NAME),
+        (OperationKind.MIGRATE, Choices(size=3), NAME),
+        (OperationKind.MIGRATE, Choices(to_name="bigger", size=3), "bigger"),
+    ],
+    ids=["restored", "migrated", "migrated to another name"],
+)
+async def test_what_was_armed_meanwhile_is_not_said_to_be_armed_afterwards(
+    stage: Stage, tmp_path: Path, kind: OperationKind, choices: Choices, name: str
+) -> None:
+    old = await stage.ref()
+    await stage.flux("queue", "stop", "--all")  # no queue that is started makes anybody look again
+    async with connected(stage, tmp_path) as (store, actions):
+        await until(lambda: old.uid in store.clusters)
+        if kind is OperationKind.RESTORE:
+            await stage.well("delete", Choices(save_first=True))
+            await until(lambda: store.clusters[old.uid].gone_at is not None)
+            actions.agree_to_helper_pod(old)
+
+        def coming() -> ClusterPicture | None:
+            found = store.clusters.values()
+            new = (one for one in found if one.ref.name == name and one.ref.uid != old.uid)
+            return next(new, None)
+
+        def keep(event: StepEvent) -> None:
+            picture = coming()
+            if picture is not None:
+                actions.look("a screen", (picture.ref,))
+                if event.step == "disarm" and event.state is StepState.RUNNING:
+                    # As it was read while it was armed, whenever that was.
+                    now = stage.sim.clock.now()
+                    store.take(CatalogSeen(picture.ref, picture.catalog, True, now))
+
+        operation = await actions.prepare(kind, old, choices)
+        outcome = await operation.run(keep)
+        assert outcome.kind is OutcomeKind.COMPLETED, outcome
+        new = coming()
+        assert new is not None
+        await until(lambda: not new.armed)
 
 
 class Noticing(Store):

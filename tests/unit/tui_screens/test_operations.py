@@ -119,6 +119,18 @@ async def test_restore_previews_the_archive_and_the_size_that_are_chosen() -> No
         assert choices.manifest_was_seen
 
 
+async def test_letters_in_the_number_of_nodes_are_seen_and_restore_nothing() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "r")
+        await see(pilot, "onto 4 nodes:")
+        await pilot.press("tab", "end", *"abc", "enter")
+        await see(pilot, "4abc")
+        await see(pilot, "Write how many nodes it shall have: 1 or more.")
+        assert actions.asked == []
+
+
 async def test_an_operation_goes_on_when_its_screen_is_left_and_can_be_seen_again() -> None:
     actions = RehearsedActions()
     actions.gate = asyncio.Event()

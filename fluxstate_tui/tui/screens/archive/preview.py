@@ -79,6 +79,7 @@ class RoomDialog(Dialog[Room]):
         yield _row("nodes", "room-size", str(room.size), "pods of the new MiniCluster")
         yield _row("cores", "room-cores", _text(room.cores), "of each node; empty: as before")
         yield _row("uid", "room-uid", _text(room.uid), "of its owner; empty: the same")
+        yield Line(id="room-said")
 
     def on_mount(self) -> None:
         """Write at once."""
@@ -86,6 +87,13 @@ class RoomDialog(Dialog[Room]):
 
     def action_plan(self) -> None:
         """Give the numbers back."""
+        for name in ("size", "cores", "uid"):
+            field = self.query_one(f"#room-{name}", Input)
+            if field.value.strip() and self._number(name) is None:
+                says = [(f"{field.value.strip()} is no number.", "$state-warn")]
+                self.query_one("#room-said", Line).say(says)
+                field.focus()
+                return
         size, cores, uid = (self._number(name) for name in ("size", "cores", "uid"))
         wanted = min(MOST_NODES, max(1, size if size is not None else self._room.size))
         self.dismiss(replace(self._room, size=wanted, cores=cores or None, uid=uid))
@@ -99,7 +107,7 @@ def _row(title: str, name: str, value: str, hint: str) -> Widget:
     label, about = Line(classes="dialog-label"), Line()
     label.say([(title, "$muted")])
     about.say([(hint, "$muted")])
-    field = Input(value, id=name, type="integer", compact=True, max_length=10)
+    field = Input(value, id=name, compact=True, max_length=10)
     field.styles.width = 12
     return Horizontal(label, field, about, classes="dialog-row")
 

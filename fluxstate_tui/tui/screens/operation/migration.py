@@ -146,10 +146,13 @@ class MigrateScreen(OperationScreen):
         if answer is Stop.LEAVE:
             super().action_leave()
         elif answer is Stop.STOP and self.run is not None:
-            late = too_late(self.run)  # it went on while the question was there
-            text = where_if_stopped(self.run) if late else "What was done is being put back."
-            self.services.tell(text, self.run.title, "warning" if late else "information")
-            super().action_cancel()
+            if too_late(self.run):  # it went on while the question was there
+                self.services.tell(where_if_stopped(self.run), self.run.title, "warning")
+            else:
+                self.services.tell(
+                    "What was done is being put back.", self.run.title, "information"
+                )
+                super().action_cancel()
 
     def preview_rows(self, plan: Plan) -> list[list[Part]]:
         """Without its title: both sides say it."""

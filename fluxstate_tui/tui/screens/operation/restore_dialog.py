@@ -22,7 +22,7 @@ from fluxstate_tui.formatting import age
 from fluxstate_tui.live.summary import Summary, made_at, says_jobs
 from fluxstate_tui.operations.base import Choices
 from fluxstate_tui.tui.screens.archive.words import note, verified_word
-from fluxstate_tui.tui.screens.dialog import Dialog
+from fluxstate_tui.tui.screens.dialog import Dialog, SizeInput
 from fluxstate_tui.tui.screens.helper_pod import question, with_helper_pod
 from fluxstate_tui.tui.screens.services import Services
 from fluxstate_tui.tui.text import fit
@@ -63,7 +63,7 @@ class RestoreDialog(Dialog[Choices]):
         was.say([(f"it had {self.summary.size}", "$muted")])
         yield Horizontal(
             label,
-            Input(str(self.summary.size), id="size", type="integer", compact=True),
+            SizeInput(self.summary.size),
             was,
             classes="dialog-row",
         )
@@ -116,8 +116,7 @@ class RestoreDialog(Dialog[Choices]):
 
     def action_resize(self, step: int) -> None:
         """One node more or less, never none."""
-        size = self.query_one("#size", Input)
-        size.value = str(max(1, (self._wanted_size() or self.summary.size) + step))
+        self.query_one("#size", SizeInput).action_resize(step)
 
     def action_look(self) -> None:
         """Show what would become of every job."""
@@ -161,8 +160,7 @@ class RestoreDialog(Dialog[Choices]):
         return self.entries[highlighted] if highlighted is not None else None
 
     def _wanted_size(self) -> int | None:
-        text = self.query_one("#size", Input).value.strip()
-        return int(text) if text.isdigit() and int(text) > 0 else None
+        return self.query_one("#size", SizeInput).wanted
 
     def _preview(self) -> None:
         if self.is_mounted:

@@ -59,6 +59,15 @@ async def test_cores_and_uid_are_written_in_a_dialog() -> None:
         await see(pilot, "uid 77")
 
 
+async def test_letters_in_a_number_are_refused() -> None:
+    async with opened(given.path("mixed"), LARGE, ("v",)) as pilot:
+        await see(pilot, "4 cores each, the same uid")
+        await pilot.press("e", "tab", *"2x", "enter")
+        await see(pilot, "2x is no number.")
+        await pilot.press("backspace", "enter")
+        await see(pilot, "2 cores each, the same uid")
+
+
 async def test_one_key_shows_only_the_jobs_of_one_fate_after_the_other() -> None:
     async with opened(given.path("mixed"), SMALL, ("v",)) as pilot:
         await see(pilot, "p-begin")
