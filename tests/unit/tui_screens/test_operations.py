@@ -128,7 +128,7 @@ async def test_letters_in_the_number_of_nodes_are_seen_and_restore_nothing() -> 
         await pilot.press("tab", "end", *"abc", "enter")
         await see(pilot, "4abc")
         await see(pilot, "Write how many nodes it shall have: 1 or more.")
-        assert actions.asked == []
+        assert "restore" not in {kind for kind, _ in actions.asked}
 
 
 async def test_an_operation_goes_on_when_its_screen_is_left_and_can_be_seen_again() -> None:
