@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.broker.context import OperationContext
+from fluxstate_tui.broker.inside import look_inside
 from fluxstate_tui.broker.objects import Owned, read_objects
 from fluxstate_tui.diagnosis.evidence import Claim, Evidence
 from fluxstate_tui.errors import FluxstateError
@@ -54,7 +55,9 @@ async def read_evidence(
         events=events and tuple(event for event in events if event.object_uid in uids),
         claims=claims,
         lead_log=await _log(context, minicluster, [pod for pod in pods if pod.index == 0]),
-        worker_log=await _log(context, minicluster, [pod for pod in pods if pod.index != 0]),
+        worker_log=await _log(context, minicluster, [pod for pod in pods if pod.index != 0])
+        if minicluster.size > 1
+        else (),
         operator_log=operator_log,
     )
     return await _with_broker(context, evidence, owned)
@@ -76,8 +79,9 @@ async def _with_broker(context: OperationContext, evidence: Evidence, owned: Own
         return evidence
     try:
         queues, nodes = await client.queues(), await client.nodes()
-        state = client.broker_state
-        return replace(evidence, broker_state=state, queues=queues, nodes=nodes)
+        state, session = client.broker_state, client.session()
+        seen = replace(evidence, broker_state=state, queues=queues, nodes=nodes)
+        return replace(seen, broker=await look_inside(session)) if session is not None else seen
     except FluxstateError:
         return evidence
     finally:
@@ -110,17 +114,15 @@ def _claim(raw: dict[str, Any]) -> Claim:
 async def _log(
     context: OperationContext, minicluster: MiniCluster, pods: list[Pod]
 ) -> tuple[str, ...] | None:
-    """Of the first of these pods that has one, its newest lines."""
+    """Of the first of these pods that lets its log be read, the newest lines; None if none does."""
     ref = minicluster.ref
     for pod in pods:
         try:
             of = LogOf(ref.namespace, pod.name, ref.name)
             return tuple(line.text for line in await read_log(context.cluster, of, tail=_TAIL))
-        except Forbidden:
-            return None
         except KubeError:
-            continue
-    return ()
+            continue  # gone meanwhile, or not started: another one may tell
+    return None
 
 
 async def operator_pods(context: OperationContext) -> list[dict[str, Any]] | None:

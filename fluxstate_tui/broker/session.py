@@ -46,7 +46,7 @@ READING = frozenset(
         *("config.get", "content.checkpoint-get", "kvs.getroot", "kvs.lookup", "state-machine.get"),
         *("job-info.eventlog-watch", "job-info.lookup"),
         *("job-list.job-stats", "job-list.list", "job-list.list-id"),
-        "resource.status",
+        *("content-sqlite.stats-get", "resource.status"),
         *("job-manager.alloc-query", "job-manager.queue-list", "job-manager.queue-status"),
     }
 )

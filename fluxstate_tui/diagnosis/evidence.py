@@ -65,6 +65,7 @@ class Evidence:
 
     def unseen(self) -> frozenset[Source]:
         """What could not be read."""
+        broker = self.broker or BrokerView()
         missing = {
             Source.JOB: not self.may_list,
             Source.PODS: not self.may_list,
@@ -72,7 +73,12 @@ class Evidence:
             Source.CLAIMS: self.claims is None,
             Source.QUEUES: self.queues is None,
             Source.NODES: self.nodes is None,
-            Source.BROKER: self.broker is None,
+            Source.CHECKPOINTS: broker.checkpoint_period is None,
+            Source.ACCESS: broker.private is None,
+            Source.ANSWERS: broker.torpid is None,
+            Source.STATE_DIR: None in (broker.state_used, broker.state_free),
+            Source.PUT_ASIDE: broker.lost_and_found is None,
+            Source.JOB_IDS: None in (broker.greatest_id_seen, broker.next_id),
             Source.LEAD_LOG: self.lead_log is None,
             Source.WORKER_LOG: self.worker_log is None,
             Source.OPERATOR_LOG: self.operator_log is None,

@@ -16,6 +16,7 @@ from fluxstate_tui.live.freshness import Freshness
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogEntry
+    from fluxstate_tui.diagnosis.evidence import BrokerView
     from fluxstate_tui.flux.job import Job
     from fluxstate_tui.flux.queue import Node, Queue
     from fluxstate_tui.minicluster.minicluster import ClusterRef, MiniCluster
@@ -199,6 +200,14 @@ class GuardSeen(Struct, frozen=True):
     period: str = ""
 
 
+class BrokerInsideSeen(Struct, frozen=True):
+    """What the lead broker says of its settings, its state directory and its brokers."""
+
+    cluster: ClusterRef
+    view: BrokerView
+    at: float
+
+
 StoreEvent = (
     SourceChanged
     | MiniClustersListed
@@ -220,4 +229,5 @@ StoreEvent = (
     | JobsChanged
     | CatalogSeen
     | GuardSeen
+    | BrokerInsideSeen
 )

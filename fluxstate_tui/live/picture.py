@@ -11,6 +11,7 @@ from fluxstate_tui.flux.job import Job, JobResult, JobState
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogEntry
+    from fluxstate_tui.diagnosis.evidence import BrokerView
     from fluxstate_tui.flux.queue import Node, Queue
     from fluxstate_tui.flux.stuck import StuckQueue
     from fluxstate_tui.live.events import BrokerSeen, CountsSeen, GuardSeen
@@ -98,6 +99,7 @@ class ClusterPicture:
     armed: bool = False
     moved_to: str = ""
     guard: GuardSeen | None = None
+    inside: BrokerView | None = None
     warning: str = ""
     history: deque[Sample] = field(default_factory=lambda: deque(maxlen=HISTORY_LENGTH))
     counted_at: float | None = None

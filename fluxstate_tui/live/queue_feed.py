@@ -20,6 +20,7 @@ from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.kube.errors import BadAnswer, Forbidden
 from fluxstate_tui.live.cluster_feed import ClusterClock
 from fluxstate_tui.live.events import (
+    BrokerInsideSeen,
     BrokerSeen,
     JobsChanged,
     JobsListed,
@@ -268,6 +269,7 @@ Lead = Callable[[], Awaitable[Endpoint]]
 
 STALE_AFTER = 10.0  # seconds without a word: heartbeats come every 3 s
 GIVE_UP_AFTER = 30.0
+INSIDE_AFTER, INSIDE_EVERY = 5.0, 30.0  # by then the guard has set what it sets
 COMMANDS_EVERY = 5.0
 COMMANDS_BEFORE_RETRY = 24  # looks by commands until the remote program is tried again
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
@@ -365,9 +367,11 @@ class QueueFeed:
                 self._projection.met(session.hello)
                 await session.watch()
                 self.session, self._checkpoints = session, SessionCheckpoints(session)
+                looking = asyncio.create_task(self._look_inside(session), name="look inside")
                 try:
                     await self._listen(session)
                 finally:
+                    await ended(looking)
                     self.session = self._checkpoints = None
                     session.stop_watching()
         except CannotStart as error:
@@ -391,6 +395,21 @@ class QueueFeed:
             if since is not None:
                 await session.want_jobs(since)
             await asyncio.sleep(0)  # a long list must not stop everything else
+
+    async def _look_inside(self, session: FluxSession) -> None:
+        """Settings, state directory and hung brokers, now and then: nobody tells of them."""
+        from fluxstate_tui.broker.inside import look_inside
+
+        await self._clock.sleep(INSIDE_AFTER)
+        while True:
+            try:
+                view = await look_inside(session)
+            except FluxstateError as error:
+                _log.debug("inside of %s: %s", self._minicluster.ref, error)
+            else:
+                now = self._clock.now()
+                self._emit(BrokerInsideSeen(self._minicluster.ref, view, now))
+            await self._clock.sleep(INSIDE_EVERY)
 
     async def _next(self, session: FluxSession) -> Message:
         """The next message; says when none comes. Raises FluxstateError after GIVE_UP_AFTER."""

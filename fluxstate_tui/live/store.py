@@ -135,6 +135,7 @@ class Store:
             "JobsChanged": self._jobs_changed,
             "CatalogSeen": self._catalog_seen,
             "GuardSeen": self._guard_seen,
+            "BrokerInsideSeen": self._broker_inside_seen,
         }
         self._now = 0.0
         self._server_clock: e.ServerClockSeen | None = None
@@ -196,6 +197,9 @@ class Store:
         jobs, pods, events = (
             one is None or one.freshness is not Freshness.FORBIDDEN for one in sources
         )
+        queue = self.sources.get(queue_source(uid))
+        answers = queue is None or queue.freshness in (Freshness.LIVE, Freshness.ASLEEP)
+        asked = answers and picture.queues_at is not None
         evidence = Evidence(
             picture.minicluster,
             self.server_now(self._now),
@@ -204,8 +208,9 @@ class Store:
             may_list=jobs and pods,
             events=tuple(self.events_of(uid)) if events else None,
             broker_state=picture.broker.state if picture.broker else None,
-            queues=picture.queues if picture.queues_at is not None else None,
-            nodes=picture.nodes if picture.queues_at is not None else None,
+            queues=picture.queues if asked else None,
+            nodes=picture.nodes if asked else None,
+            broker=picture.inside if asked else None,
         )
         return diagnose(evidence, self.silenced)
 
@@ -288,6 +293,8 @@ class Store:
         _, uid = parts_of_source(event.source)
         if uid:
             self._touch([uid])
+            if turned:
+                self.undiagnosed.add(uid)  # its broker answers now, or not any more
         elif event.source == "jobs" and turned:
             self._touch(self.clusters)  # what no Job means depends on whether they may be listed
 
@@ -412,6 +419,12 @@ class Store:
         if picture is not None:
             picture.guard = event
             self._changes.guards.add(event.cluster.uid)
+
+    def _broker_inside_seen(self, event: e.BrokerInsideSeen) -> None:
+        picture = self.clusters.get(event.cluster.uid)
+        if picture is not None and picture.inside != event.view:
+            picture.inside = event.view
+            self._evidence_changed([event.cluster.uid])
 
 
 def _reading() -> Derived:

@@ -134,7 +134,7 @@ def broker_drained(evidence: Evidence) -> Iterator[Told]:
             )
 
 
-@rule("FS313", "broker-hangs", Severity.ERROR, Source.BROKER)
+@rule("FS313", "broker-hangs", Severity.ERROR, Source.ANSWERS)
 def broker_hangs(evidence: Evidence) -> Iterator[Told]:
     """`flux overlay status` calls it full all the same."""
     torpid = evidence.broker.torpid if evidence.broker else None
@@ -142,7 +142,7 @@ def broker_hangs(evidence: Evidence) -> Iterator[Told]:
         ranks = ", ".join(map(str, torpid))
         yield Told(
             f"The brokers of rank {ranks} do not answer, though the overlay counts them.",
-            (Quote(f"torpid: {ranks}", Source.BROKER),),
+            (Quote(f"torpid: {ranks}", Source.ANSWERS),),
             "Look at the node of that pod; delete the pod if it does not come back.",
         )
 
@@ -175,7 +175,7 @@ def queue_stopped(evidence: Evidence) -> Iterator[Told]:
             )
 
 
-@rule("FS330", "statedir-filling", Severity.WARNING, Source.BROKER)
+@rule("FS330", "statedir-filling", Severity.WARNING, Source.STATE_DIR)
 def statedir_filling(evidence: Evidence) -> Iterator[Told]:
     """content.sqlite only grows; a full volume stops the queue."""
     view = evidence.broker
@@ -185,20 +185,21 @@ def statedir_filling(evidence: Evidence) -> Iterator[Told]:
         used, free = view.state_used >> 20, view.state_free >> 20
         yield Told(
             f"The state directory has taken {used} MiB, and only {free} MiB are free.",
-            (Quote(f"content.sqlite {used} MiB, free {free} MiB", Source.BROKER),),
+            (Quote(f"content.sqlite {used} MiB, free {free} MiB", Source.STATE_DIR),),
             "Make room on its volume, or save and restore: an archive holds no old versions.",
             Remedy.SAVE,
         )
 
 
-@rule("FS331", "no-checkpoint-period", Severity.WARNING, Source.BROKER)
+@rule("FS331", "no-checkpoint-period", Severity.WARNING, Source.CHECKPOINTS)
 def no_checkpoint(evidence: Evidence) -> Iterator[Told]:
     """0 is what Flux takes where kvs.checkpoint-period is not set."""
     if evidence.broker is not None and evidence.broker.checkpoint_period == 0:
         yield Told(
             "Flux makes no checkpoints by itself: a crash loses the jobs since its start.",
-            (Quote("kvs.checkpoint-period is not set", Source.BROKER),),
-            'Set kvs.checkpoint-period = "1m" in flux.brokerConfig, or let the dashboard guard it.',
+            (Quote("kvs.checkpoint-period is not set", Source.CHECKPOINTS),),
+            'Set [kvs] checkpoint-period = "1m" in flux.brokerConfig, beside its [bootstrap] and '
+            "[resource] tables; or let the dashboard guard it.",
         )
 
 
@@ -214,20 +215,20 @@ def crashed_before(evidence: Evidence) -> Iterator[Told]:
         )
 
 
-@rule("FS333", "lost+found-not-empty", Severity.WARNING, Source.BROKER)
+@rule("FS333", "lost+found-not-empty", Severity.WARNING, Source.PUT_ASIDE)
 def lost_and_found(evidence: Evidence) -> Iterator[Told]:
     """Jobs that could not be replayed are put there."""
     count = evidence.broker.lost_and_found if evidence.broker else None
     if count:
         yield Told(
             f"Flux has put {count} jobs aside that it could not read when it started.",
-            (Quote(f"job.lost+found holds {count}", Source.BROKER),),
+            (Quote(f"job-lost+found holds {count}", Source.PUT_ASIDE),),
             "Look into them before they are needed.",
-            line="flux kvs ls job.lost+found",
+            line="flux kvs ls job-lost+found.job",
         )
 
 
-@rule("FS334", "job-ids-may-repeat", Severity.WARNING, Source.BROKER)
+@rule("FS334", "job-ids-may-repeat", Severity.WARNING, Source.JOB_IDS)
 def ids_may_repeat(evidence: Evidence) -> Iterator[Told]:
     """After an older archive was restored, ids that were given out already come again."""
     view = evidence.broker
@@ -236,17 +237,17 @@ def ids_may_repeat(evidence: Evidence) -> Iterator[Told]:
     if view.next_id <= view.greatest_id_seen:
         yield Told(
             "Job ids that were given out before may be given out again.",
-            (Quote(f"{view.greatest_id_seen} was seen, next {view.next_id}", Source.BROKER),),
+            (Quote(f"{view.greatest_id_seen} was seen, next {view.next_id}", Source.JOB_IDS),),
             "Do not tell jobs of both lives apart by their ids alone.",
         )
 
 
-@rule("FS335", "private-mode", Severity.NOTE, Source.BROKER)
+@rule("FS335", "private-mode", Severity.NOTE, Source.ACCESS)
 def private_mode(evidence: Evidence) -> Iterator[Told]:
     """Others see only their own jobs."""
     if evidence.broker is not None and evidence.broker.private:
         yield Told(
             "Flux is in private mode: others than its owner see their own jobs only.",
-            (Quote("access.private-mode is true", Source.BROKER),),
+            (Quote("access.private-mode is true", Source.ACCESS),),
             "Ask as the owner of the instance.",
         )

@@ -20,6 +20,7 @@ class Resources:
     def __init__(self, instance: FluxInstance) -> None:
         self._instance = instance
         self._drained: dict[int, tuple[float, str]] = {}
+        self.torpid: set[int] = set()
         self._since: dict[int, float] = {}
 
     def joined(self, rank: int) -> None:
@@ -110,7 +111,7 @@ class Resources:
             "online": self.online_ids(),
             "offline": idset.encode(offline),
             "exclude": "",
-            "torpid": "",
+            "torpid": idset.encode(self.torpid),
         }
 
     def health(self, rank: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Answer = dict[str, Any] | None
 Handler = Callable[["Services", dict[str, Any], int], Answer | Awaitable[Answer]]
 
-KVS_SYNC = 4
+KVS_READDIR, KVS_SYNC = 1, 4
 OWNER_ONLY = frozenset(
     {
         "job-manager.queue-start", "job-manager.queue-enable", "job-manager.idle",
@@ -222,9 +222,20 @@ class Services:
         return {"rootref": _reference(sequence), "rootseq": sequence}
 
     def _kvs_lookup(self, payload: dict[str, Any], _userid: int) -> Answer:
+        if int(payload.get("flags", 0)) & KVS_READDIR:
+            return {"val": {"ver": 1, "type": "dir", "data": self._directory(str(payload["key"]))}}
         value = self._instance.kvs.get(str(payload["key"]))
         data = base64.b64encode(value).decode()
         return {"val": {"ver": 1, "type": "val", "data": data}}
+
+    def _directory(self, key: str) -> dict[str, Any]:
+        """The names in a directory of the KVS, with entries of which nobody asks more here."""
+        names = self._instance.kvs.list_dir(key)
+        return {name.rstrip("."): {"ver": 1, "type": "dirref", "data": []} for name in names}
+
+    def _sqlite_stats(self, _payload: dict[str, Any], _userid: int) -> Answer:
+        statedir = self._instance.statedir
+        return {"dbfile_size": statedir.size(self._instance.sequence), "dbfile_free": statedir.free}
 
     def _kvs_commit(self, payload: dict[str, Any], _userid: int) -> Answer:
         instance = self._instance
@@ -329,6 +340,7 @@ _HANDLERS: dict[str, Handler] = {
     "config.get": Services._config_get,
     "config.load": Services._config_load,
     "content.checkpoint-get": Services._checkpoint_get,
+    "content-sqlite.stats-get": Services._sqlite_stats,
     "job-info.lookup": Services._lookup,
     "job-ingest.submit": Services._submit,
     "job-list.job-stats": Services._stats,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from fluxstate_tui.sim.worlds.manifests import tutorial_minicluster
-from tests.faults.stage import NAMESPACE
+from tests.faults.stage import NAME, NAMESPACE
 from tests.unit.cli_operate.conftest import Program
 
 
 async def test_nothing_is_wrong_with_a_healthy_minicluster(program: Program) -> None:
+    instance = program.stage.sim.state.instance(NAMESPACE, NAME)
+    assert instance is not None
+    instance.load_config({"kvs": {"checkpoint-period": "1m"}})
     told = await program("doctor", (await program.stage.ref()).name)
     assert told.code == 0, told
     assert "nothing is wrong" in told.out

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from fluxstate_tui.diagnosis.evidence import BrokerView
+from fluxstate_tui.diagnosis.finding import Diagnosis
+from fluxstate_tui.flux.queue import Queue
 from fluxstate_tui.live import events as e
 from fluxstate_tui.live.freshness import Freshness
 from fluxstate_tui.live.store import Store
@@ -48,3 +53,42 @@ def test_events_that_may_not_be_read_leave_their_rules_blind() -> None:
     diagnosis = store.diagnosis_of(feed.ref("bad").uid)
     assert diagnosis is not None
     assert "mount-failed" in [blind.slug for blind in diagnosis.blind]
+
+
+DISABLED = Queue("", False, True, disable_reason="maintenance")
+HUNG = BrokerView(torpid=(1,))
+
+
+def _well(*more: e.StoreEvent) -> Diagnosis:
+    store = Store(derive)
+    for event in (*feed.running_cluster("well", 2, ()), *more):
+        store.take(event)
+    store.take_changes()
+    diagnosis = store.diagnosis_of(feed.ref("well").uid)
+    assert diagnosis is not None
+    return diagnosis
+
+
+def _slugs(diagnosis: Diagnosis) -> tuple[set[str], set[str]]:
+    """Of what was found, and of what is blind."""
+    return {one.slug for one in diagnosis.findings}, {one.slug for one in diagnosis.blind}
+
+
+def test_what_a_broker_tells_of_itself_is_looked_at_and_the_rest_stays_blind() -> None:
+    found, blind = _slugs(_well(e.BrokerInsideSeen(feed.ref("well"), HUNG, NOW)))
+    assert "broker-hangs" in found
+    assert {"statedir-filling", "no-checkpoint-period", "private-mode"} <= blind
+
+
+@pytest.mark.parametrize("freshness", [Freshness.STALE, Freshness.ABSENT, Freshness.FORBIDDEN])
+def test_what_a_broker_said_before_it_was_lost_is_not_claimed_of_now(freshness: Freshness) -> None:
+    ref = feed.ref("well")
+    found, blind = _slugs(
+        _well(
+            e.BrokerInsideSeen(ref, HUNG, NOW),
+            e.QueuesSeen(ref, (DISABLED,), feed.nodes("well", 2), NOW),
+            e.SourceChanged(f"queue:{ref.uid}", freshness, "lost", NOW),
+        )
+    )
+    assert not found & {"broker-hangs", "queue-closed"}
+    assert {"broker-hangs", "queue-closed"} <= blind
