@@ -366,12 +366,12 @@ class AssetsClient:
         )
         end = found.get("end")
         return Verified(
-            _text(found, "id"),
-            _text(found, "sha256"),
-            _int(found, "pieces"),
-            _int(found, "hashed"),
-            isinstance(end, dict) and end.get("complete") is True,
-            _problems(found),
+            id=_text(found, "id"),
+            sha256=_text(found, "sha256"),
+            pieces=_int(found, "pieces"),
+            hashed=_int(found, "hashed"),
+            complete=isinstance(end, dict) and end.get("complete") is True,
+            problems=_problems(found),
         )
 
     async def compare(
@@ -516,14 +516,14 @@ def _state(fields: dict[str, Any]) -> AssetState:
     found = fields.get("end")
     end: dict[str, Any] = found if isinstance(found, dict) else {}
     return AssetState(
-        _text(fields, "id"),
-        _int(fields, "started") / 1e9,
-        _texts(fields.get("roots")),
-        end.get("complete") is True,
-        _int(end, "files"),
-        _int(end, "bytes"),
-        _int(end, "packed"),
-        _text(fields, "problem"),
+        id=_text(fields, "id"),
+        started=_int(fields, "started") / 1e9,
+        roots=_texts(fields.get("roots")),
+        complete=end.get("complete") is True,
+        files=_int(end, "files"),
+        bytes=_int(end, "bytes"),
+        packed=_int(end, "packed"),
+        problem=_text(fields, "problem"),
     )
 
 

@@ -821,21 +821,21 @@ def entry_of(fields: Dict[str, Any]) -> Entry:
         if not isinstance(xattrs, dict):
             raise RequestError("damaged", "attributes of the state make no sense")
         return Entry(
-            str(fields["kind"]),
-            path,
-            components(path),
-            number(fields["mode"], 0o7777),
-            number(fields["uid"], 2**32 - 2),
-            number(fields["gid"], 2**32 - 2),
-            mtime,
-            number(fields["ctime"]),
-            number(fields["inode"], 2**64 - 1),
-            size,
-            number(fields.get("links", 1)),
-            pieces_of(fields.get("pieces") or [], size),
-            taken(fields.get("target") or ""),
-            xattrs,
-            fields.get("unstable") is True,
+            kind=str(fields["kind"]),
+            path=path,
+            parts=components(path),
+            mode=number(fields["mode"], 0o7777),
+            uid=number(fields["uid"], 2**32 - 2),
+            gid=number(fields["gid"], 2**32 - 2),
+            mtime=mtime,
+            ctime=number(fields["ctime"]),
+            inode=number(fields["inode"], 2**64 - 1),
+            size=size,
+            links=number(fields.get("links", 1)),
+            pieces=pieces_of(fields.get("pieces") or [], size),
+            target=taken(fields.get("target") or ""),
+            xattrs=xattrs,
+            unstable=fields.get("unstable") is True,
         )
     except (KeyError, TypeError, ValueError, IndexError, UnicodeError):
         raise RequestError("damaged", "an entry of the state makes no sense")

@@ -124,7 +124,15 @@ async def run_command(command: Command, args: argparse.Namespace) -> int:
             )
         where = Container(found.ref.namespace, lead.pod, lead.container, _view(found))
         path = found.archive_path
-        return await command(Assets(context, context.cluster, found.ref, where, lead, path), args)
+        assets = Assets(
+            context=context,
+            executor=context.cluster,
+            ref=found.ref,
+            container=where,
+            lead=lead,
+            archive_path=path,
+        )
+        return await command(assets, args)
 
 
 def _view(minicluster: MiniCluster) -> str:
