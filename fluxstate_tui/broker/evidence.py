@@ -90,7 +90,10 @@ async def _with_broker(context: OperationContext, evidence: Evidence, owned: Own
 
 def _claim_names(minicluster: MiniCluster) -> set[str]:
     containers = as_maps(as_map(minicluster.raw.get("spec")).get("containers"))
-    volumes = [as_map(v) for c in containers for v in as_map(c.get("volumes")).values()]
+    fields = ("volumes", "existingVolumes")
+    volumes = [
+        as_map(v) for c in containers for field in fields for v in as_map(c.get(field)).values()
+    ]
     return {str(volume["claimName"]) for volume in volumes if volume.get("claimName")}
 
 

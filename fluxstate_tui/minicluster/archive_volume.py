@@ -25,14 +25,20 @@ def archive_volume(spec: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def volumes_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the container that runs Flux mounts, each with what its volume is made of."""
-    volumes = (container_of(spec) or {}).get("volumes") or {}
+    """What the container that runs Flux mounts, each with what its volume is made of.
+
+    `existingVolumes` of v1alpha1 say it as v1alpha2 does, and belong to nobody.
+    """
+    container = container_of(spec) or {}
+    existing = container.get("existingVolumes")
     made = spec.get("volumes") or {}
-    return [
+    found = [
         _with_source(volume, made.get(name))
-        for name, volume in volumes.items()
+        for name, volume in (container.get("volumes") or {}).items()
         if isinstance(volume, dict)
     ]
+    others = existing.values() if isinstance(existing, dict) else ()
+    return [*found, *(volume for volume in others if isinstance(volume, dict))]
 
 
 def dies_with_it(spec: dict[str, Any]) -> bool:
@@ -55,15 +61,15 @@ def _with_source(volume: dict[str, Any], made: object) -> dict[str, Any]:
     return found
 
 
-def no_place(spec: dict[str, Any]) -> str:
-    """Why nothing could be restored with this spec, '' when it could.
+def no_place(spec: dict[str, Any], version: str = "") -> str:
+    """Why nothing could be restored with this spec of that apiVersion, '' when it could.
 
     The operator is silent about it (ARCHITECTURE.md#F70): the queue would come up empty.
     """
     path = str((spec.get("archive") or {}).get("path") or "")
     if not path:
         return "spec.archive.path is missing: nothing would be restored"
-    volume = archive_volume(spec)
+    volume = archive_volume(_as_stored(spec, version))
     if volume is None:
         return f"spec.archive.path {path} lies on no volume of the container that runs Flux"
     if volume.get("emptyDir"):
@@ -71,6 +77,18 @@ def no_place(spec: dict[str, Any]) -> str:
     if volume.get("readOnly"):
         return f"the volume of spec.archive.path {path} is read-only"
     return ""
+
+
+def _as_stored(spec: dict[str, Any], version: str) -> dict[str, Any]:
+    """In v1alpha2 the API server drops `existingVolumes` without a word."""
+    if not version.endswith("/v1alpha2"):
+        return spec
+    containers = [
+        {key: value for key, value in container.items() if key != "existingVolumes"}
+        for container in spec.get("containers") or []
+        if isinstance(container, dict)
+    ]
+    return {**spec, "containers": containers}
 
 
 def _inside(path: str, folder: str) -> bool:

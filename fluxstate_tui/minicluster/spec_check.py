@@ -133,7 +133,7 @@ def check_spec(raw: Mapping[str, Any]) -> tuple[SpecProblem, ...]:
         found += _old_fields(spec)
     for path, problem, message, fix in check_volumes(spec, version):
         found.append(SpecProblem(path, Effect[problem], message, fix))
-    found += _archive(spec)
+    found += _archive(spec, version)
     return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
@@ -285,7 +285,7 @@ def _old_fields(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
             )
 
 
-def _archive(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
+def _archive(spec: Mapping[str, Any], version: str) -> Iterator[SpecProblem]:
     path = str(as_map(spec.get("archive")).get("path") or "")
     if not path:
         return
@@ -300,10 +300,12 @@ def _archive(spec: Mapping[str, Any]) -> Iterator[SpecProblem]:
             f"flux dump makes no archives like {path}.",
             f"Let it end in one of {', '.join(_ARCHIVE_SUFFIXES)}.",
         )
+    fields = ("volumes", "existingVolumes") if version.endswith("/v1alpha1") else ("volumes",)
     mounts = [
         str(volume.get("path") or "")
         for container in as_maps(spec.get("containers"))
-        for volume in map(as_map, as_map(container.get("volumes")).values())
+        for field in fields
+        for volume in map(as_map, as_map(container.get(field)).values())
         if not volume.get("emptyDir")
     ]
     if not any(path.startswith(mount.rstrip("/") + "/") for mount in mounts if mount):

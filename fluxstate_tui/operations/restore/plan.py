@@ -102,7 +102,7 @@ def preview_restore(archive: Archive, manifest: dict[str, Any]) -> RestorePrevie
 def require_valid(manifest: dict[str, Any], served_version: str) -> None:
     """Raise FluxstateError (exit 5) when nothing, or an empty queue, would come out of it."""
     refuse_broken(manifest, served_version)
-    problem = no_place(manifest["spec"])
+    problem = no_place(manifest["spec"], str(manifest.get("apiVersion") or ""))
     if problem:
         raise FluxstateError(
             problem,

@@ -187,6 +187,9 @@ def _extra_volumes(cluster: MiniClusterView, container: JsonObject) -> list[Json
         else:
             source = {"persistentVolumeClaim": {"claimName": volume.get("claimName", "")}}
         built.append({"name": name, **source})
+    for name, volume in (container.get("existingVolumes") or {}).items():
+        source = {"persistentVolumeClaim": {"claimName": volume.get("claimName", "")}}
+        built.append({"name": name, **source})
     return built
 
 
@@ -203,11 +206,12 @@ def _container(
 ) -> JsonObject:
     runs_flux = container is cluster.flux_container
     script = "wait" if runs_flux else "start"
+    mounted = {**(container.get("volumes") or {}), **(container.get("existingVolumes") or {})}
     mounts = [
         {"name": name, "mountPath": volume.get("path", "/dev/shm"), "readOnly": True}
         if volume.get("readOnly")
         else {"name": name, "mountPath": volume.get("path", "/dev/shm")}
-        for name, volume in (container.get("volumes") or {}).items()
+        for name, volume in mounted.items()
     ]
     environment = [
         {"name": key, "value": value} for key, value in (container.get("environment") or {}).items()

@@ -53,3 +53,11 @@ def test_fields_that_the_api_server_drops_are_found() -> None:
     sent = {"size": 2, "containers": [{"image": "x", "cores": 4}], "volumes": {"a": {}}, "b": {}}
     stored = {"size": 2, "containers": [{"image": "x"}], "tasks": 1}
     assert dropped(sent, stored) == ["spec.containers[0].cores", "spec.volumes"]
+
+
+def test_existing_volumes_are_a_place_in_v1alpha1_and_dropped_in_v1alpha2() -> None:
+    claim = {"claimName": "data", "path": "/state"}
+    spec = manifest(containers=[{"image": "flux", "existingVolumes": {"data": claim}}])["spec"]
+    assert archive_volume(spec) == claim
+    assert no_place(spec, "flux-framework.org/v1alpha1") == ""
+    assert "lies on no volume" in no_place(spec, "flux-framework.org/v1alpha2")

@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+DOCUMENTS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "examples/README.md",
+)
 # README speaks of files of its readers too.
 WITH_PATHS = ("ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")
 # Files of the working place in which this was made: pieces, so that this file has none of them.
@@ -67,9 +74,10 @@ def test_every_file_that_a_document_names_is_there(document: str) -> None:
     for target, anchor in LINKED.findall(text):
         if target.startswith("https://"):
             continue
-        if not (ROOT / target).exists():
+        found_at = (ROOT / document).parent / target
+        if not found_at.exists():
             missing.append(target)
-        elif anchor and anchor not in anchors_of((ROOT / target).read_text()):
+        elif anchor and anchor not in anchors_of(found_at.read_text()):
             missing.append(f"{target}#{anchor}")
     assert missing == []
 
