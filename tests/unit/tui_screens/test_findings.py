@@ -119,17 +119,19 @@ async def test_when_nothing_is_wrong_the_blind_rules_are_named() -> None:
     async with app.run_test(size=SMALL) as pilot:
         await open_findings(pilot)
         await see(pilot, "Nothing is wrong in 1 MiniCluster")
-        await see(pilot, "the operator's log")
-        await see(pilot, "FS331 no-checkpoint-period")
+        for text in ("the operator's log", "FS301", "FS331", "FS335"):
+            await see(pilot, text)
 
 
-async def test_e_shows_what_could_not_be_seen_beside_findings() -> None:
+async def test_e_shows_all_that_could_not_be_seen_and_is_scrolled_by_keys() -> None:
     app = make_app([*feed.running_cluster("flux-sample", 4, ()), closed()])
     async with app.run_test(size=SMALL) as pilot:
         await open_findings(pilot)
         await see(pilot, "do: Enable it.")
         await pilot.press("e")
-        await see(pilot, "FS331 no-checkpoint-period")
+        await see(pilot, "FS003 operator-rejected")
+        await pilot.press("end")
+        await see(pilot, "FS335 private-mode")
         await pilot.press("e")
         await see(pilot, "do: Enable it.")
 

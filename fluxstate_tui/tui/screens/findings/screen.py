@@ -9,12 +9,13 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from fluxstate_tui.diagnosis.finding import Severity, Source
+from fluxstate_tui.diagnosis.finding import Blind, Severity
 from fluxstate_tui.formatting import plain, plural
 from fluxstate_tui.live.findings import Found
 from fluxstate_tui.live.store import Changes
 from fluxstate_tui.live.summary import Summary
 from fluxstate_tui.tui.screens.base import LiveScreen
+from fluxstate_tui.tui.screens.dialog import Dialog
 from fluxstate_tui.tui.screens.explanation import finding_in_full
 from fluxstate_tui.tui.screens.findings.columns import (
     FINDING_FIELDS,
@@ -32,13 +33,56 @@ from fluxstate_tui.tui.widgets.table import Table
 GO_ON_AFTER = 0.05  # seconds until more diagnoses are made, while some are due
 
 
+class NotSeenDialog(Dialog[None]):
+    """What could not be seen, which rules needed it, and in how many MiniClusters."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e,enter", "dismiss(None)", "close", id="not_seen.close", key_display="e"),
+    ]
+
+    def __init__(self, blind: dict[Blind, int]) -> None:
+        super().__init__("Not seen")
+        self._blind = blind
+
+    def content(self) -> Iterable[Widget]:
+        """A paragraph for each source."""
+        panel = Panel(classes="dialog-text")
+        panel.say(
+            [
+                (f"? {wanted}", "$state-warn"),
+                (
+                    f" in {plural(max(self._blind[one] for one in rules), 'MiniCluster')}: ",
+                    "$muted",
+                ),
+                (", ".join(f"{one.code} {one.slug}" for one in rules), ""),
+            ]
+            for wanted, rules in by_source(self._blind).items()
+        )
+        yield panel
+
+    def on_mount(self) -> None:
+        """Arrow keys scroll it."""
+        box = self.query_one(".dialog")
+        box.can_focus = True
+        box.focus()
+
+
+def by_source(blind: Iterable[Blind]) -> dict[str, list[Blind]]:
+    """Blind rules by what they could not see."""
+    found: dict[str, list[Blind]] = {}
+    for one in blind:
+        found.setdefault(", ".join(source.value for source in one.wanting), []).append(one)
+    return found
+
+
 class FindingsScreen(ClusterActions, LiveScreen):
     """A row for each finding; the keys of operations act on its MiniCluster."""
 
     CSS_PATH = INNER_CSS
     HELP_TEXT = (
         "All that is wrong, the worst first. A rule that cannot see its evidence claims nothing: "
-        "e says which, and why. `silence:` in the configuration hides codes; they are counted."
+        "e says which. z shows a finding with all of its evidence. "
+        "`silence:` in the configuration hides codes; they are counted."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", id="findings.open", key_display="↵"),
@@ -50,7 +94,6 @@ class FindingsScreen(ClusterActions, LiveScreen):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._shows_blind = False
         self._goes_on = False
         self.table: Table[str, Found] = Table(
             finding_columns(services.all_namespaces),
@@ -110,12 +153,16 @@ class FindingsScreen(ClusterActions, LiveScreen):
         found = self.found
         if action == "open":
             return True if found is not None else None
+        if action == "blind":
+            return True if self.services.findings.blind() else None
         if action == "copy":
             return True if found is not None and found.finding.told.line else None
         return super().check_action(action, parameters)
 
     def why_grey(self, action: str) -> str:
         """Not every finding has a line to copy."""
+        if action == "blind":
+            return "Every rule saw its evidence."
         if action == "copy" and self.found is not None:
             return "This finding has no line to copy."
         return super().why_grey(action) if self.found is not None else "No finding is chosen."
@@ -148,9 +195,8 @@ class FindingsScreen(ClusterActions, LiveScreen):
             self.services.tell(line, "Sent to the terminal's clipboard", "information")
 
     def action_blind(self) -> None:
-        """Which rules could not see their evidence, or the chosen finding again."""
-        self._shows_blind = not self._shows_blind
-        self._say()
+        """Which rules could not see their evidence."""
+        self.app.push_screen(NotSeenDialog(self.services.findings.blind()))
 
     def _look(self) -> set[str]:
         findings = self.services.findings
@@ -175,11 +221,12 @@ class FindingsScreen(ClusterActions, LiveScreen):
     def _say(self) -> None:
         found = self.found
         self.query_one("#findings-line", Line).say(*self._summary())
-        panel, rows = self.query_one("#finding", Panel), self._blind_rows()
         self.table.say_when_empty(self._nothing())
-        if found is not None and not self._shows_blind:
-            rows = finding_in_full(found.finding, self.services.server_now())
-        panel.say(rows, "" if found is not None and not self._shows_blind else "NOT SEEN")
+        panel = self.query_one("#finding", Panel)
+        if found is not None:
+            panel.say(finding_in_full(found.finding, self.services.server_now()))
+        else:
+            panel.say(self._not_seen(), "NOT SEEN")
 
     def _summary(self) -> tuple[list[Part], list[Part]]:
         findings = self.services.findings
@@ -211,20 +258,10 @@ class FindingsScreen(ClusterActions, LiveScreen):
             "What could not be seen stands below."
         )
 
-    def _blind_rows(self) -> list[list[Part]]:
-        """By what could not be seen: the rules that needed it, and in how many MiniClusters."""
-        codes: dict[tuple[Source, ...], list[str]] = {}
-        most: Counter[tuple[Source, ...]] = Counter()
-        for one, count in self.services.findings.blind().items():
-            codes.setdefault(one.wanting, []).append(f"{one.code} {one.slug}")
-            most[one.wanting] = max(most[one.wanting], count)
-        if not codes:
-            return [[("Every rule saw its evidence.", "$muted")]]
-        return [
-            [
-                (f"? {', '.join(source.value for source in wanting)} ", "$state-warn"),
-                (f"({plural(most[wanting], 'MiniCluster')}): ", "$muted"),
-                (", ".join(names), ""),
-            ]
-            for wanting, names in codes.items()
-        ]
+    def _not_seen(self) -> list[list[Part]]:
+        """In few lines: `e` shows it in full."""
+        parts: list[Part] = []
+        for wanted, rules in by_source(self.services.findings.blind()).items():
+            codes = " ".join(one.code for one in rules)
+            parts += [(wanted, "$state-warn"), (f" ({codes})  ", "$muted")]
+        return [parts or [("Every rule saw its evidence.", "$muted")]]
