@@ -14,6 +14,7 @@ from fluxstate_tui.kube.objects import LEASES
 from fluxstate_tui.operations import audit
 from fluxstate_tui.termination import BURST_SECONDS
 from tests.faults.stage import NAME, NAMESPACE, Stage, staged
+from tests.unit.archive import given
 from tests.unit.termination.terminal import Terminal, terminal
 
 WAITING = "nobody knows how long"
@@ -81,6 +82,18 @@ async def test_a_save_is_put_back_when_the_terminal_has_gone(
         shown.close()
         assert await shown.ended() == ExitCode.INTERRUPTED
     await is_put_back(stage)
+
+
+async def test_the_screen_is_the_terminals_wherever_standard_error_goes(tmp_path: Path) -> None:
+    kept = tmp_path / "errors"
+    with kept.open("wb") as errors:
+        words = ("open", str(given.path("mixed")))
+        async with terminal(tmp_path, *words, stderr=errors.fileno()) as shown:
+            await shown.see("complete (L2)", "COMPLETED")
+            shown.press("q")
+            assert await shown.ended() == ExitCode.OK
+            assert shown.whole, shown.modes_left_on
+    assert kept.read_bytes() == b""
 
 
 async def test_several_signals_at_once_are_one_request(stage: Stage, tmp_path: Path) -> None:
