@@ -23,6 +23,7 @@ import errno
 import fcntl
 import fnmatch
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -43,6 +44,7 @@ from typing import (
     NamedTuple,
     Optional,
     Tuple,
+    Union,
 )
 
 PROTOCOL = 1
@@ -64,8 +66,10 @@ NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,80}\Z")  # of a pack or a state
 HEX = re.compile(r"[0-9a-f]{64}\Z")
 ASIDE = b".fluxstate-aside-"
 PART = b".fluxstate-part-"
+USTAR = sum(b"ustar00") + 8 * 32  # what is the same in the checksums of all headers
 KEPT_XATTRS = (b"user.", b"system.posix_acl_")
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
@@ -288,10 +292,14 @@ class Walk:
         self._top = open_folder(place)
         self._trouble = trouble
         self._exclude = exclude
-        self._mounts = mount_points()
         self._device = os.fstat(self._top).st_dev
         # Where it really is, for the mount point itself may be reached over a link.
-        self._real = os.fsencode(os.readlink("/proc/self/fd/%d" % self._top))
+        real = os.fsencode(os.readlink("/proc/self/fd/%d" % self._top)).rstrip(b"/") + b"/"
+        self._mounts = frozenset(
+            join(self.path, [point[len(real) :]])
+            for point in mount_points()
+            if point.startswith(real)
+        )
 
     def __iter__(self) -> Iterator[Found]:
         info = os.fstat(self._top)
@@ -333,9 +341,8 @@ class Walk:
             return None
         if self._exclude.is_store(info):
             return None
-        real = self._real.rstrip(b"/") + here[len(self.path.rstrip(b"/")) :]
         other = OTHERS.get(stat.S_IFMT(info.st_mode), "")
-        if info.st_dev != self._device or real in self._mounts:
+        if info.st_dev != self._device or here in self._mounts:
             other = "mount"
         return Found(here, name, folder, info, other)
 
@@ -371,7 +378,7 @@ class Exclude:
         """Whether a pattern hits the name or the path below the directory that is saved."""
         if path in self._paths:
             return True
-        return any(
+        return bool(self._patterns) and any(
             fnmatch.fnmatchcase(inside, one) or fnmatch.fnmatchcase(name, one)
             for one in self._patterns
         )
@@ -700,17 +707,10 @@ def ustar(
     name: bytes, mode: int, uid: int, gid: int, size: int, mtime: int, kind: bytes, link: bytes
 ) -> bytes:
     """512 bytes."""
-    first = b"%b%07o\0%07o\0%07o\0%011o\0%011o\0" % (
-        name.ljust(100, b"\0"),
-        mode,
-        uid,
-        gid,
-        size,
-        mtime,
-    )
-    last = kind + link.ljust(100, b"\0") + b"ustar\x0000"
-    total = sum(first) + sum(last) + 8 * 32
-    return (first + b"%06o\0 " % total + last).ljust(512, b"\0")
+    numbers = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode, uid, gid, size, mtime)
+    rest = kind + link.ljust(100, b"\0") + b"ustar\x0000"
+    total = sum(name) + sum(numbers) + sum(kind) + sum(link) + USTAR
+    return (name.ljust(100, b"\0") + numbers + b"%06o\0 " % total + rest).ljust(512, b"\0")
 
 
 class Pack:
@@ -908,28 +908,33 @@ class State:
             pass
         return self.sha256
 
-    def lines(self) -> Iterator[Dict[str, Any]]:
-        """The entries; after the last one `end` and `sha256` are known."""
+    def raw_lines(self) -> Iterator[bytes]:
+        """The lines between head and end; after the last one `end` and `sha256` are known."""
         self._file.seek(0)
-        digest, before = hashlib.sha256(), ""
-        first, line = True, b""
-        while True:
+        digest = hashlib.sha256()
+        held = b""  # the end is known to be one when nothing follows it
+        for number in itertools.count():
             line = self._file.readline(LINE)
-            if not line.endswith(b"\n"):
-                why = "has a line that is too long" if line else "is cut off"
-                raise RequestError("damaged", "state %s %s" % (self.name, why))
-            before = digest.hexdigest()
-            digest.update(line)
-            if first:
-                first = False
-                continue
-            fields = self._parsed(line)
-            if fields.get("kind") == "end":
+            if not line:
                 break
-            yield fields
-        if fields.get("sha256") != before or self._file.read(1):
+            if not line.endswith(b"\n"):
+                raise RequestError("damaged", "state %s is cut off" % self.name)
+            if number:
+                digest.update(held)
+            if number > 1:
+                yield held
+            held = line
+        fields = self._parsed(held)
+        before = digest.hexdigest()
+        digest.update(held)
+        if fields.get("kind") != "end" or fields.get("sha256") != before:
             raise RequestError("damaged", "state %s was changed or damaged" % self.name)
         self.end, self.sha256 = fields, digest.hexdigest()
+
+    def lines(self) -> Iterator[Dict[str, Any]]:
+        """The same, parsed."""
+        for line in self.raw_lines():
+            yield self._parsed(line)
 
     def entries(self) -> Iterator[Entry]:
         """The same, checked one by one."""
@@ -950,9 +955,13 @@ class NewState:
 
     def line(self, fields: Dict[str, Any]) -> None:
         """One entry."""
-        line = json.dumps(fields, separators=(",", ":")).encode("ascii") + b"\n"
+        line = ENCODE(fields).encode("ascii") + b"\n"
         if len(line) >= LINE:
             raise RequestError("unreadable", "%s has too many pieces" % fields.get("path"))
+        self.raw(line)
+
+    def raw(self, line: bytes) -> None:
+        """One line, as it stands."""
         self._digest.update(line)
         self._new.file.write(line)
         self.entries += 1
@@ -968,6 +977,14 @@ class NewState:
         self._new.close()
 
 
+class Known(NamedTuple):
+    """A line of the state before: as it stands, and what it says."""
+
+    line: bytes
+    fields: Dict[str, Any]
+    parts: List[bytes]
+
+
 class Previous:
     """The state before, read beside the walk: both are in the same order."""
 
@@ -975,47 +992,53 @@ class Previous:
         self.name = ""
         self.started = 0
         self._state: Optional[State] = None
-        self._next: Optional[Entry] = None
+        self._next: Optional[Known] = None
         for name in reversed(store.state_ids()):
             try:
                 state = State(store, name)
             except RequestError:
                 continue
             try:
-                state.check()
+                for _ in state.raw_lines():
+                    pass
             except RequestError:  # what is damaged tells nothing; the one before it may
                 state.close()
                 continue
             self._state, self.name, self.started = state, name, state.started
-            self._entries = state.entries()
+            self._lines = state.raw_lines()
             self._advance()
             return
 
     def _advance(self) -> None:
+        self._next = None
         try:
-            self._next = next(self._entries, None)
-        except RequestError:
-            self._next = None
+            line = next(self._lines, None)
+            if line is not None:
+                fields = json.loads(line.decode("ascii"))
+                self._next = Known(line, fields, taken(fields["path"]).split(b"/"))
+        except (RequestError, RecursionError, ValueError, TypeError, KeyError):
+            pass  # the rest tells nothing
 
-    def find(self, path: bytes) -> Optional[Entry]:
+    def find(self, path: bytes) -> Optional[Known]:
         """The entry of that path; paths have to come in order."""
-        if self._next is None:
-            return None
-        parts = components(path)
+        parts = path.split(b"/")
         while self._next is not None and self._next.parts < parts:
             self._advance()
-        return self._next if self._next is not None and self._next.path == path else None
+        return self._next if self._next is not None and self._next.parts == parts else None
 
-    def unchanged(self, entry: Entry, info: os.stat_result) -> bool:
-        """Whether its stamps say so, and are old enough to be believed."""
-        newest = max(info.st_mtime_ns, info.st_ctime_ns)
+    def unchanged(self, known: Known, info: os.stat_result) -> bool:
+        """Whether the stamps of a file say so, and are old enough to be believed."""
+        fields, newest = known.fields, self.started - RACY
         return (
-            entry.ctime == info.st_ctime_ns
-            and entry.mtime == info.st_mtime_ns
-            and entry.inode == info.st_ino
-            and entry.size == info.st_size
-            and not entry.unstable
-            and newest < self.started - RACY
+            fields.get("ctime") == info.st_ctime_ns < newest
+            and fields.get("mtime") == info.st_mtime_ns < newest
+            and fields.get("inode") == info.st_ino
+            and fields.get("size") == info.st_size
+            and fields.get("kind") == "file"
+            and fields.get("mode") == info.st_mode & 0o7777
+            and fields.get("uid") == info.st_uid
+            and fields.get("gid") == info.st_gid
+            and "unstable" not in fields
         )
 
     def close(self) -> None:
@@ -1060,7 +1083,9 @@ class Save:
             for root in roots:
                 for found in Walk(root, self.trouble, exclude):
                     fields = self._one(found)
-                    if fields is not None:
+                    if isinstance(fields, bytes):
+                        state.raw(fields)
+                    elif fields is not None:
                         state.line(fields)
             self.channel.check()
             self.pack.enter()
@@ -1078,7 +1103,7 @@ class Save:
                 state.close()
         return dict(end, id=name, sha256=state.sha256, named=self.trouble.named)
 
-    def _one(self, found: Found) -> Optional[Dict[str, Any]]:
+    def _one(self, found: Found) -> Union[bytes, Dict[str, Any], None]:
         info, mode = found.info, found.info.st_mode
         if found.other:
             self.counts["others"] += 1
@@ -1091,13 +1116,19 @@ class Save:
         key = (info.st_dev, info.st_ino)
         if info.st_nlink > 1 and key in self._links:
             return self._hard_link(found, self._links[key], before)
-        fields = self._file(found, before)
+        if before is not None and self.previous.unchanged(before, info):
+            line = self._unread(before, info)
+            if line is not None:
+                if info.st_nlink > 1:
+                    self._links[key] = found.path
+                return line
+        fields = self._file(found)
         if fields is not None and info.st_nlink > 1:
             self._links[key] = found.path
             fields["links"] = info.st_nlink
         return fields
 
-    def _folder(self, found: Found, before: Optional[Entry]) -> Dict[str, Any]:
+    def _folder(self, found: Found, before: Optional[Known]) -> Dict[str, Any]:
         fields = stamps("folder", found.path, found.info)
         if found.name:
             try:
@@ -1111,23 +1142,23 @@ class Save:
             os.close(folder)
             if xattrs:
                 fields["xattrs"] = xattrs
-        if before is None or before.ctime != found.info.st_ctime_ns or before.kind != "folder":
+        if not says(before, kind="folder", ctime=found.info.st_ctime_ns):
             self._link_member(found, b"5", found.path + b"/", b"")
         return fields
 
-    def _symlink(self, found: Found, before: Optional[Entry]) -> Optional[Dict[str, Any]]:
+    def _symlink(self, found: Found, before: Optional[Known]) -> Optional[Dict[str, Any]]:
         try:
             target = os.fsencode(os.readlink(found.name, dir_fd=found.folder))
         except OSError as error:
             self.trouble.note("vanished", found.path, words(error))
             return None
-        if before is None or before.kind != "symlink" or before.target != target:
+        if not says(before, kind="symlink", target=shown(target)):
             self._link_member(found, b"2", found.path, target)
         self.channel.count(1, 0)
         return dict(stamps("symlink", found.path, found.info), target=shown(target))
 
-    def _hard_link(self, found: Found, first: bytes, before: Optional[Entry]) -> Dict[str, Any]:
-        if before is None or before.kind != "link" or before.target != first:
+    def _hard_link(self, found: Found, first: bytes, before: Optional[Known]) -> Dict[str, Any]:
+        if not says(before, kind="link", target=shown(first)):
             self._link_member(found, b"1", found.path, first.lstrip(b"/"))
         self.channel.count(1, 0)
         return dict(stamps("link", found.path, found.info), target=shown(first))
@@ -1135,12 +1166,7 @@ class Save:
     def _link_member(self, found: Found, kind: bytes, path: bytes, target: bytes) -> None:
         self.pack.begin(header(path.lstrip(b"/") or b"./", found.info, 0, kind, target))
 
-    def _file(self, found: Found, before: Optional[Entry]) -> Optional[Dict[str, Any]]:
-        info = found.info
-        if before is not None and before.kind == "file" and self.previous.unchanged(before, info):
-            known = self._known(before)
-            if known is not None:
-                return known
+    def _file(self, found: Found) -> Optional[Dict[str, Any]]:
         try:
             file = os.open(found.name, READ, dir_fd=found.folder)
         except OSError as error:
@@ -1157,21 +1183,25 @@ class Save:
         finally:
             os.close(file)
 
-    def _known(self, before: Entry) -> Optional[Dict[str, Any]]:
-        """The entry of an unchanged file, if the packs that it names are long enough."""
-        for _, size, _, pack, begin in before.pieces:
-            if pack not in self._lengths:
-                try:
-                    file, self._lengths[pack] = self.store.open_pack(pack)
-                except RequestError:
+    def _unread(self, before: Known, info: os.stat_result) -> Optional[bytes]:
+        """The line of an unchanged file, if the packs that it names are long enough."""
+        fields = before.fields
+        if fields.get("links", 1) != info.st_nlink:
+            return None
+        try:
+            pieces = pieces_of(fields["pieces"], info.st_size)
+            for piece in pieces:
+                if piece[3] not in self._lengths:
+                    file, self._lengths[piece[3]] = self.store.open_pack(piece[3])
+                    os.close(file)
+                if piece[4] + piece[1] > self._lengths[piece[3]]:
                     return None
-                os.close(file)
-            if begin + size > self._lengths[pack]:
-                return None
-        for piece in before.pieces:
+        except (RequestError, KeyError, TypeError, ValueError):
+            return None
+        for piece in pieces:
             self._packs.setdefault(piece[3], 0)
-        self._counted(before.size, 0, 0)
-        return fields_of(before)
+        self._counted(info.st_size, 0, 0)
+        return before.line
 
     def _read(self, found: Found, file: int) -> Dict[str, Any]:
         for attempt in range(TRIES):
@@ -1324,23 +1354,9 @@ def stamps(kind: str, path: bytes, info: os.stat_result) -> Dict[str, Any]:
     }
 
 
-def fields_of(entry: Entry) -> Dict[str, Any]:
-    """The line of a file that was not read again."""
-    fields = {
-        "kind": entry.kind,
-        "path": shown(entry.path),
-        "mode": entry.mode,
-        "uid": entry.uid,
-        "gid": entry.gid,
-        "mtime": entry.mtime,
-        "ctime": entry.ctime,
-        "inode": entry.inode,
-        "size": entry.size,
-        "pieces": entry.pieces,
-    }  # type: Dict[str, Any]
-    if entry.xattrs:
-        fields["xattrs"] = entry.xattrs
-    return fields
+def says(known: Optional[Known], **wanted: Any) -> bool:
+    """Whether the state before said all of this."""
+    return known is not None and all(known.fields.get(key) == wanted[key] for key in wanted)
 
 
 # -- verify -----------------------------------------------------------------------------------

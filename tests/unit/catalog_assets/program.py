@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from fluxstate_tui.catalog import assets_program
 
 PROGRAM = files("fluxstate_tui.catalog").joinpath("assets_program.py")
 # The root user reads everything: without its capabilities it is as any other.
@@ -149,20 +149,15 @@ class Volume:
         return list(self.mount.rglob(".fluxstate-part-*"))
 
 
-@contextlib.contextmanager
-def appending(path: Path) -> Iterator[None]:
-    """Somebody writes to that file all the time."""
-    stop = threading.Event()
+class AppendingChannel(assets_program.Channel):
+    """Somebody writes to that file whenever a piece of something was read."""
 
-    def write() -> None:
-        with open(path, "ab", buffering=0) as file:
-            while not stop.is_set():
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.closed = False
+        self.begin(1)
+
+    def count(self, files: int, octets: int) -> None:
+        if octets:
+            with open(self.path, "ab") as file:
                 file.write(b"x")
-
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,9 +31,10 @@ from fluxstate_tui.operations import audit, journal
 from fluxstate_tui.operations.lease import ClusterLease, LockedError
 from tests.faults.stage import NAME, Stage, staged
 from tests.unit.broker.local import LocalExecutor
-from tests.unit.catalog_assets.program import appending
+from tests.unit.catalog_assets.program import UNPRIVILEGED
 from tests.unit.cli_operate.conftest import Program
 
+Capture = pytest.CaptureFixture[str]
 Command = Callable[..., Awaitable[int]]
 ELSEWHERE = Container("flux", "pod", "container", "/no/view")
 
@@ -88,15 +92,13 @@ def audited(stage: Stage) -> list[tuple[str, str]]:
     return [(one.what, one.outcome) for one in audit.read(stage.context.state_dir).entries]
 
 
-async def saved(
-    command: Command, capsys: pytest.CaptureFixture[str], mount: Path, *words: str
-) -> str:
+async def saved(command: Command, capsys: Capture, mount: Path, *words: str) -> str:
     assert await command("save", str(mount / "out"), "--yes", "--json", *words) == ExitCode.OK
     return str(json.loads(capsys.readouterr().out)["saved"]["id"])
 
 
 async def test_from_save_to_restore(
-    stage: Stage, command: Command, mount: Path, capsys: pytest.CaptureFixture[str]
+    stage: Stage, command: Command, mount: Path, capsys: Capture
 ) -> None:
     (mount / "out/result").write_bytes(b"42")
     state = await saved(command, capsys, mount)
@@ -119,7 +121,7 @@ async def test_from_save_to_restore(
 
 
 async def test_nothing_is_written_before_consent(
-    stage: Stage, command: Command, mount: Path, capsys: pytest.CaptureFixture[str]
+    stage: Stage, command: Command, mount: Path, capsys: Capture
 ) -> None:
     (mount / "out/result").write_bytes(b"42")
     assert await command("save", str(mount / "out"), "--dry-run") == ExitCode.OK
@@ -130,7 +132,7 @@ async def test_nothing_is_written_before_consent(
 
 
 async def test_what_differs_is_kept_unless_overwriting_was_asked_for(
-    command: Command, mount: Path, capsys: pytest.CaptureFixture[str]
+    command: Command, mount: Path, capsys: Capture
 ) -> None:
     (mount / "out/result").write_bytes(b"old")
     state = await saved(command, capsys, mount)
@@ -144,7 +146,7 @@ async def test_what_differs_is_kept_unless_overwriting_was_asked_for(
 
 
 async def test_a_state_goes_to_another_directory(
-    command: Command, mount: Path, capsys: pytest.CaptureFixture[str]
+    command: Command, mount: Path, capsys: Capture
 ) -> None:
     (mount / "out/result").write_bytes(b"42")
     state = await saved(command, capsys, mount)
@@ -155,20 +157,36 @@ async def test_a_state_goes_to_another_directory(
 
 
 async def test_an_incomplete_state_is_told_by_the_exit_code(
-    command: Command, mount: Path, capsys: pytest.CaptureFixture[str]
+    assets: Assets,
+    command: Command,
+    mount: Path,
+    tmp_path: Path,
+    capsys: Capture,
 ) -> None:
-    (mount / "out/log").write_bytes(b"1" * (20 << 20))
-    with appending(mount / "out/log"):
-        assert await command("save", str(mount / "out"), "--yes") == ExitCode.VERIFICATION
-        assert "INCOMPLETE" in capsys.readouterr().out
-        words = ("--yes", "--allow-incomplete")
-        assert await command("save", str(mount / "out"), *words) == ExitCode.OK
+    (mount / "out/closed").write_bytes(b"1")
+    (mount / "out/closed").chmod(0)
+    (tmp_path / "bin").mkdir()
+    # Root reads everything, unless it has no capabilities.
+    words = shlex.join([*UNPRIVILEGED, sys.executable])
+    (tmp_path / "bin/python3").write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    (tmp_path / "bin/python3").chmod(0o755)
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    weak = replace(assets, executor=LocalExecutor({"PATH": path}))
+
+    async def save(*words: str) -> int:
+        args = build_parser().parse_args(["assets", "save", NAME, str(mount / "out"), *words])
+        return await COMMANDS["save"](weak, args)
+
+    assert await save("--yes") == ExitCode.VERIFICATION
+    said = capsys.readouterr().out
+    assert "INCOMPLETE" in said and str(mount / "out/closed") in said
+    assert await save("--yes", "--allow-incomplete") == ExitCode.OK
     await command("verify")
     assert "it was saved incomplete" in capsys.readouterr().out
 
 
 async def test_a_damaged_pack_is_exit_code_6(
-    command: Command, mount: Path, capsys: pytest.CaptureFixture[str]
+    command: Command, mount: Path, capsys: Capture
 ) -> None:
     (mount / "out/result").write_bytes(b"42" * 2000)
     state = await saved(command, capsys, mount)
@@ -229,8 +247,6 @@ async def test_a_container_without_python_gets_one_message(assets: Assets, tmp_p
 
 
 async def test_a_python_of_the_view_will_do(assets: Assets, tmp_path: Path) -> None:
-    import sys
-
     (tmp_path / "bin").mkdir()
     (tmp_path / "view/bin").mkdir(parents=True)
     (tmp_path / "view/bin/python3").symlink_to(sys.executable)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fluxstate_tui.catalog import assets_program
-from tests.unit.catalog_assets.program import UNPRIVILEGED, Volume, appending, text
+from tests.unit.catalog_assets.program import UNPRIVILEGED, AppendingChannel, Volume, text
 
 MIB = 1 << 20
 
@@ -29,8 +29,8 @@ def test_a_file_that_changes_while_it_is_read_makes_the_state_incomplete(
 ) -> None:
     (volume.data / "log").write_bytes(b"1" * size)
     (volume.data / "still").write_bytes(b"2")
-    with appending(volume.data / "log"):
-        state = volume.save()
+    request = {"store": volume.place(volume.store), "roots": [volume.place(volume.data)]}
+    state = assets_program.save(AppendingChannel(volume.data / "log"), request)
     assert not state["complete"]
     assert kinds(state) == {("unstable", "log")}
     entries = volume.entries(state["id"])
