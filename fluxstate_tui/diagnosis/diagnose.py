@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fluxstate_tui.diagnosis.evidence import Evidence
-from fluxstate_tui.diagnosis.finding import Blind, Diagnosis, Finding, Severity
+from fluxstate_tui.diagnosis.finding import ASKED, Blind, Diagnosis, Finding, Severity, Told
 from fluxstate_tui.diagnosis.rule import RULES
 from fluxstate_tui.diagnosis.rules import containers, creation, flux, pods, volumes
 
@@ -33,7 +34,19 @@ def diagnose(evidence: Evidence, silenced: Iterable[str] = ()) -> Diagnosis:
             blind.append(Blind(rule.code, rule.slug, wanting))
             continue
         findings += (
-            Finding(rule.code, rule.slug, rule.severity, told) for told in rule.look(evidence)
+            Finding(rule.code, rule.slug, rule.severity, _dated(told, evidence.asked))
+            for told in rule.look(evidence)
         )
     findings.sort(key=lambda finding: _ORDER.index(finding.severity))
     return Diagnosis(tuple(findings), tuple(blind), untold)
+
+
+def _dated(told: Told, asked: float | None) -> Told:
+    """With the age of what the broker said, where it was not asked just now."""
+    if asked is None:
+        return told
+    quotes = (
+        replace(quote, at=asked) if quote.at is None and quote.source in ASKED else quote
+        for quote in told.evidence
+    )
+    return replace(told, evidence=tuple(quotes))

@@ -45,7 +45,8 @@ class Evidence:
     """Everything that is known of one MiniCluster at `now` (the cluster's clock, epoch seconds).
 
     `may_list` False says that Job and pods could not be read. `events` are those of the
-    MiniCluster, its Job, its pods and its claims; logs are the last lines.
+    MiniCluster, its Job, its pods and its claims; logs are the last lines. `asked` is when the
+    broker was asked, None for just now.
     """
 
     minicluster: MiniCluster
@@ -62,6 +63,7 @@ class Evidence:
     lead_log: tuple[str, ...] | None = None
     worker_log: tuple[str, ...] | None = None
     operator_log: tuple[str, ...] | None = None
+    asked: float | None = None
 
     def unseen(self) -> frozenset[Source]:
         """What could not be read."""

@@ -38,6 +38,15 @@ class Source(Enum):
     CLOCK = "the API server's clock"
 
 
+ASKED = frozenset(
+    {
+        *(Source.QUEUES, Source.NODES, Source.CHECKPOINTS, Source.ACCESS, Source.ANSWERS),
+        *(Source.STATE_DIR, Source.PUT_ASIDE, Source.JOB_IDS),
+    }
+)
+"""What the broker says when it is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """Text as it was read, from what, and when it was written (epoch seconds) if that is known."""

@@ -68,6 +68,7 @@ class Changes(Struct):
 
 
 MAX_EVENTS = 2000
+_ASKED = (Freshness.LIVE, Freshness.ASLEEP)  # what was read is kept, with its age
 
 
 class Derive(Protocol):
@@ -198,7 +199,7 @@ class Store:
             one is None or one.freshness is not Freshness.FORBIDDEN for one in sources
         )
         queue = self.sources.get(queue_source(uid))
-        answers = queue is None or queue.freshness in (Freshness.LIVE, Freshness.ASLEEP)
+        answers = queue is None or queue.freshness in _ASKED
         asked = answers and picture.queues_at is not None
         evidence = Evidence(
             picture.minicluster,
@@ -211,8 +212,14 @@ class Store:
             queues=picture.queues if asked else None,
             nodes=picture.nodes if asked else None,
             broker=picture.inside if asked else None,
+            asked=self._asked_before(picture, queue),
         )
         return diagnose(evidence, self.silenced)
+
+    def _asked_before(self, picture: ClusterPicture, queue: Source | None) -> float | None:
+        """When its broker was asked last, by the API server's clock; None while it is watched."""
+        asleep = queue is not None and queue.freshness is Freshness.ASLEEP
+        return self.server_now(picture.queues_at) if asleep and picture.queues_at else None
 
     def _evidence_changed(self, uids: Iterable[str]) -> None:
         """Of these another diagnosis is due, and another summary."""
@@ -294,9 +301,16 @@ class Store:
         if uid:
             self._touch([uid])
             if turned:
-                self.undiagnosed.add(uid)  # its broker answers now, or not any more
+                self._broker_turned(uid, event.freshness)
         elif event.source == "jobs" and turned:
             self._touch(self.clusters)  # what no Job means depends on whether they may be listed
+
+    def _broker_turned(self, uid: str, freshness: Freshness) -> None:
+        """It answers now, or not any more; then the next one may be another broker."""
+        picture = self.clusters.get(uid)
+        if picture is not None and freshness not in _ASKED:
+            picture.inside = None
+        self.undiagnosed.add(uid)
 
     def _clusters_listed(self, event: e.MiniClustersListed) -> None:
         listed = {item.ref.uid for item in event.items}

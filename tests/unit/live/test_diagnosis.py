@@ -92,3 +92,25 @@ def test_what_a_broker_said_before_it_was_lost_is_not_claimed_of_now(freshness: 
     )
     assert not found & {"broker-hangs", "queue-closed"}
     assert {"broker-hangs", "queue-closed"} <= blind
+
+
+def test_what_was_read_before_it_was_watched_no_more_has_its_age() -> None:
+    ref = feed.ref("well")
+    diagnosis = _well(
+        e.QueuesSeen(ref, (DISABLED,), feed.nodes("well", 2), NOW - 900),
+        e.SourceChanged(f"queue:{ref.uid}", Freshness.ASLEEP, "", NOW),
+    )
+    (closed,) = (one for one in diagnosis.findings if one.slug == "queue-closed")
+    assert [quote.at for quote in closed.told.evidence] == [NOW - 900]
+
+
+def test_after_a_lost_connection_the_inside_is_looked_at_anew_before_it_is_claimed() -> None:
+    ref = feed.ref("well")
+    _, blind = _slugs(
+        _well(
+            e.BrokerInsideSeen(ref, HUNG, NOW),
+            e.SourceChanged(f"queue:{ref.uid}", Freshness.STALE, "lost", NOW),
+            e.SourceChanged(f"queue:{ref.uid}", Freshness.LIVE, "", NOW),
+        )
+    )
+    assert "broker-hangs" in blind
