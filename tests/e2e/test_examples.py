@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -49,15 +50,18 @@ async def run(script: str, *arguments: str, **environment: str) -> Finished:
 
 
 @asynccontextmanager
-async def bare(folder: Path, flavour: str = "2026-06") -> AsyncIterator[SimulatedCluster]:
-    """A cluster with that operator, and the volume and claim of examples/volumes.yaml only."""
+async def bare(
+    folder: Path, flavour: str = "2026-06", *, volumes: bool = True
+) -> AsyncIterator[SimulatedCluster]:
+    """A cluster with that operator, and the volume and claim of examples/volumes.yaml at most."""
     async with SimulatedCluster(speed=SIMULATED_SPEED, flavour=flavour) as sim:
         for kind, namespace in ((SIM_PVCS, "default"), (SIM_PVS, "")):
             if sim.state.store.get(kind, namespace, "data") is not None:
                 sim.state.store.remove(kind, namespace, "data")
         sim.write_kubeconfig(folder / "kubeconfig")
-        async with connect(kubeconfig=folder / "kubeconfig") as client:
-            await apply_volumes(client)
+        if volumes:
+            async with connect(kubeconfig=folder / "kubeconfig") as client:
+                await apply_volumes(client)
         yield sim
 
 
@@ -168,6 +172,29 @@ def test_every_line_of_the_page_is_a_command_that_some_test_checks() -> None:
 def test_the_programs_own_parser_takes_each_command_of_the_page(line: str) -> None:
     args = parse(shlex.split(line)[1:])
     assert callable(args.run)
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed here")
+async def test_kubectl_applies_what_the_page_applies(tmp_path: Path) -> None:
+    lines = [line for line in commands("kubectl") if "rbac.yaml" not in line]
+    assert lines
+    async with bare(tmp_path, volumes=False):
+        for line in lines:
+            process = await asyncio.create_subprocess_exec(
+                *shlex.split(line),
+                cwd=EXAMPLES.parent,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env={
+                    **os.environ,
+                    "KUBECONFIG": str(tmp_path / "kubeconfig"),
+                    "HOME": str(tmp_path),
+                },
+            )
+            async with asyncio.timeout(PATIENCE):
+                out, _ = await process.communicate()
+            assert process.returncode == 0, out.decode()
+            assert "created" in out.decode()
 
 
 @pytest.mark.parametrize("line", [*commands("python"), *commands("kubectl")])
