@@ -902,9 +902,9 @@ class State:
             raise RequestError("damaged", "state %s is cut off" % self.name)
         return self._parsed(lines[-2])
 
-    def check(self) -> str:
-        """Read it all: entries and checksum have to make sense. Gives that of the whole file."""
-        for _ in self.entries():
+    def check(self, parse: bool = True) -> str:
+        """Read it all: checksum and, to `parse`, entries. Gives the checksum of the whole file."""
+        for _ in self.entries() if parse else self.raw_lines():
             pass
         return self.sha256
 
@@ -1526,7 +1526,8 @@ class Restore:
         self.state = State(store, request["state"])
         self.packs = Packs(store)
         # All of it before the first change: a damaged one restores nothing.
-        if self.state.check() != (request.get("sha256") or self.state.sha256):
+        shown_before = request.get("sha256")
+        if self.state.check(parse=not shown_before) != (shown_before or self.state.sha256):
             raise RequestError(
                 "changed", "state %s is not the one that was shown" % self.state.name
             )
@@ -1743,13 +1744,15 @@ class Restore:
 
     def _write(self, folder: int, part: bytes, entry: Entry) -> None:
         file = os.open(part, NEW, 0o600, dir_fd=folder)
+        position = 0
         try:
             for piece in entry.pieces:
                 position = piece[0]
                 for data in self.packs.chunks(piece):
                     write_at(file, data, position)
                     position += len(data)
-            os.ftruncate(file, entry.size)
+            if position != entry.size:  # a hole at its end
+                os.ftruncate(file, entry.size)
             if not self._holds(file, entry):  # what was written, not what was read
                 raise RequestError("wrong hash", "the packs do not hold %s" % shown(entry.path))
             self._attributes(file, entry)
