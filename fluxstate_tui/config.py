@@ -27,6 +27,8 @@ _SPAN_WORDS = "a time such as 90s, 30m, 12h, 14d"
 SHORTEST_CHECKPOINT = 5.0
 SHORTEST_SAVE = 60.0
 ROOM_FOR_COPIES = 1 << 30
+SIGNING_SECRET = "fluxstate-signing"
+_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class GuardSettings(Struct, frozen=True):
@@ -56,6 +58,7 @@ class Config(Struct, frozen=True):
 
     `protected` are names of kubeconfig contexts, with `*` and `?`: they are read-only by default.
     `room_for_copies` is in bytes: of archives that stay on this computer after a delete.
+    `signing_secret` holds the keys that manifests are signed with, '' for no signatures.
     `silenced` are codes or slugs of diagnoses that are not told.
     """
 
@@ -65,6 +68,7 @@ class Config(Struct, frozen=True):
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     helper_pod: HelperPodSettings = field(default_factory=HelperPodSettings)
     room_for_copies: int = ROOM_FOR_COPIES
+    signing_secret: str = SIGNING_SECRET
     silenced: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -140,6 +144,7 @@ class _Reader:
             retention=self._retention(self._part(data, "retention")),
             helper_pod=self._helper_pod(self._part(data, "helper-pod")),
             room_for_copies=self._take(data, "copies", _room, ROOM_FOR_COPIES),
+            signing_secret=self._take(data, "signing-secret", _secret_name, SIGNING_SECRET),
             silenced=self._take(data, "silence", _codes, ()),
         )
         self._unknown("", data)
@@ -211,6 +216,14 @@ def _text(value: Any) -> str:
 def _image(value: Any) -> str:
     if not isinstance(value, str) or not value or value.split() != [value]:
         raise ValueError("a container image")
+    return value
+
+
+def _secret_name(value: Any) -> str:
+    if value is False or value == "off":
+        return ""
+    if not isinstance(value, str) or not _OBJECT_NAME.fullmatch(value):
+        raise ValueError("off or the name of a Secret")
     return value
 
 

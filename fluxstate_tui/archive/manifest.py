@@ -7,8 +7,9 @@ import json
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ _LATEST = 253402300800.0  # the year 10000: later, no calendar of Python can say
 MOST_BYTES, MOST_DEEP = 512 * 1024, 64
 _ADOPTED, _MINICLUSTER, _QUEUES_STARTED = "adopted", "minicluster", "queues_started"
 _RESTORE, _PAUSED = "restore", "paused"
+_SIGNATURE = "signature"
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 DUMPED = "flux dump"  # how most manifests' `came_from` begins
 
@@ -86,6 +89,16 @@ class Manifest:
         return self.extra.get(_RESTORE) == _PAUSED
 
     @property
+    def signature(self) -> str | None:
+        """As it is written, right or wrong."""
+        return self.extra.get(_SIGNATURE)
+
+    def with_signature(self, text: str | None) -> Manifest:
+        """The same with that one and no other; None for none."""
+        extra = {key: value for key, value in self.extra.items() if key != _SIGNATURE}
+        return replace(self, extra=extra if text is None else {**extra, _SIGNATURE: text})
+
+    @property
     def origin(self) -> str:
         """What its queue, or the file, came from; '' for a queue that began empty."""
         return self.came_from.removeprefix(DUMPED).removeprefix("; ")
@@ -103,12 +116,25 @@ def notes(
     if adopted is not None:
         extra[_ADOPTED] = str(adopted)
     if minicluster:
-        extra[_MINICLUSTER] = json.dumps(minicluster, sort_keys=True)
+        extra[_MINICLUSTER] = json.dumps(_wanted(minicluster), sort_keys=True)
     if queues_started is not None:
         extra[_QUEUES_STARTED] = json.dumps(list(queues_started))
     if restore_paused:
         extra[_RESTORE] = _PAUSED
     return extra
+
+
+def _wanted(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What a restore needs of it: neither its status, nor its spec a second time."""
+    wanted = {key: value for key, value in raw.items() if key != "status"}
+    metadata = raw.get("metadata")
+    if isinstance(metadata, Mapping):
+        kept = {key: value for key, value in metadata.items() if key != "managedFields"}
+        annotations = kept.get("annotations")
+        if isinstance(annotations, Mapping):
+            kept["annotations"] = {k: v for k, v in annotations.items() if k != _LAST_APPLIED}
+        wanted["metadata"] = kept
+    return wanted
 
 
 def _parsed(text: str) -> object:
@@ -130,6 +156,25 @@ def _depth(raw: dict[str, Any]) -> int:
     return deepest
 
 
+class Signature(StrEnum):
+    """What is known of who wrote a manifest.
+
+    VALID: somebody who has a key of the namespace, and nobody changed it. OWN: the same, and this
+    computer saved the archive. UNKNOWN_KEY: it was not, or cannot be, compared.
+    """
+
+    OWN = "own"
+    VALID = "valid"
+    UNSIGNED = "unsigned"
+    WRONG = "wrong"
+    UNKNOWN_KEY = "unknown key"
+
+    @property
+    def vouched(self) -> bool:
+        """It is an operator's word."""
+        return self in (Signature.OWN, Signature.VALID)
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
     """One archive that was found. `manifest` is None for a file that others made by `flux dump`."""
@@ -140,6 +185,7 @@ class CatalogEntry:
     modified: float
     manifest: Manifest | None
     problem: str = ""
+    signature: Signature = Signature.UNSIGNED
 
 
 class ManifestError(ValueError):
@@ -284,6 +330,7 @@ def build(
                 modified=mtime,
                 manifest=manifest,
                 problem=problem,
+                signature=_not_compared(manifest),
             )
         )
     for name, data in manifests.items():
@@ -328,8 +375,19 @@ def _orphan(folder: str, identity: str, data: bytes) -> CatalogEntry:
     modified = manifest.created if manifest is not None else 0.0
     text = problem or "its archive is not there, only the manifest"
     return CatalogEntry(
-        id=identity, path=path, size=0, modified=modified, manifest=manifest, problem=text
+        id=identity,
+        path=path,
+        size=0,
+        modified=modified,
+        manifest=manifest,
+        problem=text,
+        signature=_not_compared(manifest),
     )
+
+
+def _not_compared(manifest: Manifest | None) -> Signature:
+    has_one = manifest is not None and manifest.signature is not None
+    return Signature.UNKNOWN_KEY if has_one else Signature.UNSIGNED
 
 
 # The manifest that lies beside a local archive, as in a catalog.

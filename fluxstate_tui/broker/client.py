@@ -74,7 +74,7 @@ class MiniClusterClient:
     def __init__(
         self, context: OperationContext, minicluster: MiniCluster, endpoint: Endpoint
     ) -> None:
-        self._context = context
+        self.context = self._context = context
         self._endpoint = endpoint
         self._stack = AsyncExitStack()
         self._broker: Broker | None = None

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from fluxstate_tui.config import ROOM_FOR_COPIES
+from fluxstate_tui.config import ROOM_FOR_COPIES, SIGNING_SECRET
 
 if TYPE_CHECKING:
     from fluxstate_tui.broker.pool import BrokerPool
+    from fluxstate_tui.broker.signing_keys import SigningKeys
     from fluxstate_tui.clock import Clock
     from fluxstate_tui.kube.client import Cluster
 
@@ -26,6 +27,7 @@ class OperationContext:
 
     `room_for_copies` is in bytes; 0: no archive is copied to this computer by a delete.
     `helper_image` is that of helper pods, '' for the one of the MiniCluster's own container.
+    `signing_secret` is the Secret with the keys of manifests, '' for no signatures.
     """
 
     cluster: Cluster
@@ -34,6 +36,7 @@ class OperationContext:
     who: str
     room_for_copies: int = ROOM_FOR_COPIES
     helper_image: str = ""
+    signing_secret: str = SIGNING_SECRET
 
     @cached_property
     def brokers(self) -> BrokerPool:
@@ -41,6 +44,13 @@ class OperationContext:
         from fluxstate_tui.broker.pool import BrokerPool
 
         return BrokerPool(self.cluster)
+
+    @cached_property
+    def signing_keys(self) -> SigningKeys:
+        """Those that manifests are signed with, read once for each namespace."""
+        from fluxstate_tui.broker.signing_keys import SigningKeys
+
+        return SigningKeys(self.cluster, self.clock, self.signing_secret)
 
     @property
     def server_now(self) -> float:

@@ -14,10 +14,11 @@ from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.files import RemoteFiles
 from fluxstate_tui.broker.objects import read_lead
 from fluxstate_tui.broker.retry import RetryingFiles
-from fluxstate_tui.catalog.catalog import is_there, read_catalog
+from fluxstate_tui.catalog.catalog import is_there
 from fluxstate_tui.catalog.contents import Contents
 from fluxstate_tui.catalog.helper_pod import HelperPod, HelperPodNeededError, pod_for, pod_words
 from fluxstate_tui.catalog.records import recorded_facts
+from fluxstate_tui.catalog.signed import read_signed
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.kube.manifest import for_create
@@ -94,7 +95,8 @@ async def view_catalog(
     Raises FluxstateError when there is no place for archives or it cannot be reached.
     """
     async with volume_files(context, minicluster, name, reach) as (files, path):
-        entries = await read_catalog(files, folder_of(path))
+        namespace = minicluster.ref.namespace if minicluster else context.cluster.namespace
+        entries = await read_signed(context, namespace, files, folder_of(path))
         facts = await recorded_facts(files, entries, context.state_dir)
         return CatalogView(path, entries, await is_there(files, path), facts)
 

@@ -21,6 +21,7 @@ from fluxstate_tui.archive.manifest import (
     to_bytes,
 )
 from fluxstate_tui.archive.reader import Archive
+from fluxstate_tui.archive.signature import SigningKey, signed
 from fluxstate_tui.catalog.catalog import read_catalog
 from fluxstate_tui.catalog.folder import FolderFiles
 from fluxstate_tui.catalog.maintenance import NotSoundError, Tell, verify_archive
@@ -31,7 +32,7 @@ from fluxstate_tui.errors import ExitCode, FluxstateError
 class Adoption:
     """Whose archive it is, as far as that is known, and who says so.
 
-    `raw` is the object to create at a restore, empty if it is not known.
+    `raw` is the object to create at a restore, empty if it is not known; `key` signs the manifest.
     """
 
     minicluster: str
@@ -39,6 +40,7 @@ class Adoption:
     who: str
     now: float
     raw: Mapping[str, Any] = field(default_factory=dict)
+    key: SigningKey | None = None
 
 
 async def adopt_archive(
@@ -125,7 +127,7 @@ def _refuse_twice(archive: Archive, path: str, entries: tuple[CatalogEntry, ...]
 
 def manifest_for(archive: Archive, name: str, came_from: str, adoption: Adoption) -> Manifest:
     """What can be said of an archive that others made; `name` is its file's in the catalog."""
-    return Manifest(
+    manifest = Manifest(
         id=id_of(name),
         minicluster=adoption.minicluster,
         namespace=adoption.namespace,
@@ -141,6 +143,7 @@ def manifest_for(archive: Archive, name: str, came_from: str, adoption: Adoption
         parts=(Part("queue", name, archive.size, archive.sha256),),
         extra=notes(adopted=adoption.now, minicluster=adoption.raw),
     )
+    return signed(manifest, adoption.key)
 
 
 async def read_back(files: FolderFiles, folder: str, manifest: Manifest) -> CatalogEntry:

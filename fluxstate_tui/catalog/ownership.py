@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from fluxstate_tui.archive.manifest import Signature
+
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogEntry, Manifest
     from fluxstate_tui.minicluster.minicluster import ClusterRef
@@ -99,10 +101,12 @@ def claimed_owner(manifest: Manifest) -> Owner | None:
 
 
 def owner_of(entry: CatalogEntry, recorded: Owner | None = None) -> Owner | None:
-    """What was recorded by this computer, else what its manifest says."""
+    """What was recorded by this computer, else what its manifest says, if that was not forged."""
     if recorded is not None:
         return recorded
-    return claimed_owner(entry.manifest) if entry.manifest is not None else None
+    if entry.manifest is None or entry.signature is Signature.WRONG:
+        return None
+    return claimed_owner(entry.manifest)
 
 
 def ownership(entry: CatalogEntry, me: Identity, recorded: Owner | None = None) -> Ownership:

@@ -327,7 +327,9 @@ def owner_words(known: Known) -> str:
     owner = known.owner
     if owner is None:
         return "of nobody knows whom"
-    how = "saved from this computer" if owner.recorded else "so its manifest says"
+    signed = known.entry.signature.vouched
+    says = "so its signed manifest says" if signed else "so its manifest says"
+    how = "saved from this computer" if owner.recorded else says
     uid = f", uid {owner.uid[:8]}" if owner.uid else ""
     return f"of {owner}{uid} ({how})"
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fluxstate_tui.archive.manifest import CatalogEntry, folder_of
+from fluxstate_tui.archive.signature import SigningKey
 from fluxstate_tui.broker import manifest_cache
 from fluxstate_tui.broker.context import OperationContext, default_state_dir, default_who
 from fluxstate_tui.broker.find import find_minicluster
@@ -21,6 +22,7 @@ from fluxstate_tui.catalog.access import Reach, volume_files
 from fluxstate_tui.catalog.catalog import is_there, read_catalog
 from fluxstate_tui.catalog.folder import FolderFiles, LocalFolder
 from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
+from fluxstate_tui.catalog.signed import read_signed, signing
 from fluxstate_tui.cli.helper_pod import helper_pod_agreed, require_helper_pod
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import open_context
@@ -68,7 +70,15 @@ class Place:
 
     async def entries(self) -> tuple[CatalogEntry, ...]:
         """What lies there, newest first."""
-        return await read_catalog(self.files, self.folder)
+        if self.context is None:
+            return await read_catalog(self.files, self.folder)
+        return await read_signed(self.context, self.ref.namespace, self.files, self.folder)
+
+    async def key(self) -> SigningKey | None:
+        """What manifests are signed with; a folder of this computer has none."""
+        if self.context is None:
+            return None
+        return (await signing(self.context, self.ref.namespace)).key
 
     async def armed(self) -> bool:
         """Whether an archive lies where a restarted lead would load it."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fluxstate_tui.archive.manifest import CatalogEntry
+from fluxstate_tui.archive.manifest import CatalogEntry, Signature
 from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.archive.verify import Verdict
 from fluxstate_tui.broker.context import default_who
@@ -38,6 +38,7 @@ from fluxstate_tui.catalog.records import (
     recorded_facts,
     remember_verdict,
 )
+from fluxstate_tui.catalog.signed import words
 from fluxstate_tui.cli.asking import ask, asks
 from fluxstate_tui.cli.catalog_place import Alone, Place, open_place
 from fluxstate_tui.cli.catalog_tables import entry_json, listing, names, verdict_json
@@ -75,25 +76,30 @@ async def verify(args: argparse.Namespace) -> int:
     flux = None if args.no_flux else shutil.which("flux")
     verdicts: dict[str, Verdict | str] = {}
     spec: dict[str, tuple[str, ...]] = {}
+    signatures: dict[str, Signature] = {}
     async with open_place(args) as place:
         entries = await place.entries()
         for entry in choose(entries, place.ids) if place.ids else entries:
             verdicts[entry.id] = await _verdict(place, entry, flux)
             if not args.json:
                 said = verdicts[entry.id]
-                words = said if isinstance(said, str) else said.sentence()
-                print(f"{plain(entry.id)}   {plain(words)}", flush=True)
+                text = said if isinstance(said, str) else said.sentence()
+                print(f"{plain(entry.id)}   {plain(text)}", flush=True)
+            signatures[entry.id] = entry.signature
+            for line in words(entry, saved_here=True) if not args.json else ():
+                print(f"    {plain(line)}", flush=True)
             spec[entry.id] = says_of_spec(place.context, place.ref, entry.manifest)
             for line in spec[entry.id] if not args.json else ():
                 print(f"    {plain(line)}", flush=True)
     if args.json:
         document = {
-            name: {**verdict_json(verdict), "spec": list(spec[name])}
+            name: {**verdict_json(verdict), "spec": list(spec[name]), "signature": signatures[name]}
             for name, verdict in verdicts.items()
         }
         print(json.dumps({"archives": document}, indent=2))
     bad = [one for one in verdicts.values() if isinstance(one, str) or not one.kind.good]
-    return ExitCode.VERIFICATION if bad else ExitCode.OK
+    forged = Signature.WRONG in signatures.values()
+    return ExitCode.VERIFICATION if bad or forged else ExitCode.OK
 
 
 async def _verdict(place: Place, entry: CatalogEntry, flux: str | None) -> Verdict | str:
@@ -232,7 +238,9 @@ async def _adopt_each(
     with place.journaled(OperationKind.ARCHIVES_ADOPT) as change:
         for path in sources:
             source = posixpath.normpath(posixpath.join(place.folder, path))
-            adoption = Adoption(owner, place.ref.namespace, default_who(), place.now, place.raw)
+            adoption = Adoption(
+                owner, place.ref.namespace, default_who(), place.now, place.raw, await place.key()
+            )
             await alone()
             with change.of(source, place.line("adopt", source, *named, "--yes")) as read_back:
                 entry, archive = await adopt_archive(
@@ -294,7 +302,9 @@ async def _put_each(
             entries = await place.entries()
             spoilt = await damaged(files, local, entries)
             going = entry_for(local, place.folder, entries, name, now, spoilt)
-            adoption = Adoption(name, place.ref.namespace, default_who(), now, place.raw)
+            adoption = Adoption(
+                name, place.ref.namespace, default_who(), now, place.raw, await place.key()
+            )
             _warn_of_another(place, going, local.archive, word, name)
             await alone()
             with change.of(going.id, place.line("put", word, "--yes")) as read_back:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fluxstate_tui.archive.manifest import CatalogEntry
+from fluxstate_tui.archive.manifest import CatalogEntry, Signature
 from fluxstate_tui.archive.verify import Verdict
 from fluxstate_tui.catalog.contents import Contents
 from fluxstate_tui.catalog.ownership import owner_of
 from fluxstate_tui.cli.tables import age, size, table
 
-HEADER = ("ID", "SIZE", "JOBS", "VERIFIED", "AGE", "OF", "NOTE")
+FORGED = "its manifest was changed after it was signed, or is forged"
+HEADER = ("ID", "SIZE", "JOBS", "VERIFIED", "AGE", "OF", "SIGNATURE", "NOTE")
 
 
 def listing(
@@ -82,4 +83,7 @@ def _row(entry: CatalogEntry, now: float, fact: Contents | None) -> tuple[object
         seen = ("?", "-", age(now - (manifest.created if manifest else entry.modified)))
     owner = owner_of(entry, fact.saved_by if fact is not None else None)
     note = manifest.origin if manifest else "made by others; not verified"
-    return (entry.id, size(entry.size), *seen, owner or "?", entry.problem or note)
+    signature = "-" if manifest is None else entry.signature.value
+    if entry.signature is Signature.WRONG:
+        signature, note = "WRONG", FORGED
+    return (entry.id, size(entry.size), *seen, owner or "?", signature, entry.problem or note)

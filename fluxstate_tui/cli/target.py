@@ -23,4 +23,5 @@ async def open_context(options: KubeOptions) -> AsyncIterator[OperationContext]:
             who=default_who(),
             room_for_copies=settings.room_for_copies,
             helper_image=settings.helper_pod.image or "",
+            signing_secret=settings.signing_secret,
         )

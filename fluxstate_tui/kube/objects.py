@@ -245,6 +245,7 @@ class Resource:
 MINICLUSTERS = Resource(FLUX_GROUP, "v1alpha2", "miniclusters", "MiniCluster")
 MINICLUSTERS_V1ALPHA1 = Resource(FLUX_GROUP, "v1alpha1", "miniclusters", "MiniCluster")
 PODS = Resource("", "v1", "pods", "Pod")
+SECRETS = Resource("", "v1", "secrets", "Secret")
 JOBS = Resource("batch", "v1", "jobs", "Job")
 EVENTS = Resource("", "v1", "events", "Event")
 PVCS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from fluxstate_tui.archive.manifest import folder_of
 from fluxstate_tui.broker.files import RemoteFiles
 from fluxstate_tui.broker.locate import locate
-from fluxstate_tui.catalog.catalog import is_there, read_catalog
+from fluxstate_tui.catalog.catalog import is_there
+from fluxstate_tui.catalog.signed import read_signed
 from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.kube.errors import Forbidden
 from fluxstate_tui.kube.watch import Backoff
@@ -42,6 +43,7 @@ class CatalogFeed:
         minicluster: MiniCluster,
         lead: Lead | None = None,
     ) -> None:
+        self._context = context
         self._cluster = context.cluster
         self._emit = emit
         self._clock = context.clock
@@ -100,7 +102,8 @@ class CatalogFeed:
         files = RemoteFiles(
             self._cluster, endpoint.namespace, endpoint.pod, endpoint.container, endpoint.mounts
         )
-        entries = await read_catalog(files, folder_of(path))
+        namespace = self._minicluster.ref.namespace
+        entries = await read_signed(self._context, namespace, files, folder_of(path))
         armed = await is_there(files, path)
         now = self._read_at = self._clock.now()
         self._emit(CatalogSeen(self._minicluster.ref, entries, armed, now))

@@ -160,6 +160,7 @@ class Connection:
             who=default_who(),
             room_for_copies=room,
             helper_image=image,
+            signing_secret=self._config.signing_secret,
         )
 
     @property

@@ -9,11 +9,11 @@ from fluxstate_tui.archive.manifest import CatalogEntry, folder_of
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.catalog.access import Reach, volume_files
-from fluxstate_tui.catalog.catalog import read_catalog
 from fluxstate_tui.catalog.contents import JobKey, Known, key_of, missing_from, newest_first
 from fluxstate_tui.catalog.helper_pod import HelperPodNeededError
 from fluxstate_tui.catalog.ownership import Identity
 from fluxstate_tui.catalog.records import identity, maybe_ours, missing_lines, ours, read_known
+from fluxstate_tui.catalog.signed import read_signed
 from fluxstate_tui.catalog.transfer import fetch
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
@@ -217,7 +217,9 @@ async def _what_is_saved(
     limit, nothing = MOST_READ_FOR_A_DELETE, DataLoss(missing=tuple(seen.jobs or ()))
     try:
         async with volume_files(context, minicluster, minicluster.ref.name, reach) as (files, path):
-            entries = maybe_ours(await read_catalog(files, folder_of(path)), me, state_dir)
+            namespace = minicluster.ref.namespace
+            entries = await read_signed(context, namespace, files, folder_of(path))
+            entries = tuple(maybe_ours(entries, me, state_dir))
             versions = ours(await read_known(files, entries, state_dir, limit), me)
     except HelperPodNeededError as needed:
         why = f"Its catalog was not looked at: that would need {needed.pod}."

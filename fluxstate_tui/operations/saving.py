@@ -24,6 +24,7 @@ from fluxstate_tui.archive.manifest import (
     to_bytes,
 )
 from fluxstate_tui.archive.reader import Archive
+from fluxstate_tui.archive.signature import signed
 from fluxstate_tui.broker.client import DumpFailedError, MiniClusterClient
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.files import RemoteFileError
@@ -33,6 +34,7 @@ from fluxstate_tui.catalog import records
 from fluxstate_tui.catalog.catalog import read_catalog
 from fluxstate_tui.catalog.contents import contents_of
 from fluxstate_tui.catalog.ownership import RESTORED_FROM, Owner, identity_of, not_of_others
+from fluxstate_tui.catalog.signed import signing
 from fluxstate_tui.catalog.transfer import LEFTOVER_SECONDS, fetch, free_bytes
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job
@@ -313,7 +315,8 @@ class ArchiveDumper:
     async def manifest(self, run: Run, started: list[str]) -> str:
         """Write the manifest last, and read the catalog back with it."""
         saved, client = self.saved, self._client
-        manifest = self._manifest(saved, started)
+        key = await signing(self._context, client.ref.namespace)
+        manifest = signed(self._manifest(saved, started), key.key)
         path = posixpath.join(self._folder, manifest_name(saved.id))
         place = (client.ref.name, saved.path, "-n", client.ref.namespace)
         adopt = shlex.join(["fluxstate-tui", "archives", "adopt", *place])
@@ -343,7 +346,8 @@ class ArchiveDumper:
             for undo in list(run.undos):
                 if undo.action == self._remove_checkpoint:
                     run.discard(undo)
-        return f"{saved.id}: {saved.words}, verified {saved.level}"
+        how = f"; {key.says}" if key.says else ""
+        return f"{saved.id}: {saved.words}, verified {saved.level}{how}"
 
     def _manifest(self, saved: Saved, started: list[str]) -> Manifest:
         client = self._client

@@ -14,7 +14,8 @@ from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.locate import find_endpoint
 from fluxstate_tui.broker.objects import Owned, read_objects
 from fluxstate_tui.broker.rpc import CHECKPOINT_KEY
-from fluxstate_tui.catalog.catalog import is_there, read_catalog
+from fluxstate_tui.catalog.catalog import is_there
+from fluxstate_tui.catalog.signed import read_signed
 from fluxstate_tui.catalog.transfer import free_bytes
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.job import Job, JobState
@@ -136,7 +137,9 @@ async def take_snapshot(client: MiniClusterClient, *, catalog: bool = True) -> S
         now,
         queues,
         jobs,
-        catalog=await read_catalog(client.files, folder_of(path)),
+        catalog=await read_signed(
+            client.context, client.ref.namespace, client.files, folder_of(path)
+        ),
         armed=await is_there(client.files, path),
         free=await free_bytes(client.files, posixpath.dirname(path)),
         checkpoint=await client.kvs_get(CHECKPOINT_KEY),

@@ -135,7 +135,7 @@ async def test_without_any_record_the_archives_themselves_are_read(stage: Stage)
     raw = json.loads(from_bytes(stage.volume.read(f"{FOLDER}/{full}.json")).extra["minicluster"])
     text = await planned(there, ANY, manifest=raw)
     assert f"from {full}:" in text
-    assert "so its manifest says" in text
+    assert "so its signed manifest says" in text
     records = sorted((elsewhere / "archives").iterdir())
     assert len(records) == 2
     assert {path.stat().st_mode & 0o777 for path in (*records, elsewhere / "archives")} == {

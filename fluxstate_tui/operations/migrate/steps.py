@@ -25,6 +25,7 @@ from fluxstate_tui.catalog.adopt import Adoption
 from fluxstate_tui.catalog.catalog import Version, read_catalog
 from fluxstate_tui.catalog.helper_pod import HelperPod
 from fluxstate_tui.catalog.local_archive import bring_in, damaged, entry_for, read_local
+from fluxstate_tui.catalog.signed import signing
 from fluxstate_tui.catalog.transfer import bring, fetch, has
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job
@@ -235,9 +236,10 @@ async def _whole(
     folder = folder_of(old.archive_path)
     local, entries = await read_local(copy), await read_catalog(helper.files, folder)
     now, ref = context.clock.now(), old.ref
+    key = (await signing(context, ref.namespace)).key
     spoilt = await damaged(helper.files, local, entries)
     going = entry_for(local, folder, entries, ref.name, now, spoilt)
-    adoption = Adoption(ref.name, ref.namespace, context.who, now, old.raw)
+    adoption = Adoption(ref.name, ref.namespace, context.who, now, old.raw, key)
     entry = await bring_in(helper.files, local, going, adoption, lambda text: None)
     return Source(entry, archive)
 

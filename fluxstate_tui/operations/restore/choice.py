@@ -26,6 +26,7 @@ from fluxstate_tui.catalog.records import (
     read_known,
     unread_line,
 )
+from fluxstate_tui.catalog.signed import words
 from fluxstate_tui.errors import ExitCode, FluxstateError
 
 _UNREAD_MOST_NAMED = 5
@@ -58,7 +59,9 @@ class Chosen:
                 pass
         others = [one for one in self.versions if one.entry.path != self.entry.path]
         missing = missing_from(own.jobs, others)
-        return (who, *missing_lines(missing, self.entry.id), *unread_line(others))
+        saved_here = recorded is not None
+        signature = words(self.entry, saved_here=saved_here)
+        return (who, *signature, *missing_lines(missing, self.entry.id), *unread_line(others))
 
 
 async def choose(

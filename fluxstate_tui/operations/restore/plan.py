@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fluxstate_tui.archive.manifest import CatalogEntry
+from fluxstate_tui.archive.manifest import CatalogEntry, Signature
 from fluxstate_tui.archive.preview import Blocker, RestorePreview, preview
 from fluxstate_tui.archive.reader import Archive
 from fluxstate_tui.broker.commands import parse_jobs, run_flux
@@ -60,7 +60,8 @@ class Source:
     def queues_to_start(self) -> tuple[str, ...]:
         """Named queues that were started when it was saved: they come up stopped (facts a)."""
         manifest = self.entry.manifest
-        if manifest is None or manifest.restore_paused:
+        forged = self.entry.signature is Signature.WRONG
+        if manifest is None or forged or manifest.restore_paused:
             return ()
         return tuple(filter(None, manifest.queues_started))
 
@@ -160,11 +161,13 @@ def plan(
         f"It is armed at {manifest['spec']['archive']['path']} until every job is accounted for.",
     )
     stuck = f" {blocker}." if blocker is not None else ""
-    question = f"Restore {ref} from {source.entry.id}?{stuck}"
+    forged = source.entry.signature is Signature.WRONG
+    wrong = " The signature of the archive's manifest is WRONG." if forged else ""
+    question = f"Restore {ref} from {source.entry.id}?{stuck}{wrong}"
     consent = Consent(ConsentKind.CONFIRM, question)
     if accept_spec:
         question = f"Restore {ref} with a MiniCluster that only the archive's manifest vouches for?"
-        question += stuck
+        question += stuck + wrong
         consent = Consent(ConsentKind.TYPE_NAME, question, ref.name, 0, Agrees.SPEC)
     return Plan(OperationKind.RESTORE, ref, tuple(steps), said, consent)
 

@@ -30,6 +30,7 @@ from fluxstate_tui.catalog.local_archive import (
 from fluxstate_tui.catalog.local_copies import newest_copy
 from fluxstate_tui.catalog.ownership import Identity
 from fluxstate_tui.catalog.records import identity, maybe_ours, missing_lines, ours, read_known
+from fluxstate_tui.catalog.signed import compared, read_signed, signing
 from fluxstate_tui.catalog.transfer import fetch
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.kube.errors import CrdMissing, NotFound
@@ -104,7 +105,7 @@ async def _planned(
 ) -> tuple[dict[str, Any], Plan]:
     """What is going to be created from an archive that was read out of its volume."""
     steps.require_sound(source)
-    spec = choose_spec(context, ref, known, source.entry.manifest, choices)
+    spec = choose_spec(context, ref, known, source.entry.manifest, choices, source.entry.signature)
     served = (await context.cluster.minicluster_resource()).version
     manifest = _to_create(ref, spec, known, choices, served)
     _require_same_place(where, manifest)
@@ -124,11 +125,14 @@ async def _of_file(
     """From an archive of this computer: nothing needs to be started before there is a plan."""
     assert choices.from_file is not None
     local = await read_local(choices.from_file)
-    spec = choose_spec(context, ref, known, local.manifest, choices)
+    beside = CatalogEntry("", str(local.path), 0, 0.0, local.manifest)
+    (beside,) = await compared(context, ref.namespace, [beside])
+    spec = choose_spec(context, ref, known, local.manifest, choices, beside.signature)
     manifest = _to_create(ref, spec, known, choices, served)
     await require_free_volumes(context, manifest)
     folder = folder_of(manifest["spec"]["archive"]["path"])
-    source = Source(entry_for(local, folder, (), ref.name, context.clock.now()), local.archive)
+    going = entry_for(local, folder, (), ref.name, context.clock.now())
+    source = Source(replace(going, signature=beside.signature), local.archive)
     steps.require_sound(source)
     pod = pod_words(pod_for(manifest, "", fresh=True, image=context.helper_image))
     me = _identity(context, ref, known)
@@ -212,7 +216,7 @@ async def _source(
     me: Identity,
 ) -> AsyncIterator[tuple[Source, Chosen]]:
     """What is restored, read out of the volume, and why it."""
-    entries = await read_catalog(files, folder_of(archive_path))
+    entries = await read_signed(context, me.namespace, files, folder_of(archive_path))
     entries = await _with_named_file(files, entries, choices.archive)
     chosen = await choose(context, files, entries, me, choices.archive)
     async with fetch(files, chosen.entry.path, context.state_dir, _silent) as archive:
@@ -244,10 +248,11 @@ def _bringing(
         ]
         run.shell_commands(shlex.join(words))
         now = context.clock.now()
+        key = (await signing(context, namespace)).key
         entries = await read_catalog(files, folder)
         spoilt = await damaged(files, local, entries)
         going = entry_for(local, folder, entries, name, now, spoilt)
-        adoption = Adoption(name, namespace, context.who, now, manifest)
+        adoption = Adoption(name, namespace, context.who, now, manifest, key)
         source = Source(await bring_in(files, local, going, adoption, run.tell), local.archive)
         maybe = maybe_ours(entries, me, context.state_dir)
         versions = ours(await read_known(files, maybe, context.state_dir, limit=0), me)

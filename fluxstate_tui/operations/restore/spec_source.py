@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from fluxstate_tui.archive.manifest import Manifest
+from fluxstate_tui.archive.manifest import Manifest, Signature
 from fluxstate_tui.broker import manifest_cache
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.errors import ExitCode, FluxstateError
@@ -28,6 +28,7 @@ class Origin(Enum):
     USER = "as you gave it"
     SEEN = "as it was seen from here last"
     SEEN_THEN = "as it was when the archive was saved, which was seen from here"
+    SIGNED = "as it was when the archive was saved, which its signed manifest says"
     CLAIMED = "as the archive's manifest says, which nobody vouches for"
 
     @property
@@ -60,16 +61,21 @@ def choose_spec(
     known: SpecSource | None,
     manifest: Manifest | None,
     choices: Choices,
+    signature: Signature = Signature.UNSIGNED,
 ) -> SpecSource:
     """What to create from an archive with that manifest. Raises FluxstateError.
 
-    A claim that was seen from here is as good as what was seen last, and nearer to the archive.
+    A claim that was seen from here is as good as what was seen last, and nearer to the archive; so
+    is one that an operator signed, if it is about this MiniCluster and no other.
     """
     claimed = manifest.saved_object if manifest is not None else None
     if known is not None and (claimed is None or known.origin is Origin.USER):
         return known
     if claimed is None:
         raise unknown(ref)
+    vouched = manifest is not None and signature.vouched and _is_about(manifest, ref)
+    if known is None and vouched:
+        return SpecSource(claimed, Origin.SIGNED, _summary(Origin.SIGNED, claimed))
     if known is None:
         asked = [*map(str, rights_of(_of(claimed)))]
         return SpecSource(claimed, Origin.CLAIMED, _claim("asks for", asked))
@@ -81,9 +87,16 @@ def choose_spec(
     other = [*map(str, differences(_of(known.raw), _of(claimed)))]
     if not other:
         return known
+    if vouched:
+        lines = _limited("It differs from the one that was seen from here last:", other)
+        return SpecSource(claimed, Origin.SIGNED, (*_summary(Origin.SIGNED, claimed), *lines))
     if choices.accept_spec:
         return SpecSource(claimed, Origin.CLAIMED, _claim("differs from what is known in", other))
     return SpecSource(known.raw, known.origin, (*known.asks, *_unused(ref, other)))
+
+
+def _is_about(manifest: Manifest, ref: ClusterRef) -> bool:
+    return (manifest.namespace, manifest.minicluster) == (ref.namespace, ref.name)
 
 
 def unknown(ref: ClusterRef) -> FluxstateError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fluxstate_tui.archive.manifest import CatalogEntry, says_verified
+from fluxstate_tui.archive.manifest import CatalogEntry, Signature, says_verified
 from fluxstate_tui.catalog.ownership import Identity, Ownership, claimed_owner, ownership
 from fluxstate_tui.formatting import Word, plural
 
@@ -13,6 +13,8 @@ def verified_word(entry: CatalogEntry) -> Word:
         return Word("✗", "problem", "bad")
     if entry.manifest is None:
         return Word("?", "unverified", "warn")
+    if entry.signature is Signature.WRONG:
+        return Word("✗", "forged", "bad")
     said = f"says {entry.manifest.verified or 'L0'}"
     return Word("·", said, "plain") if says_verified(entry) else Word("?", said, "warn")
 
@@ -30,6 +32,8 @@ def note(entry: CatalogEntry, me: Identity | None = None) -> str:
         return entry.problem
     if entry.manifest is None:
         return "made by flux dump, without a manifest"
+    if entry.signature is Signature.WRONG:
+        return "its manifest was changed after it was signed, or is forged"
     if not entry.manifest.idle:
         return f"{whose(entry, me)}the queue was not idle: running jobs come back FAILED"
     manifest = entry.manifest

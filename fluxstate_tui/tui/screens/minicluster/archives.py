@@ -39,6 +39,10 @@ def _jobs(entry: CatalogEntry) -> str:
     return "–" if entry.manifest is None else str(sum(entry.manifest.counts.values()))
 
 
+def _signature(entry: CatalogEntry) -> str:
+    return "–" if entry.manifest is None else entry.signature.value
+
+
 _COLUMNS: tuple[Column[CatalogEntry], ...] = (
     Column(
         "id",
@@ -60,6 +64,7 @@ _COLUMNS: tuple[Column[CatalogEntry], ...] = (
     Column("jobs", "JOBS", 5, lambda e, _: _jobs(e), "right", rank=1),
     Column("pend", "PEND", 5, lambda e, _: counted(e, _PENDING), "right", rank=2),
     Column("run", "RUN", 4, lambda e, _: counted(e, _RUNNING), "right", rank=4),
+    Column("signature", "SIGNATURE", 11, lambda e, _: _signature(e), rank=6),
     Column("size", "SIZE", 6, lambda e, _: size(e.size), "right", sort=lambda e: e.size, rank=3),
     Column(
         "age",
@@ -91,6 +96,7 @@ def archive_fields(
     fields = (
         FilterField[CatalogEntry]("id", text=lambda e: e.id),
         FilterField[CatalogEntry]("verified", text=lambda e: verified_word(e).word),
+        FilterField[CatalogEntry]("signature", text=_signature),
         FilterField[CatalogEntry]("note", text=say),
         FilterField[CatalogEntry]("size", number=lambda e: e.size),
     )
