@@ -39,6 +39,7 @@ from fluxstate_tui.broker.submit import SubmitOptions
 from fluxstate_tui.catalog.access import Reach, volume_files
 from fluxstate_tui.catalog.catalog import read_catalog
 from fluxstate_tui.catalog.maintenance import choose
+from fluxstate_tui.catalog.signed import read_signed
 from fluxstate_tui.catalog.transfer import fetch
 from fluxstate_tui.clock import SystemClock
 from fluxstate_tui.config import Config, GuardSettings, config_path, load_config
@@ -264,6 +265,7 @@ class _Opening:
             who=who,
             room_for_copies=room,
             helper_image=image,
+            signing_secret=self.config.signing_secret,
         )
 
     def _is_read_only(self, options: KubeOptions) -> bool:
@@ -388,7 +390,10 @@ class Client:
                 files,
                 path,
             ):
-                return await read_catalog(files, folder_of(path))
+                namespace = (
+                    minicluster.ref.namespace if minicluster else self._context.cluster.namespace
+                )
+                return await read_signed(self._context, namespace, files, folder_of(path))
 
     async def read(self, name: str, archive: str, *, helper_pod: bool = False) -> ArchiveTable:
         """One archive of its catalog, by id: fetched to a private copy, compared with its checksum
