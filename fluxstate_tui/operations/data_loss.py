@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from fluxstate_tui.archive.manifest import CatalogEntry, folder_of
+from fluxstate_tui.archive.manifest import CatalogEntry, Signature, folder_of
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.catalog.access import Reach, volume_files
@@ -123,7 +123,7 @@ class BackupCoverage:
 
 
 def candidates(catalog: Iterable[CatalogEntry], ref: ClusterRef) -> list[CatalogEntry]:
-    """Archives that may stand for this MiniCluster: same uid, verified. Newest first.
+    """Archives that may stand for this MiniCluster: same uid, verified, not forged. Newest first.
 
     One that was taken while jobs ran has all the others exactly; those are told apart job by job.
     """
@@ -132,6 +132,7 @@ def candidates(catalog: Iterable[CatalogEntry], ref: ClusterRef) -> list[Catalog
         for entry in catalog
         if entry.manifest is not None
         and not entry.problem
+        and entry.signature is not Signature.WRONG
         and entry.manifest.uid == ref.uid
         and entry.manifest.verified in SOUND_LEVELS
     ]
