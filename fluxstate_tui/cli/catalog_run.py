@@ -239,7 +239,12 @@ async def _adopt_each(
         for path in sources:
             source = posixpath.normpath(posixpath.join(place.folder, path))
             adoption = Adoption(
-                owner, place.ref.namespace, default_who(), place.now, place.raw, await place.key()
+                minicluster=owner,
+                namespace=place.ref.namespace,
+                who=default_who(),
+                now=place.now,
+                raw=place.raw,
+                key=await place.key(),
             )
             await alone()
             with change.of(source, place.line("adopt", source, *named, "--yes")) as read_back:
@@ -303,7 +308,12 @@ async def _put_each(
             spoilt = await damaged(files, local, entries)
             going = entry_for(local, place.folder, entries, name, now, spoilt)
             adoption = Adoption(
-                name, place.ref.namespace, default_who(), now, place.raw, await place.key()
+                minicluster=name,
+                namespace=place.ref.namespace,
+                who=default_who(),
+                now=now,
+                raw=place.raw,
+                key=await place.key(),
             )
             _warn_of_another(place, going, local.archive, word, name)
             await alone()

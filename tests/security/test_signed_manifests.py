@@ -34,7 +34,14 @@ from fluxstate_tui.kube.client import Cluster
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.kube.kubeconfig import KubeOptions
 from fluxstate_tui.kube.objects import SECRETS
-from fluxstate_tui.operations.base import Agrees, Choices, ConsentKind, OperationKind, OutcomeKind
+from fluxstate_tui.operations.base import (
+    Agrees,
+    Choices,
+    Consent,
+    ConsentKind,
+    OperationKind,
+    OutcomeKind,
+)
 from fluxstate_tui.operations.registry import prepare
 from fluxstate_tui.operations.runner import Operation
 from fluxstate_tui.sim.api.auth import Rule, User
@@ -250,6 +257,23 @@ async def test_an_edited_manifest_is_wrong_and_loud_and_what_it_says_is_used_onl
     assert refused.code == ExitCode.REFUSED
     assert f"--accept-spec {NAME}" in refused.err
     assert "WRONG" in refused.out + refused.err
+
+
+async def test_a_delete_relies_on_no_archive_with_a_forged_manifest(
+    stage: Stage, attacker: Attacker
+) -> None:
+    await stage.submit("true")
+    await stage.well("save")
+    assert (await consent_to_delete(stage)).kind is ConsentKind.CONFIRM
+    attacker.forge(node_root)
+    consent = await consent_to_delete(stage)
+    assert (consent.kind, consent.agrees) == (ConsentKind.TYPE_NAME, Agrees.LOSS)
+
+
+async def consent_to_delete(stage: Stage) -> Consent:
+    operation = await prepare(OperationKind.DELETE, stage.context, await stage.ref(), agreed())
+    await operation.close()
+    return operation.plan.consent
 
 
 async def test_a_planted_manifest_makes_no_archive_anybodys(stage: Stage, tmp_path: Path) -> None:

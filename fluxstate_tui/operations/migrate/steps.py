@@ -239,7 +239,7 @@ async def _whole(
     key = (await signing(context, ref.namespace)).key
     spoilt = await damaged(helper.files, local, entries)
     going = entry_for(local, folder, entries, ref.name, now, spoilt)
-    adoption = Adoption(ref.name, ref.namespace, context.who, now, old.raw, key)
+    adoption = Adoption(ref.name, ref.namespace, context.who, now, old.raw, key=key)
     entry = await bring_in(helper.files, local, going, adoption, lambda text: None)
     return Source(entry, archive)
 

@@ -252,7 +252,7 @@ def _bringing(
         entries = await read_catalog(files, folder)
         spoilt = await damaged(files, local, entries)
         going = entry_for(local, folder, entries, name, now, spoilt)
-        adoption = Adoption(name, namespace, context.who, now, manifest, key)
+        adoption = Adoption(name, namespace, context.who, now, manifest, key=key)
         source = Source(await bring_in(files, local, going, adoption, run.tell), local.archive)
         maybe = maybe_ours(entries, me, context.state_dir)
         versions = ours(await read_known(files, maybe, context.state_dir, limit=0), me)
