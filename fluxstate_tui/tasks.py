@@ -1,9 +1,9 @@
-"""Waiting: for all of several, for one or the clock, and for the end of what is not wanted."""
+"""Waiting: for all of several or very many, for one or the clock, and for an end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -23,6 +23,57 @@ async def together(*work: Awaitable[T]) -> list[T]:
         return await asyncio.gather(*tasks)
     finally:
         await ended(*tasks)
+
+
+class Course:
+    """How far work on `of` things has come. `stop` begins no more: what is in flight ends."""
+
+    def __init__(self, of: int = 1) -> None:
+        self.of = of
+        self.done = 0
+        self.failed = 0
+        self.stopping = False
+
+    def stop(self) -> None:
+        """Begin no more of them."""
+        self.stopping = True
+
+    def count(self, good: bool) -> None:
+        """One more has ended."""
+        if good:
+            self.done += 1
+        else:
+            self.failed += 1
+
+
+async def work_off(
+    things: Iterable[T], do: Callable[[T], Awaitable[bool]], course: Course, at_once: int
+) -> None:
+    """Do it to each of however many things, in order, so many at a time, until it is stopped.
+
+    `do` says whether it went well. Its first error stops the course, and is raised when what was
+    in flight has ended. A cancel ends what is in flight.
+    """
+    todo = iter(things)
+
+    async def take() -> None:
+        for thing in todo:
+            if course.stopping:
+                return
+            try:
+                good = await do(thing)
+            except BaseException:
+                course.stop()
+                raise
+            course.count(good)
+
+    takers = [asyncio.ensure_future(take()) for _ in range(max(1, min(at_once, course.of)))]
+    try:
+        for result in await asyncio.gather(*takers, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+    finally:
+        await ended(*takers)
 
 
 async def ended(*tasks: asyncio.Future[Any]) -> None:

@@ -40,6 +40,7 @@ from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.jobid import f58_ascii
 from fluxstate_tui.flux.queue import Node, Queue
 from fluxstate_tui.kube.client import Cluster
+from fluxstate_tui.tasks import Course
 
 if TYPE_CHECKING:
     from fluxstate_tui.clock import Clock
@@ -99,8 +100,8 @@ class Broker(Protocol):
         """How many jobs are pending, running and inactive."""
         ...
 
-    async def submit(self, options: SubmitOptions) -> Submitted:
-        """Submit jobs."""
+    async def submit(self, options: SubmitOptions, course: Course | None = None) -> Submitted:
+        """Submit jobs, until the course is stopped."""
         ...
 
     async def cancel(self, ids: Iterable[int]) -> None:
@@ -178,9 +179,9 @@ class SessionBroker:
         """See Broker."""
         return await count_jobs(self.session)
 
-    async def submit(self, options: SubmitOptions) -> Submitted:
+    async def submit(self, options: SubmitOptions, course: Course | None = None) -> Submitted:
         """See Broker."""
-        return await submit(self.session, options)
+        return await submit(self.session, options, course)
 
     async def cancel(self, ids: Iterable[int]) -> None:
         """See Broker."""
@@ -355,9 +356,9 @@ class CommandBroker:
         )
         return {word: words[word] for word in ("pending", "running", "inactive")}
 
-    async def submit(self, options: SubmitOptions) -> Submitted:
+    async def submit(self, options: SubmitOptions, course: Course | None = None) -> Submitted:
         """See Broker."""
-        return await submit_by_command(self._cluster, self._endpoint, options)
+        return await submit_by_command(self._cluster, self._endpoint, options, course)
 
     async def cancel(self, ids: Iterable[int]) -> None:
         """See Broker."""

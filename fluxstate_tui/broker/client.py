@@ -22,7 +22,7 @@ from fluxstate_tui.broker.objects import read_minicluster
 from fluxstate_tui.broker.retry import BROKEN, BROKEN_FLUX, RetryingFiles, retry
 from fluxstate_tui.broker.session import CannotStart, FluxSession
 from fluxstate_tui.broker.shell_commands import ShellCommands
-from fluxstate_tui.broker.submit import SubmitOptions
+from fluxstate_tui.broker.submit import SubmitOptions, Submitted
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.job import Job
 from fluxstate_tui.flux.queue import Node, Queue
@@ -36,6 +36,7 @@ from fluxstate_tui.kube.errors import (
     Unauthorized,
 )
 from fluxstate_tui.minicluster.minicluster import MiniCluster
+from fluxstate_tui.tasks import Course
 
 if TYPE_CHECKING:
     from fluxstate_tui.broker.locate import Endpoint
@@ -273,11 +274,22 @@ class MiniClusterClient:
 
         Never repeated over a new session: a lost answer is an unknown outcome.
         """
-        done = await (await self.connect()).submit(options)
+        done = await self.submit_until(options, Course(options.copies))
+        some = f"{len(done.ids)} of {options.copies} jobs were submitted. " if done.ids else ""
+        if done.lost is not None:
+            raise FluxstateError(
+                f"{some}{done.lost.message}",
+                safe=done.lost.safe,
+                advice=done.lost.advice,
+                exit_code=done.lost.exit_code,
+            )
         if done.errors:
-            some = f"{len(done.ids)} of {options.copies} jobs were submitted. " if done.ids else ""
             raise FluxstateError(f"{some}flux submit: {done.errors[0]}")
         return done.ids
+
+    async def submit_until(self, options: SubmitOptions, course: Course) -> Submitted:
+        """As `submit`, until the course is stopped; what came of it."""
+        return await (await self.connect()).submit(options, course)
 
     async def cancel_jobs(self, ids: list[int]) -> None:
         """Cancel them; one that is done meanwhile is fine."""

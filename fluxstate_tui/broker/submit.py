@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
 from collections.abc import Mapping
@@ -10,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fluxstate_tui.broker.commands import Executor, FluxFailed
+from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.jobid import parse_job_id
+from fluxstate_tui.tasks import Course, work_off
 
 if TYPE_CHECKING:
     from fluxstate_tui.broker.locate import Endpoint
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 200
 """Submissions that wait for their answers at the same time: Flux takes them in batches."""
+TIMEOUT: Final = 30.0 + AT_ONCE / 20
+BY_COMMAND: Final = 500
+"""Jobs of one `flux submit`: between two of them it can be stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,29 +100,49 @@ class SubmitOptions:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The ids of the new jobs, and Flux's words about those that it refused."""
+    """The ids of the new jobs, as Flux gave them, and Flux's words about those that it refused.
+
+    `unanswered` were sent and may have been taken or not, because of `lost`.
+    """
 
     ids: tuple[int, ...]
     errors: tuple[str, ...]
+    unanswered: int = 0
+    lost: FluxstateError | None = None
 
 
-async def submit(session: FluxSession, options: SubmitOptions) -> Submitted:
-    """Submit `options.copies` jobs. Raises ValueError, SessionLost."""
+async def submit(
+    session: FluxSession, options: SubmitOptions, course: Course | None = None
+) -> Submitted:
+    """Submit `options.copies` jobs, or as many until the course is stopped. Raises ValueError.
+
+    It stops by itself when the session is lost, and when all of the first AT_ONCE are refused.
+    Raises what ended the session if nothing was answered before.
+    """
     jobspec = options.jobspec()
-    timeout = 30.0 + options.copies / 20
-    gate = asyncio.Semaphore(AT_ONCE)
+    course = course or Course(options.copies)
+    ids: list[int] = []
+    errors: list[str] = []
+    lost: list[FluxstateError] = []
 
-    async def one() -> int:
-        async with gate:
-            return await session.submit(jobspec, options.urgency, timeout=timeout)
+    async def one(_number: int) -> bool:
+        try:
+            ids.append(await session.submit(jobspec, options.urgency, timeout=TIMEOUT))
+        except FluxFailed as error:
+            errors.append(error.said)
+            if not ids and len(errors) >= AT_ONCE:
+                course.stop()
+            return False
+        except FluxstateError as error:
+            lost.append(error)
+            course.stop()
+            return False
+        return True
 
-    answers = await asyncio.gather(*(one() for _ in range(options.copies)), return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException) and not isinstance(answer, FluxFailed):
-            raise answer
-    ids = sorted(answer for answer in answers if isinstance(answer, int))
-    errors = (answer.said for answer in answers if isinstance(answer, FluxFailed))
-    return Submitted(tuple(ids), tuple(errors))
+    await work_off(range(options.copies), one, course, min(AT_ONCE, options.copies))
+    if lost and not ids and not errors:
+        raise lost[0]
+    return Submitted(tuple(sorted(ids)), tuple(errors), len(lost), lost[0] if lost else None)
 
 
 def tutorial_loop(rounds: int = 5) -> tuple[SubmitOptions, ...]:
@@ -144,31 +168,50 @@ _LEAD = re.compile(r"(flux-submit: ERROR: )?(cc=\d+: )?(\[Errno \d+\] )?")
 
 
 async def submit_by_command(
-    executor: Executor, endpoint: Endpoint, options: SubmitOptions
+    executor: Executor, endpoint: Endpoint, options: SubmitOptions, course: Course | None = None
 ) -> Submitted:
     """Submit `options.copies` jobs, with the environment of the lead's container.
 
     Raises ValueError, and KubeError when the outcome is unknown. FluxFailed: flux submit ended in
     another way than by accepting or refusing them.
     """
-    argv = submit_argv(options)
+    course = course or Course(options.copies)
     ids: list[int] = []
     errors: list[str] = []
-    for _ in range(1 if f"--cc=1-{options.copies}" in argv else options.copies):
-        result = await executor.exec(
-            endpoint.namespace,
-            endpoint.pod,
-            endpoint.container,
-            endpoint.flux_argv(argv),
-            timeout=60.0 + options.copies,
-        )
-        ids += map(parse_job_id, result.stdout.decode("utf-8", "replace").split())
-        said = result.stderr.decode("utf-8", "replace").strip()
-        if result.code not in (0, 1):
-            raise FluxFailed("flux submit", said, code=result.code)
-        if result.code:
-            errors += [_LEAD.sub("", line, count=1) for line in said.splitlines()]
+    left = options.copies
+    while left and not course.stopping:
+        some = replace(options, copies=min(left, BY_COMMAND))
+        argv = submit_argv(some)
+        if f"--cc=1-{some.copies}" not in argv:
+            some = replace(some, copies=1)
+            argv = submit_argv(some)
+        left -= some.copies
+        try:
+            taken, refused = await _by_one_command(executor, endpoint, argv, some.copies)
+        except FluxstateError as error:
+            if not ids:
+                raise
+            return Submitted(tuple(sorted(ids)), tuple(errors), some.copies, error)
+        ids += taken
+        errors += refused
+        course.done += len(taken)
+        course.failed += len(refused)
+        if not ids and len(errors) >= AT_ONCE:
+            course.stop()
     return Submitted(tuple(sorted(ids)), tuple(errors))
+
+
+async def _by_one_command(
+    executor: Executor, endpoint: Endpoint, argv: list[str], copies: int
+) -> tuple[list[int], list[str]]:
+    place = (endpoint.namespace, endpoint.pod, endpoint.container)
+    result = await executor.exec(*place, endpoint.flux_argv(argv), timeout=60.0 + copies)
+    said = result.stderr.decode("utf-8", "replace").strip()
+    if result.code not in (0, 1):
+        raise FluxFailed("flux submit", said, code=result.code)
+    ids = list(map(parse_job_id, result.stdout.decode("utf-8", "replace").split()))
+    lines = said.splitlines() if result.code else []
+    return ids, [_LEAD.sub("", line, count=1) for line in lines]
 
 
 def submit_argv(options: SubmitOptions) -> list[str]:

@@ -12,6 +12,7 @@ from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.find import find_minicluster, find_ref
 from fluxstate_tui.cli.asking import ask, asks
+from fluxstate_tui.cli.course import stoppable
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.target import open_context
 from fluxstate_tui.errors import ExitCode, FluxstateError
@@ -23,11 +24,13 @@ from fluxstate_tui.minicluster.minicluster import ClusterRef
 from fluxstate_tui.operations import audit
 from fluxstate_tui.operations.base import OutcomeKind
 from fluxstate_tui.operations.steps import RefusedError
+from fluxstate_tui.tasks import Course
 
 _MOST_SHOWN = 20
 _CODES = {
     OutcomeKind.COMPLETED: ExitCode.OK,
     OutcomeKind.UNKNOWN: ExitCode.UNKNOWN,
+    OutcomeKind.CANCELLED: ExitCode.INTERRUPTED,
 }
 
 
@@ -55,9 +58,11 @@ async def act_on_jobs(args: argparse.Namespace, ids: tuple[int, ...], request: J
                 print("   do: --yes", file=sys.stderr)
                 _finish(args, decided, found.ref, None)
                 return ExitCode.REFUSED
-            answers = await act_and_log(
-                _queue(context, client), [job.id for job in decided.touched], request
-            )
+            course = Course(len(decided.touched))
+            with stoppable(course):
+                answers = await act_and_log(
+                    _queue(context, client), [job.id for job in decided.touched], request, course
+                )
         finally:
             await client.close()
     for answer in answers:
@@ -65,7 +70,10 @@ async def act_on_jobs(args: argparse.Namespace, ids: tuple[int, ...], request: J
         mark = "ok  " if good else "?   " if answer.taken else "FAIL"
         print(f"{mark}  {f58_ascii(answer.id)}  {plain(answer.said)}", file=out)
     _finish(args, decided, found.ref, answers)
-    code = _CODES.get(outcome_of(answers), ExitCode.FAILURE)
+    left = len(decided.touched) - len(answers)
+    if left:
+        print(f"stopped: {left} of {plural(len(decided.touched), 'job')} left", file=sys.stderr)
+    code = _CODES.get(outcome_of(answers, len(decided.touched)), ExitCode.FAILURE)
     return ExitCode.FAILURE if code == ExitCode.OK and decided.skipped else code
 
 

@@ -32,6 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "-t", "--time-limit", type=seconds, default=0.0, metavar="SECONDS", help="0 = none"
     )
+    parser.add_argument("-y", "--yes", action="store_true", help="ask nothing")
     parser.add_argument("--json", action="store_true", help="ids as JSON")
     parser.add_argument("words", nargs="+", metavar="CMD")
     parser.set_defaults(run=run)

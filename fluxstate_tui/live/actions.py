@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         StepEvent,
     )
     from fluxstate_tui.operations.lease import Holder
+    from fluxstate_tui.tasks import Course
 
 
 class Operation(Protocol):
@@ -117,6 +118,26 @@ class SubmitRequest(Struct, frozen=True):
     dependencies: tuple[str, ...] = ()
 
 
+class SubmitAnswer(Struct, frozen=True):
+    """What became of jobs to submit: `of` were asked for, and these ids Flux gave.
+
+    Flux refused `refused` (its words about the first are in `why`); `unanswered` were sent and may
+    have been taken or not, because of `lost`. The others were never sent.
+    """
+
+    of: int
+    ids: tuple[int, ...]
+    refused: int = 0
+    why: str = ""
+    unanswered: int = 0
+    lost: str = ""
+
+    @property
+    def unsent(self) -> int:
+        """How many were never sent."""
+        return self.of - len(self.ids) - self.refused - self.unanswered
+
+
 class Actions(Protocol):
     """The way out of the dashboard. Every method raises FluxstateError with what to do."""
 
@@ -154,14 +175,17 @@ class Actions(Protocol):
         """Eventlog, jobspec and output of one job."""
         ...
 
-    async def submit(self, ref: ClusterRef, request: SubmitRequest) -> tuple[int, ...]:
-        """Submit jobs and return their ids. Flux's own errors are in the message."""
+    async def submit(self, ref: ClusterRef, request: SubmitRequest, course: Course) -> SubmitAnswer:
+        """Submit jobs until the course is stopped. Raises when none was submitted."""
         ...
 
     async def act_on_jobs(
-        self, ref: ClusterRef, ids: tuple[int, ...], request: JobRequest
+        self, ref: ClusterRef, ids: tuple[int, ...], request: JobRequest, course: Course
     ) -> tuple[JobAnswer, ...]:
-        """Do it to each job; what was read back of each, or why Flux refused it."""
+        """Do it to each job; what was read back of each, or why Flux refused it.
+
+        When the course is stopped, the jobs that it was not done to have no answer.
+        """
         ...
 
     def follow_output(

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
 
 from fluxstate_tui.archive.details import output
 from fluxstate_tui.broker import rpc
 from fluxstate_tui.broker.commands import FluxFailed
-from fluxstate_tui.broker.submit import SubmitOptions, tutorial_loop
+from fluxstate_tui.broker.session import SessionLost
+from fluxstate_tui.broker.shell_commands import ShellCommands
+from fluxstate_tui.broker.submit import SubmitOptions, Submitted, submit_argv, tutorial_loop
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.eventlog import Event
 from fluxstate_tui.flux.jobid import f58, f58_ascii
 from fluxstate_tui.flux.resources import places
-from fluxstate_tui.live.actions import RELEASED, JobAnswer, JobDetail, JobRequest, OutputLine
+from fluxstate_tui.live.actions import (
+    RELEASED,
+    JobAnswer,
+    JobDetail,
+    JobRequest,
+    OutputLine,
+    SubmitAnswer,
+)
 from fluxstate_tui.operations import audit
 from fluxstate_tui.operations.base import OutcomeKind
-from fluxstate_tui.tasks import together
+from fluxstate_tui.tasks import Course, work_off
 
 if TYPE_CHECKING:
     from fluxstate_tui.broker.context import OperationContext
@@ -52,26 +64,28 @@ class JobQueue:
 
 
 async def act_and_log(
-    queue: JobQueue, ids: Sequence[int], request: JobRequest
+    queue: JobQueue, ids: Sequence[int], request: JobRequest, course: Course
 ) -> tuple[JobAnswer, ...]:
     """`act`, and a line of the audit log whatever comes of it."""
-    answers: tuple[JobAnswer, ...] = ()
+    answers: dict[int, JobAnswer] = {}
     why = "it was cut off before all was answered"
     try:
-        answers = await act(queue.session, ids, request, queue.context.clock)
+        await _act_on_all(queue.session, ids, request, queue.context.clock, course, answers)
     except FluxstateError as error:
         why = error.message
         raise
     finally:
-        _log(queue, ids, request, answers, why)
-    return answers
+        _log(queue, ids, request, tuple(answers.values()), why)
+    return tuple(answers.values())
 
 
-def outcome_of(answers: Sequence[JobAnswer]) -> OutcomeKind:
-    """How it went with all of them."""
+def outcome_of(answers: Sequence[JobAnswer], asked: int | None = None) -> OutcomeKind:
+    """How it went with all of them; stopped before all that were asked for have an answer."""
     taken = [answer for answer in answers if answer.taken]
     if not answers or not all(answer.seen for answer in taken):
         return OutcomeKind.UNKNOWN
+    if asked is not None and len(answers) < asked:
+        return OutcomeKind.CANCELLED
     if len(taken) == len(answers):
         return OutcomeKind.COMPLETED
     return OutcomeKind.PARTIALLY_FAILED if taken else OutcomeKind.FAILED
@@ -86,7 +100,10 @@ def _log(
 ) -> None:
     lines = [f"{f58_ascii(one.id)}: {one.said}" for one in answers[:MOST_LOGGED]]
     if len(answers) > MOST_LOGGED:
-        lines.append(f"and {len(answers) - MOST_LOGGED} more")
+        taken = sum(answer.taken for answer in answers)
+        lines.append(f"and {len(answers) - MOST_LOGGED} more; Flux took {taken} of {len(ids)}")
+    if answers and len(answers) < len(ids):
+        lines.append(f"it was stopped: {len(ids) - len(answers)} of {len(ids)} were not asked for")
     asked = " ".join(map(f58_ascii, ids[:MOST_LOGGED]))
     done = [one.id for one in answers if one.taken] if answers else list(ids)
     audit.log(
@@ -94,7 +111,7 @@ def _log(
         audit_word(request.verb),
         queue.ref,
         "; ".join(lines) or f"{asked}: {why}",
-        outcome=outcome_of(answers).value,
+        outcome=outcome_of(answers, len(ids)).value,
         commands=tuple(queue.flux_line(*line) for line in _commands(request, done)),
     )
 
@@ -126,19 +143,52 @@ def _commands(request: JobRequest, ids: Sequence[int]) -> list[list[str]]:
 
 
 async def act(
-    session: FluxSession, ids: Sequence[int], request: JobRequest, clock: Clock
+    session: FluxSession,
+    ids: Sequence[int],
+    request: JobRequest,
+    clock: Clock,
+    course: Course | None = None,
 ) -> tuple[JobAnswer, ...]:
-    """One answer per job, in the order of `ids`. Raises SessionLost (the outcome is unknown)."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    """One answer per job, in the order of `ids`; less when the course is stopped.
 
-    async def one(job_id: int) -> JobAnswer:
-        async with gate:
-            try:
-                return await _act(session, job_id, request, clock)
-            except FluxFailed as error:
-                return JobAnswer(job_id, False, error.said)
+    Raises SessionLost (the outcome is unknown) when it was lost before anything was answered.
+    """
+    answers: dict[int, JobAnswer] = {}
+    await _act_on_all(session, ids, request, clock, course or Course(len(ids)), answers)
+    return tuple(answers.values())
 
-    return tuple(await together(*map(one, ids)))
+
+async def _act_on_all(
+    session: FluxSession,
+    ids: Sequence[int],
+    request: JobRequest,
+    clock: Clock,
+    course: Course,
+    answers: dict[int, JobAnswer],
+) -> None:
+    """Fill `answers`, so that what was answered is known whatever comes."""
+    lost: list[FluxstateError] = []
+    found: dict[int, JobAnswer] = {}
+
+    async def one(job_id: int) -> bool:
+        try:
+            answer = await _act(session, job_id, request, clock)
+        except FluxFailed as error:
+            answer = JobAnswer(job_id, False, error.said)
+        except FluxstateError as error:
+            lost.append(error)
+            course.stop()
+            answer = JobAnswer(job_id, True, f"no answer: {error.message}", seen=False)
+        found[job_id] = answer
+        return answer.taken and answer.seen
+
+    try:
+        await work_off(ids, one, course, AT_ONCE)
+        if lost and len(lost) == len(found):
+            raise lost[0]
+    finally:
+        if not lost or len(lost) < len(found):
+            answers.update((job_id, found[job_id]) for job_id in ids if job_id in found)
 
 
 async def _act(session: FluxSession, job_id: int, request: JobRequest, clock: Clock) -> JobAnswer:
@@ -279,21 +329,123 @@ async def _output_so_far(session: FluxSession, job_id: int) -> tuple[OutputLine,
 # Submit what a user asked for; Flux's own words when it refuses.
 
 
-async def submit_all(queue: QueueFeed, request: SubmitRequest) -> tuple[int, ...]:
-    """The ids of the new jobs. Raises FluxstateError, which says what was submitted until then."""
-    ids: list[int] = []
-    for options in tutorial_loop() if request.tutorial else (_options(request),):
+async def submit_and_log(
+    queue: QueueFeed, context: OperationContext, request: SubmitRequest, course: Course
+) -> SubmitAnswer:
+    """`submit_all`, and a line of the audit log whatever comes of it."""
+    line = partial(ShellCommands.of(context).flux, queue.endpoint) if queue.endpoint else None
+    with logging_submit(context, queue.ref, _all_options(request), line) as log:
+        log.answer = await submit_all(queue, request, course)
+    return log.answer
+
+
+async def submit_all(
+    queue: QueueFeed, request: SubmitRequest, course: Course | None = None
+) -> SubmitAnswer:
+    """What came of all of them. Raises FluxstateError when none was submitted."""
+    every = _all_options(request)
+    course = course or Course()
+    course.of = sum(options.copies for options in every)
+    answer = SubmitAnswer(course.of, ())
+    for options in every:
+        if course.stopping:
+            break
         try:
-            submitted = await queue.submit(options)
+            answer = _more(answer, await queue.submit(options, course))
         except ValueError as error:
             raise FluxstateError(str(error), safe="Nothing was submitted.") from error
-        ids += submitted.ids
-        if submitted.errors:
-            raise FluxstateError(
-                f"Flux refused {len(submitted.errors)} of the jobs: {submitted.errors[0]}",
-                safe=f"{len(ids)} were submitted: {' '.join(map(f58, ids)) or 'none'}.",
-            )
-    return tuple(ids)
+        except FluxstateError as error:
+            if not answer.ids:
+                raise
+            return replace(answer, unanswered=1, lost=error.message)
+        if answer.refused or answer.unanswered:
+            break
+    if answer.refused and not answer.ids and not answer.unanswered:
+        raise FluxstateError(
+            f"Flux refused {answer.refused} of the jobs: {answer.why}",
+            safe="None was submitted.",
+        )
+    return answer
+
+
+def answer_of(of: int, done: Submitted) -> SubmitAnswer:
+    """What was submitted, as it is told."""
+    return _more(SubmitAnswer(of, ()), done)
+
+
+def _more(before: SubmitAnswer, done: Submitted) -> SubmitAnswer:
+    return replace(
+        before,
+        ids=before.ids + done.ids,
+        refused=before.refused + len(done.errors),
+        why=before.why or next(iter(done.errors), ""),
+        unanswered=before.unanswered + done.unanswered,
+        lost=before.lost or (done.lost.message if done.lost is not None else ""),
+    )
+
+
+def outcome_of_submit(answer: SubmitAnswer) -> OutcomeKind:
+    """How it went with all of them."""
+    if answer.unanswered:
+        return OutcomeKind.UNKNOWN
+    if answer.refused:
+        return OutcomeKind.PARTIALLY_FAILED if answer.ids else OutcomeKind.FAILED
+    return OutcomeKind.CANCELLED if answer.unsent else OutcomeKind.COMPLETED
+
+
+def submit_lines(answer: SubmitAnswer, write: Callable[[int], str] = f58) -> list[str]:
+    """What came of it: how many Flux took, refused and did not answer, and were not sent."""
+    of, ids = answer.of, answer.ids
+    which = ": " + " ".join(map(write, ids)) if len(ids) <= MOST_LOGGED else ""
+    which = which or f": {write(ids[0])} to {write(ids[-1])}"
+    lines = [f"{len(ids):,} of {of:,} jobs were submitted{which if ids else ''}."]
+    if answer.refused:
+        lines.append(f"Flux refused {answer.refused:,}: {answer.why}")
+    if answer.unanswered:
+        lines.append(
+            f"{answer.unanswered:,} have no answer, and may have been submitted or not: "
+            f"{answer.lost}"
+        )
+    if answer.unsent:
+        lines.append(f"{answer.unsent:,} were not sent.")
+    return lines
+
+
+class SubmitLog:
+    """The line of the audit log that is made when the block ends."""
+
+    answer: SubmitAnswer
+
+
+@contextmanager
+def logging_submit(
+    context: OperationContext,
+    ref: ClusterRef,
+    every: Sequence[SubmitOptions],
+    flux_line: Callable[..., str] | None,
+) -> Iterator[SubmitLog]:
+    """One line of the audit log with `answer`, or with why there is none."""
+    log, asked = SubmitLog(), sum(options.copies for options in every)
+    outcome, why = OutcomeKind.UNKNOWN, f"{asked} jobs: it was cut off before all was answered"
+    try:
+        yield log
+        outcome, why = outcome_of_submit(log.answer), " ".join(submit_lines(log.answer, f58_ascii))
+    except SessionLost as error:
+        why = f"{asked} jobs: {error.message}"
+        raise
+    except FluxstateError as error:
+        outcome, why = OutcomeKind.FAILED, f"{asked} jobs: {error.message}"
+        raise
+    finally:
+        commands: tuple[str, ...] = ()
+        if flux_line is not None:
+            with suppress(ValueError):
+                commands = tuple(flux_line(*submit_argv(options)) for options in every)
+        audit.log(context, "submit", ref, why, outcome=outcome.value, commands=commands)
+
+
+def _all_options(request: SubmitRequest) -> tuple[SubmitOptions, ...]:
+    return tutorial_loop() if request.tutorial else (_options(request),)
 
 
 def _options(request: SubmitRequest) -> SubmitOptions:

@@ -29,7 +29,7 @@ from fluxstate_tui.live.events import (
     StoreEvent,
 )
 from fluxstate_tui.live.freshness import Freshness, queue_source
-from fluxstate_tui.tasks import Pause, done_within, ended
+from fluxstate_tui.tasks import Course, Pause, done_within, ended
 
 if TYPE_CHECKING:
     from fluxstate_tui.broker.commands import Look
@@ -337,17 +337,25 @@ class QueueFeed:
         """The way to its KVS checkpoints, None while it cannot be asked."""
         return self._checkpoints
 
-    async def submit(self, options: SubmitOptions) -> Submitted:
-        """Submit jobs, over the session or by command. Raises ValueError, or FluxstateError."""
+    async def submit(self, options: SubmitOptions, course: Course | None = None) -> Submitted:
+        """Submit jobs, over the session or by command, until the course is stopped.
+
+        Raises ValueError, or FluxstateError.
+        """
         if self.session is not None:
-            return await submit(self.session, options)
+            return await submit(self.session, options, course)
         if self._checkpoints is not None and self.endpoint is not None:
-            return await submit_by_command(self._cluster, self.endpoint, options)
+            return await submit_by_command(self._cluster, self.endpoint, options, course)
         raise FluxstateError(
             f"the broker of {self._minicluster.ref} cannot be reached now",
             safe="Nothing was sent.",
             advice="Wait until its queue is live again: the header says so.",
         )
+
+    @property
+    def ref(self) -> ClusterRef:
+        """Whose queue it is."""
+        return self._minicluster.ref
 
     def wake(self) -> None:
         """Do not wait for the next try: something happened to its lead."""

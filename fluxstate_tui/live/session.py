@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogEntry
     from fluxstate_tui.archive.progress import Reading
     from fluxstate_tui.archive.verify import Verdict
-    from fluxstate_tui.live.actions import JobAnswer, JobRequest
+    from fluxstate_tui.live.actions import JobAnswer, JobRequest, SubmitAnswer
     from fluxstate_tui.live.archives import ArchiveCopies
     from fluxstate_tui.live.destinations import Destinations
     from fluxstate_tui.live.interruptions import Interruptions
     from fluxstate_tui.operations.base import Choices, Outcome
     from fluxstate_tui.operations.lease import Holder
+    from fluxstate_tui.tasks import Course
 
 
 class LiveActions:
@@ -198,15 +199,16 @@ class LiveActions:
 
         return follow_output(self._connection.watched(ref).session(), job_id)
 
-    async def submit(self, ref: ClusterRef, request: SubmitRequest) -> tuple[int, ...]:
-        """Submit jobs and return their ids."""
-        from fluxstate_tui.live.job_actions import submit_all
+    async def submit(self, ref: ClusterRef, request: SubmitRequest, course: Course) -> SubmitAnswer:
+        """Submit jobs, with a line of the audit log."""
+        from fluxstate_tui.live.job_actions import submit_and_log
 
         self._refuse_read_only("submit")
-        return await submit_all(self._connection.watched(ref).queue, request)
+        queue = self._connection.watched(ref).queue
+        return await submit_and_log(queue, self._connection.context, request, course)
 
     async def act_on_jobs(
-        self, ref: ClusterRef, ids: tuple[int, ...], request: JobRequest
+        self, ref: ClusterRef, ids: tuple[int, ...], request: JobRequest, course: Course
     ) -> tuple[JobAnswer, ...]:
         """Do it to each job; what was read back of each, or why Flux refused it."""
         from fluxstate_tui.broker.shell_commands import ShellCommands
@@ -219,7 +221,7 @@ class LiveActions:
         context = self._connection.context
         line = partial(ShellCommands.of(context).flux, endpoint)
         queue = JobQueue(context, ref, session, line)
-        return await act_and_log(queue, ids, request)
+        return await act_and_log(queue, ids, request, course)
 
     async def refresh_archives(self, ref: ClusterRef) -> None:
         """Read the catalog again; it comes back through the store."""

@@ -195,6 +195,9 @@ class FluxstateApp(App[int]):
     async def on_unmount(self) -> None:
         """Nobody is told anything any more; remote programs end before we do."""
         self.services.notices.close()
+        for course in self.services.courses:
+            course.course.stop()
+            await course.finished()
         for run in self.services.runs.values():
             run.cancel()  # it puts back what it did; that must be done before the connection ends
             await run.finished()
@@ -282,7 +285,10 @@ class FluxstateApp(App[int]):
         """Asked once more: what runs ends within seconds, put back or not. Whether any does."""
         for run in self.services.runs.values():
             run.hurry()
-        return any(run.running for run in self.services.runs.values())
+        for course in self.services.courses:
+            course.hurry()
+        courses = any(course.running for course in self.services.courses)
+        return courses or any(run.running for run in self.services.runs.values())
 
     def _begin_connection(self) -> None:
         """It outlives the screens: what an operation puts back goes over it (`on_unmount`)."""

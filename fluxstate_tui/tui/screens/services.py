@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.errors import ExitCode, FluxstateError, said
 from fluxstate_tui.live.possible import unmet
 from fluxstate_tui.operations.base import (
     News,
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     from fluxstate_tui.operations.base import Choices
     from fluxstate_tui.operations.bulk import Bulk, Part
     from fluxstate_tui.operations.lease import Holder
+    from fluxstate_tui.tasks import Course
 
+
+_log = logging.getLogger(__name__)
 
 Tell = Callable[[str, str, Literal["information", "warning", "error"]], None]
 
@@ -45,7 +49,7 @@ class Services:
 
     `tell` shows a notice (text, title, severity) over any screen. `runs` are operations by the uid
     of their MiniCluster: they go on when their screen is left; `bulk` is the last one of several.
-    `memory` is what the user chose for tables.
+    `courses` is work on many jobs. `memory` is what the user chose for tables.
     """
 
     store: Store
@@ -60,6 +64,7 @@ class Services:
     memory: Memory = field(default_factory=Memory)
     runs: dict[str, OperationRun] = field(default_factory=dict)
     bulk: BulkRun | None = None
+    courses: list[CourseRun] = field(default_factory=list)
     _findings: AllFindings | None = None
 
     @property
@@ -74,6 +79,43 @@ class Services:
     def server_now(self) -> float:
         """The API server's time: what its objects and events are dated by."""
         return self.store.server_now(self.clock.now())
+
+
+class CourseRun:
+    """Work on many jobs as a task. `work` tells what came of it."""
+
+    def __init__(
+        self,
+        title: str,
+        course: Course,
+        work: Callable[[], Coroutine[Any, Any, None]],
+        tell: Tell = _to_nobody,
+    ) -> None:
+        self.title = title
+        self.course = course
+        self._work = work
+        self._tell = tell
+        self._task = asyncio.create_task(self._run(), name=title)
+
+    @property
+    def running(self) -> bool:
+        """It has not ended."""
+        return not self._task.done()
+
+    def hurry(self) -> None:
+        """What is on its way is not waited for."""
+        self._task.cancel()
+
+    async def finished(self) -> None:
+        """Return when it has ended."""
+        await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            await self._work()
+        except Exception as error:  # a bug of ours must not be silent
+            _log.exception("%s", self.title)
+            self._tell(said(error), self.title, "error")
 
 
 # One operation from consent to outcome. It goes on when its screen is left.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,17 @@ from fluxstate_tui.broker.submit import SubmitOptions
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.live.actions import JobRequest, SubmitRequest
 from fluxstate_tui.live.freshness import Freshness
-from fluxstate_tui.live.job_actions import act, follow_output, read_detail, submit_all
+from fluxstate_tui.live.job_actions import (
+    act,
+    follow_output,
+    read_detail,
+    submit_all,
+    submit_and_log,
+)
+from fluxstate_tui.operations import audit
+from fluxstate_tui.tasks import Course
 from tests.unit.live_queues.test_in_simulation import stage
+from tests.unit.live_queues.told import context_of
 
 
 async def test_every_action_is_read_back_from_the_eventlog(tmp_path: Path) -> None:
@@ -94,7 +104,7 @@ async def test_output_is_followed_until_the_job_has_ended(tmp_path: Path) -> Non
         session = on.feed.session
         assert session is not None
         command = ("sh", "-c", "echo one; sleep 10; echo two")
-        (job_id,) = await submit_all(on.feed, SubmitRequest(command, name="talk", limit=600))
+        (job_id,) = (await submit_all(on.feed, SubmitRequest(command, name="talk", limit=600))).ids
         said = ""
         async with asyncio.timeout(20), follow_output(session, job_id) as pieces:
             async for some in pieces:
@@ -124,3 +134,72 @@ async def test_flux_says_itself_why_it_refuses_a_job(tmp_path: Path) -> None:
             await submit_all(on.feed, SubmitRequest(("true",), queue="nowhere"))
         with pytest.raises(FluxstateError, match="is no dependency"):
             await submit_all(on.feed, SubmitRequest(("true",), dependencies=("whatever",)))
+
+
+class Watched(Course):
+    """Stopped when so many have ended; notes how many were begun and not ended at once."""
+
+    def __init__(self, stop_at: int) -> None:
+        super().__init__()
+        self.stop_at = stop_at
+
+    def count(self, good: bool) -> None:
+        super().count(good)
+        if self.done + self.failed >= self.stop_at:
+            self.stop()
+
+
+async def test_a_million_copies_are_stopped_and_exactly_those_that_flux_has_are_told(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        session = on.feed.session
+        assert session is not None
+        before = {job.id for job in await list_jobs(session)}
+        request = SubmitRequest(("sleep", "9999"), copies=1_000_000)
+        context, course = (
+            replace(context_of(on.cluster, on.sim.clock), state_dir=tmp_path),
+            Watched(300),
+        )
+        answer = await submit_and_log(on.feed, context, request, course)
+        assert 300 <= len(answer.ids) < 600
+        assert set(answer.ids) == {job.id for job in await list_jobs(session)} - before
+        assert answer.unsent == 1_000_000 - len(answer.ids)
+        (entry,) = audit.read(tmp_path).entries
+        assert (entry.what, entry.outcome) == ("submit", "Cancelled")
+        assert f"{len(answer.ids)} of 1,000,000 jobs were submitted" in entry.reason
+        assert "--cc=1-1000000" in entry.commands[0]
+
+
+async def test_a_million_copies_that_flux_refuses_are_not_all_sent(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        context, course = (
+            replace(context_of(on.cluster, on.sim.clock), state_dir=tmp_path),
+            Course(),
+        )
+        request = SubmitRequest(("true",), queue="nowhere", copies=1_000_000)
+        with pytest.raises(FluxstateError, match="Flux refused"):
+            await submit_and_log(on.feed, context, request, course)
+        assert course.failed < 1000
+        (entry,) = audit.read(tmp_path).entries
+        assert (entry.what, entry.outcome) == ("submit", "Failed")
+
+
+async def test_an_action_on_many_jobs_is_stopped_and_only_those_it_was_done_to_have_answers(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as on:
+        await on.told.source(Freshness.LIVE)
+        session, clock = on.feed.session, on.sim.clock
+        assert session is not None
+        late = ("begin-time:9999999999",)
+        ids = await on.submit(SubmitOptions(("true",), dependencies=late, copies=100))
+        course = Watched(30)
+        course.of = 100
+        answers = await act(session, ids, JobRequest("hold"), clock, course)
+        assert 30 <= len(answers) < 100
+        held = {job.id for job in await list_jobs(session) if job.id in ids and job.urgency == 0}
+        assert held == {answer.id for answer in answers}
+        assert [answer.id for answer in answers] == [id for id in ids if id in held]

@@ -36,6 +36,7 @@ from fluxstate_tui.operations.base import (
 )
 from fluxstate_tui.operations.journal import Journal
 from fluxstate_tui.operations.saving import PAUSE
+from fluxstate_tui.tasks import Course
 from tests.faults.stage import ARMED, NAME, NAMESPACE, Stage, staged
 
 CONFIG = Config(guard=GuardSettings(checkpoint=5.0))
@@ -271,12 +272,12 @@ async def test_what_keys_do_to_jobs_is_in_the_audit_log_with_its_commands(
     job = await stage.submit("--urgency=0", "sleep", "9999")
     async with connected(stage, tmp_path) as (store, actions):
         await until(lambda: is_live(store, reference))
-        (answer,) = await actions.act_on_jobs(reference, (job,), JobRequest("release"))
+        (answer,) = await actions.act_on_jobs(reference, (job,), JobRequest("release"), Course())
         assert answer.taken
     async with connected(stage, tmp_path, read_only=True) as (store, actions):
         await until(lambda: is_live(store, reference))
         with pytest.raises(FluxstateError, match="read-only"):
-            await actions.act_on_jobs(reference, (job,), JobRequest("cancel"))
+            await actions.act_on_jobs(reference, (job,), JobRequest("cancel"), Course())
     (entry,) = audit.read(tmp_path / "state").entries
     assert (entry.what, entry.outcome, entry.name) == ("job release", "Completed", NAME)
     assert "its eventlog says urgency: urgency 16" in entry.reason

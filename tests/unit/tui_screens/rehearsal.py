@@ -19,6 +19,7 @@ from fluxstate_tui.live.actions import (
     JobDetail,
     JobRequest,
     OutputLine,
+    SubmitAnswer,
     SubmitRequest,
 )
 from fluxstate_tui.live.store import Store
@@ -37,6 +38,7 @@ from fluxstate_tui.operations.base import (
     StepState,
 )
 from fluxstate_tui.operations.lease import Holder
+from fluxstate_tui.tasks import Course
 from tests.unit.tui_screens.feed import NOW
 
 STEPS = {
@@ -127,6 +129,8 @@ class RehearsedActions:
         self.archives: dict[str, Path] = {}
         self.requests: list[JobRequest] = []
         self.refuses: dict[int, str] = {}
+        self.most = -1
+        self.slow = False
         self.says: dict[int, str] = {}
         self.following = 0
         self.writes: asyncio.Queue[tuple[OutputLine, ...]] = asyncio.Queue()
@@ -204,13 +208,26 @@ class RehearsedActions:
         self._ask("detail", job_id)
         return self.detail
 
-    async def submit(self, ref: ClusterRef, request: SubmitRequest) -> tuple[int, ...]:
-        """Ids of made-up jobs."""
+    async def submit(self, ref: ClusterRef, request: SubmitRequest, course: Course) -> SubmitAnswer:
+        """Ids of made-up jobs; after `most` nothing comes until the course is stopped."""
         self._ask("submit", request)
-        return tuple(range(1, request.copies + 1))
+        ids = await self._go_through(range(1, request.copies + 1), course)
+        return SubmitAnswer(request.copies, ids)
+
+    async def _go_through(self, ids: Iterable[int], course: Course) -> tuple[int, ...]:
+        done: list[int] = []
+        for id in ids:
+            if course.stopping:
+                break
+            if len(done) == self.most:
+                await asyncio.sleep(0.01)
+                continue
+            course.count(True)
+            done.append(id)
+        return tuple(done)
 
     async def act_on_jobs(
-        self, ref: ClusterRef, ids: tuple[int, ...], request: JobRequest
+        self, ref: ClusterRef, ids: tuple[int, ...], request: JobRequest, course: Course
     ) -> tuple[JobAnswer, ...]:
         """Flux takes everything but what the test says that it refuses."""
         self._ask(request.verb, ids)
@@ -221,7 +238,7 @@ class RehearsedActions:
                 job_id not in self.refuses,
                 {**self.says, **self.refuses}.get(job_id, "read back"),
             )
-            for job_id in ids
+            for job_id in await self._go_through(ids, course)
         )
 
     @asynccontextmanager

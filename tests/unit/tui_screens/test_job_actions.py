@@ -181,3 +181,22 @@ async def test_letters_in_a_field_for_a_number_are_no_number_and_submit_nothing(
         await see(pilot, "Submit to flux-sample")
         await pilot.press(*"true", "tab", *"abc", "enter")
         await see(pilot, "tasks must be a number from 1 on.")
+
+
+async def test_an_action_on_many_jobs_counts_and_escape_stops_it_with_an_outcome() -> None:
+    actions = RehearsedActions()
+    actions.most = 1234
+    jobs = tuple(feed.job(number) for number in range(20_000))
+    app = make_app(feed.running_cluster("flux-sample", 4, jobs), actions)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await see(pilot, "flux-sample")
+        await pilot.press("enter")
+        await see(pilot, "20000 pending")
+        await pilot.press("asterisk", "c")
+        await see(pilot, "Each of 20,000 jobs is asked for and read back.")
+        await pilot.press("enter", "down", "enter")
+        await see(pilot, "of 20,000")
+        await see(pilot, "esc stop")
+        await pilot.press("escape")
+        await see(pilot, "Stopped: 18,766 of 20,000 jobs were")
+        await see(pilot, "1234 of 20000 jobs: read back")

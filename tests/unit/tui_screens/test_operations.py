@@ -268,6 +268,55 @@ async def test_the_tutorials_loop_is_ticked_by_a_mark_not_by_colour_alone() -> N
         assert actions.asked == [("submit", SubmitRequest(tutorial=True))]
 
 
+async def test_more_than_a_thousand_copies_are_a_question_whose_default_is_no() -> None:
+    actions = RehearsedActions()
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "n", *"true", *["tab"] * 8, *"1000000", "enter")
+        await see(pilot, "Submit 1,000,000 jobs to flux-sample?")
+        await see(pilot, "every save")
+        await pilot.press("enter")
+        await until(pilot, lambda: "every save" not in screen_text(app))
+        assert actions.asked == []
+        await pilot.press("enter")
+        await see(pilot, "every save")
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: bool(actions.asked))
+
+
+async def test_escape_stops_a_submit_and_says_how_many_were_submitted() -> None:
+    actions = RehearsedActions()
+    actions.most = 1234
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "n", *"true", *["tab"] * 8, *"1000000", "enter")
+        await see(pilot, "every save")
+        await pilot.press("down", "enter")
+        await see(pilot, " of 1,000,000 ")
+        await see(pilot, "esc stop")
+        await pilot.press("escape")
+        await see(pilot, "of 1,000,000 jobs were submitted: ")
+        await see(pilot, "were not sent")
+        assert "1,234 of 1,000,000 jobs were submitted" in screen_text(app)
+        await see(pilot, "esc cancel")
+        await pilot.press("escape")
+        await until(pilot, lambda: "Submit to" not in screen_text(app))
+
+
+async def test_who_quits_while_jobs_are_submitted_ends_what_is_on_its_way_first() -> None:
+    actions = RehearsedActions()
+    actions.most = 1234
+    app = make_app(actions=actions)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("down", "n", *"true", *["tab"] * 8, *"1000000", "enter")
+        await see(pilot, "every save")
+        await pilot.press("down", "enter")
+        await see(pilot, " of 1,000,000 ")
+    (run,) = app.services.courses
+    assert run.course.stopping
+    assert not run.running
+
+
 async def test_a_mistake_in_the_submit_dialog_is_explained_there() -> None:
     actions = RehearsedActions()
     app = make_app(actions=actions)

@@ -30,10 +30,12 @@ from fluxstate_tui.live.actions import (
     read_request,
     why_not,
 )
+from fluxstate_tui.tasks import Course
 from fluxstate_tui.tui.screens.dialog import Dialog
+from fluxstate_tui.tui.screens.jobs.course import MANY, SHOWN, STOP_KEPT, CourseDialog, begin
 from fluxstate_tui.tui.screens.words import READ_ONLY
 from fluxstate_tui.tui.theme import color
-from fluxstate_tui.tui.widgets.inputs import ChoiceList, in_background
+from fluxstate_tui.tui.widgets.inputs import ChoiceList
 from fluxstate_tui.tui.widgets.job_words import job_word
 from fluxstate_tui.tui.widgets.lines import Line, Panel, Part
 
@@ -121,8 +123,7 @@ class JobKeys(DOMNode):
             return
 
         touched = plan(JobRequest(verb), jobs).touched
-        work = partial(act_on_jobs, self.services, ref, touched, JobRequest(verb))
-        in_background(self, work, "hold")
+        begin_on_jobs(self.app, self.services, ref, touched, JobRequest(verb))
 
     def _ask(self, verb: JobVerb, jobs: tuple[Job, ...]) -> None:
 
@@ -297,20 +298,39 @@ def ask_and_act(
 
     def answered(request: JobRequest | None) -> None:
         if request is not None:
-            touched = plan(request, jobs).touched
-            in_background(app, partial(act_on_jobs, services, ref, touched, request), "jobs")
+            begin_on_jobs(app, services, ref, plan(request, jobs).touched, request)
 
     app.push_screen(JobActionDialog(ref.name, verb, jobs), answered)
 
 
+def begin_on_jobs(
+    app: App[Any],
+    services: Services,
+    ref: ClusterRef,
+    jobs: tuple[Job, ...],
+    request: JobRequest,
+) -> None:
+    """Do it as a task that nothing cuts off; many have a dialog that counts and can stop it."""
+    course = Course(len(jobs))
+    title = f"{VERBS[request.verb].label} {plural(len(jobs), 'job')} of {ref.name}"
+    work = partial(act_on_jobs, services, ref, jobs, request, course)
+    run = begin(services, title, course, work)
+    if len(jobs) > SHOWN:
+        app.push_screen(CourseDialog(run))
+
+
 async def act_on_jobs(
-    services: Services, ref: ClusterRef, jobs: tuple[Job, ...], request: JobRequest
+    services: Services,
+    ref: ClusterRef,
+    jobs: tuple[Job, ...],
+    request: JobRequest,
+    course: Course,
 ) -> None:
     """Do it, and say of each job what was read back or why it was refused."""
     ids = tuple(job.id for job in jobs)
     label = VERBS[request.verb].label
     try:
-        answers = await services.actions.act_on_jobs(ref, ids, request)
+        answers = await services.actions.act_on_jobs(ref, ids, request, course)
     except FluxstateError as error:
         services.tell(f"{error.message} {error.advice}", f"Not done: {label}", "error")
         return
@@ -319,9 +339,16 @@ async def act_on_jobs(
     if len(refused) > MOST_REFUSED:
         lines.append(f"and {len(refused) - MOST_REFUSED} more were refused")
     taken = [answer for answer in answers if answer.taken]
+    unseen = sum(not answer.seen for answer in taken)
+    left = len(ids) - len(answers)
     lines[:0] = _said(taken, len(ids))
+    if len(ids) > SHOWN and unseen:
+        lines.append(f"{unseen:,} were taken or sent, but not read back")
+    if left:
+        lines.insert(0, f"Stopped: {left:,} of {len(ids):,} jobs were left alone")
     title = f"{label} · {ref.name}"
-    services.tell("\n".join(lines), title, "warning" if refused else "information")
+    bad = refused or left or unseen
+    services.tell("\n".join(lines), title, "warning" if bad else "information")
 
 
 def _said(taken: Sequence[JobAnswer], asked: int) -> list[str]:
@@ -344,6 +371,9 @@ def plan_rows(decided: JobPlan) -> list[list[Part]]:
         for job, why in decided.skipped[:MOST_SHOWN]:
             rows.append([(f"{f58(job.id)}  {why}  ", "$muted"), (job.name, "$muted")])
         rows += _and_more(len(decided.skipped))
+    if len(decided.touched) > MANY:
+        cost = f"Each of {len(decided.touched):,} jobs is asked for and read back. {STOP_KEPT}"
+        rows.append([(cost, "$state-warn")])
     if decided.request.verb == "again":
         rows += [[(text, "$muted")] for text in AGAIN]
     return rows

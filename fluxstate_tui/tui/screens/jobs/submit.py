@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
@@ -14,13 +15,22 @@ from textual.widgets import Input
 
 from fluxstate_tui.errors import FluxstateError
 from fluxstate_tui.flux.jobspec import parse_duration
-from fluxstate_tui.formatting import plural
 from fluxstate_tui.live.actions import SubmitRequest
+from fluxstate_tui.live.job_actions import submit_lines
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.tui.screens.dialog import Dialog
+from fluxstate_tui.tasks import Course
+from fluxstate_tui.tui.screens.dialog import Choice, ChoiceDialog
+from fluxstate_tui.tui.screens.jobs.course import (
+    MANY,
+    PAINT,
+    STOP_KEPT,
+    CourseKeys,
+    begin,
+    progress,
+)
 from fluxstate_tui.tui.screens.services import Services
-from fluxstate_tui.tui.widgets.inputs import Tick, in_background
-from fluxstate_tui.tui.widgets.lines import Line, Panel
+from fluxstate_tui.tui.widgets.inputs import Tick
+from fluxstate_tui.tui.widgets.lines import Line, Panel, Part
 
 FIELDS = (
     ("command", "command", "sleep 30", ""),
@@ -39,8 +49,8 @@ class SubmitMistakeError(ValueError):
     """A field cannot be read; the message says which and why."""
 
 
-class SubmitDialog(Dialog[None]):
-    """Stays open when Flux refuses, with Flux's own words under the fields."""
+class SubmitDialog(CourseKeys):
+    """Counts while it submits; stays open when not all were submitted, and says how many."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "submit", id="submit.go", key_display="↵", priority=True),
@@ -50,7 +60,7 @@ class SubmitDialog(Dialog[None]):
         super().__init__(f"Submit to {ref.name}")
         self.services = services
         self.ref = ref
-        self._busy = False
+        self._since = 0.0
 
     def content(self) -> Iterable[Widget]:
         """One line per field."""
@@ -67,28 +77,63 @@ class SubmitDialog(Dialog[None]):
     def on_mount(self) -> None:
         """Write the command first."""
         self.query_one("#command", Input).focus()
+        self.set_interval(PAINT, self._count)
 
     def action_submit(self) -> None:
-        """Submit, unless it is on its way already."""
+        """Submit, unless it is on its way already; very many are a question first."""
         try:
             request = self._request()
         except SubmitMistakeError as mistake:
             self._say(str(mistake), "$state-warn")
             return
-        if not self._busy:
-            self._busy = True
-            self._say("Submitting …", "$muted")
-            in_background(self, partial(self._submit, request))
-
-    async def _submit(self, request: SubmitRequest) -> None:
-        try:
-            ids = await self.services.actions.submit(self.ref, request)
-        except FluxstateError as error:
-            self._say(f"{error.message} {error.advice}", "$state-bad")
-            self._busy = False
+        if self.busy:
             return
-        self.services.tell(f"{plural(len(ids), 'job')} submitted.", self.ref.name, "information")
-        self.dismiss(None)
+        if request.copies <= MANY:
+            self._begin(request)
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._begin(request)
+
+        self.app.push_screen(very_many(self.ref, request), answered)
+
+    def _begin(self, request: SubmitRequest) -> None:
+        course = Course(request.copies)
+        title = f"Submit {request.copies:,} to {self.ref.name}"
+        work = partial(self._submit, request, course)
+        self.run_shown = begin(self.services, title, course, work)
+        self._since = time.monotonic()
+        self._say("Submitting …", "$muted")
+        self.refresh_bindings()
+
+    def _count(self) -> None:
+        if self.run_shown is not None and self.busy:
+            rows = [progress(self.run_shown.course, self._since)]
+            self.query_one("#submit-said", Panel).say(rows)
+
+    async def _submit(self, request: SubmitRequest, course: Course) -> None:
+        """It may end when the dialog is not there any more."""
+        try:
+            answer = await self.services.actions.submit(self.ref, request, course)
+        except FluxstateError as error:
+            self._end(" ".join(filter(None, (error.message, error.safe, error.advice))))
+            return
+        if len(answer.ids) == answer.of:
+            says = f"{len(answer.ids):,} jobs" if len(answer.ids) > 1 else "1 job"
+            self.services.tell(f"{says} submitted.", self.ref.name, "information")
+            if self.is_attached:
+                self.dismiss(None)
+        else:
+            self._end("\n".join(submit_lines(answer)))
+
+    def _end(self, says: str) -> None:
+        self.run_shown = None
+        if self.is_attached:
+            self._say(says, "$state-bad")
+            self.refresh_bindings()
+        else:
+            self.services.tell(says, self.ref.name, "warning")
 
     def _request(self) -> SubmitRequest:
         if self.query_one("#tutorial", Tick).value:
@@ -130,4 +175,17 @@ class SubmitDialog(Dialog[None]):
         return int(text)
 
     def _say(self, text: str, style: str) -> None:
-        self.query_one("#submit-said", Panel).say([[(text, style)]])
+        rows = [[(line, style)] for line in text.split("\n")]
+        self.query_one("#submit-said", Panel).say(rows)
+
+
+def very_many(ref: ClusterRef, request: SubmitRequest) -> ChoiceDialog[bool]:
+    """Whether so many are meant, and what they cost."""
+    copies = request.copies
+    lines: list[list[Part]] = [
+        [(f"{copies:,} jobs, each with its own request to Flux.", "")],
+        [("Each stays in the queue's KVS, in every save, and in every list of jobs.", "")],
+        [(STOP_KEPT, "$muted")],
+    ]
+    yes = Choice(True, f"Submit {copies:,} jobs")
+    return ChoiceDialog(f"Submit {copies:,} jobs to {ref.name}?", lines, (Choice(False, "No"), yes))
