@@ -19,6 +19,10 @@ import msgspec
 # number; it takes another one only when what is here would be misunderstood.
 FORMAT = 1
 
+# What is read of others' manifests: one of ours has some ten KiB.
+MOST_MANIFEST_BYTES = 1 << 20
+MOST_CATALOG_BYTES = 32 << 20
+
 _LATEST = 253402300800.0  # the year 10000: later, no calendar of Python can say when it is
 
 # What is noted beside the fields, as texts in `extra`; an object as JSON, which others may have
@@ -188,6 +192,20 @@ class CatalogEntry:
     signature: Signature = Signature.UNSIGNED
 
 
+@dataclass(frozen=True, slots=True)
+class NotRead:
+    """A manifest beyond the limits, of so many bytes."""
+
+    size: int
+
+    def __str__(self) -> str:
+        if self.size > MOST_MANIFEST_BYTES:
+            return (
+                f"its manifest was not read: {self.size:,} of at most {MOST_MANIFEST_BYTES:,} bytes"
+            )
+        return f"its manifest was not read: all together are over {MOST_CATALOG_BYTES:,} bytes"
+
+
 class ManifestError(ValueError):
     """The bytes are not an intact manifest."""
 
@@ -306,14 +324,14 @@ def id_of(name: str) -> str:
 def build(
     folder: str,
     files: Iterable[tuple[str, int, float]],
-    manifests: Mapping[str, bytes],
+    manifests: Mapping[str, bytes | NotRead],
 ) -> tuple[CatalogEntry, ...]:
     """The catalog of a folder, newest first.
 
     `files` are (name, size in bytes, modification time in seconds since the epoch) of everything
-    in it; `manifests` maps names of manifests to their bytes. Hidden files (unfinished copies) and
-    other suffixes are skipped. An archive without a manifest was made by others. Where manifest
-    and archive do not fit together, the entry says so in `problem`.
+    in it; `manifests` maps names of manifests to their bytes, as far as they were read. Hidden
+    files (unfinished copies) and other suffixes are skipped. An archive without a manifest was made
+    by others. Where manifest and archive do not fit together, the entry says so in `problem`.
     """
     archives = {id_of(name): (name, size, mtime) for name, size, mtime in files if id_of(name)}
     found = []
@@ -349,9 +367,9 @@ def _time(entry: CatalogEntry) -> float:
     return entry.manifest.created if entry.manifest is not None else entry.modified
 
 
-def _read(data: bytes | None) -> tuple[Manifest | None, str]:
-    if data is None:
-        return None, ""
+def _read(data: bytes | NotRead | None) -> tuple[Manifest | None, str]:
+    if data is None or isinstance(data, NotRead):
+        return None, str(data or "")
     try:
         return from_bytes(data), ""
     except ManifestError as error:
@@ -369,7 +387,7 @@ def _mismatch(manifest: Manifest, identity: str, name: str, size: int) -> str:
     return ""
 
 
-def _orphan(folder: str, identity: str, data: bytes) -> CatalogEntry:
+def _orphan(folder: str, identity: str, data: bytes | NotRead) -> CatalogEntry:
     manifest, problem = _read(data)
     path = posixpath.join(folder, archive_name(identity))
     modified = manifest.created if manifest is not None else 0.0

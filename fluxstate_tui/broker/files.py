@@ -129,14 +129,17 @@ STAT = (
 """
 )
 
-# $1 end of the names, $2 most bytes of one file. For each file "SIZE\nNAME\0CONTENT".
+# $1 end of the names, $2 most bytes of one file, $3 how many of exactly that size. For each file
+# "SIZE\nNAME\0CONTENT".
 READ_SMALL = (
     _HERE
     + """\
+left=$3
 for name in *"$1"; do
   if [ ! -h "./$name" ] && [ -f "./$name" ]; then
     size=$(stat -c '%s' "./$name")
-    if [ "$size" -le "$2" ]; then
+    if [ "$size" -eq "$2" ]; then left=$((left - 1)); fi
+    if [ "$size" -lt "$2" ] || { [ "$size" -eq "$2" ] && [ "$left" -ge 0 ]; }; then
       printf '%s\\n' "$size" && printf '%s\\0' "$name" && head -c "$size" < "./$name"
     fi
   fi
@@ -568,14 +571,17 @@ class RemoteFiles:
                 advice="Try again; if it repeats, somebody may be writing to it.",
             )
 
-    async def read_small(self, folder: str, suffix: str, limit: int = 1 << 20) -> dict[str, bytes]:
-        """All regular files of a folder whose names end so, at most `limit` bytes each, by name.
+    async def read_small(
+        self, folder: str, suffix: str, limit: int, at_limit: int
+    ) -> dict[str, bytes]:
+        """The regular files of a folder whose names end so and that are smaller than `limit` bytes,
+        and the first `at_limit` of exactly that size, by name.
 
         One command for all; what is in them must carry its own checksum. Raises RemoteFileMissing,
         RemoteFileDamaged when the stream was cut.
         """
         output = await self._run(
-            "read", folder, READ_SMALL, *self._folder(folder), suffix, str(limit),
+            "read", folder, READ_SMALL, *self._folder(folder), suffix, str(limit), str(at_limit),
             only_reads=True,
         )  # fmt: skip
         found: dict[str, bytes] = {}

@@ -106,9 +106,13 @@ class RetryingFiles(RemoteFiles):
         """See RemoteFiles.stat."""
         return await retry(self._clock, lambda: RemoteFiles.stat(self, path))
 
-    async def read_small(self, folder: str, suffix: str, limit: int = 1 << 20) -> dict[str, bytes]:
+    async def read_small(
+        self, folder: str, suffix: str, limit: int, at_limit: int
+    ) -> dict[str, bytes]:
         """See RemoteFiles.read_small."""
-        return await retry(self._clock, lambda: RemoteFiles.read_small(self, folder, suffix, limit))
+        return await retry(
+            self._clock, lambda: RemoteFiles.read_small(self, folder, suffix, limit, at_limit)
+        )
 
     async def access(self, folder: str, *, writes: bool) -> RemoteAccess:
         """See RemoteFiles.access."""

@@ -90,8 +90,10 @@ class FolderFiles(Protocol):
         """Its regular files."""
         ...
 
-    async def read_small(self, folder: str, suffix: str, limit: int = 1 << 20) -> dict[str, bytes]:
-        """Files whose names end so, by name."""
+    async def read_small(
+        self, folder: str, suffix: str, limit: int, at_limit: int
+    ) -> dict[str, bytes]:
+        """Files whose names end so: those below `limit` bytes, `at_limit` of just that size."""
         ...
 
     async def stat(self, path: str) -> RemoteStat:
@@ -126,15 +128,20 @@ class LocalFolder:
         """Its regular files, by name. Raises RemoteFileMissing."""
         return await _here(folder, lambda: _list(Path(folder)))
 
-    async def read_small(self, folder: str, suffix: str, limit: int = 1 << 20) -> dict[str, bytes]:
-        """Files whose names end so, at most `limit` bytes each, without the hidden ones."""
+    async def read_small(
+        self, folder: str, suffix: str, limit: int, at_limit: int
+    ) -> dict[str, bytes]:
+        """See RemoteFiles.read_small. Without the hidden ones."""
 
         def read() -> dict[str, bytes]:
-            found = {}
+            found, left = {}, at_limit
             for item in _list(Path(folder)):
-                if item.name.endswith(suffix) and item.size <= limit and item.name[0] != ".":
+                if not item.name.endswith(suffix) or item.name[0] == ".":
+                    continue
+                left -= item.size == limit
+                if item.size < limit or (item.size == limit and left >= 0):
                     with contextlib.suppress(FileNotFoundError):  # it vanished meanwhile
-                        found[item.name] = (Path(folder) / item.name).read_bytes()
+                        found[item.name] = _beginning(Path(folder) / item.name, item.size)
             return found
 
         return await _here(folder, read)
@@ -207,6 +214,12 @@ def _list(folder: Path) -> list[RemoteEntry]:
         if stat.S_ISREG(state.st_mode):
             found.append(RemoteEntry(item.name, state.st_size, float(int(state.st_mtime))))
     return found
+
+
+def _beginning(path: Path, size: int) -> bytes:
+    """Of a file that may have grown since."""
+    with path.open("rb") as file:
+        return file.read(size)
 
 
 def _stat(path: Path) -> RemoteStat:

@@ -68,7 +68,7 @@ WORKS: dict[str, Work] = {
     "list": lambda files, folder: files.list(folder),
     "stat": lambda files, folder: files.stat(f"{folder}/there"),
     "read": _read,
-    "read_small": lambda files, folder: files.read_small(folder, "there"),
+    "read_small": lambda files, folder: files.read_small(folder, "there", 1 << 20, 1),
     "write_new": lambda files, folder: files.write_new(f"{folder}/new", b"content"),
     "upload": _upload,
     "append": lambda files, folder: files.append(f"{folder}/there", 7, b"more"),

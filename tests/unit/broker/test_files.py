@@ -96,7 +96,7 @@ async def test_a_link_is_told_and_never_followed(files: RemoteFiles, tmp_path: P
     (tmp_path / "one.json").write_bytes(b"{}" * 500)
     (tmp_path / "latest.json").symlink_to("one.json")
     (tmp_path / "two.json").write_bytes(b"[]")
-    small = await files.read_small(str(tmp_path), ".json")
+    small = await files.read_small(str(tmp_path), ".json", 1 << 20, 1)
     assert {name: len(data) for name, data in small.items()} == {"one.json": 1000, "two.json": 2}
     listed = [(entry.name, entry.is_link) for entry in await files.list(str(tmp_path))]
     assert listed == [("latest.json", True), ("one.json", False), ("two.json", False)]
