@@ -30,6 +30,7 @@ from fluxstate_tui.flux.scheduler import Request, request, request_of, request_o
 UnusualError = msgspec.MsgspecError
 
 _REMEMBERED = 1 << 12
+_MAX_SHAPE = 1 << 13
 # The times of an R, which differ from job to job where nothing else does.
 _NUMBER = rb"(?:0|[1-9][0-9]{0,10})(?:\.[0-9]+)?"
 _R_TIMES = re.compile(rb'"starttime": ?%b, ?"expiration": ?(%b)(?=[,}])' % (_NUMBER, _NUMBER))
@@ -93,7 +94,7 @@ class Decoders:
         counts = self._counts.get(key)
         if counts is None:
             counts = jobspecs.counts(json.loads(jobspec))
-            _remember(self._counts, key, counts)
+            _remember(self._counts, key, counts, len(key))
         name = system.job.name
         asked = jobspecs.Asked(
             name=name if name is not None else jobspecs.program_name(task.command),
@@ -120,7 +121,7 @@ class Decoders:
         known = self._allocations.get(key)
         if known is None:
             known = ResourceSet.parse(loader.decode(r))
-            _remember(self._allocations, key, known)
+            _remember(self._allocations, key, known, len(before) + len(after))
         return known, float(expiration)
 
 
@@ -129,7 +130,10 @@ def _is_text(data: bytes) -> bool:
     return data.isascii() or bool(data.decode())
 
 
-def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value, size: int) -> None:
+    """`size` is that of the key in bytes: large ones repeat for no job but a hostile one's."""
+    if size > _MAX_SHAPE:
+        return
     if len(memory) >= _REMEMBERED:
         memory.clear()
     memory[key] = value
@@ -143,7 +147,6 @@ def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
 # eventlog's names and contexts; each job then puts its own times in. That takes a third of the time
 # of a fold for every job, and a fifth off the reader's (tests/benchmarks/archive.py).
 
-_MAX_SHAPE = 1 << 13
 _NEVER: Final = -1
 
 _Time = Annotated[float, msgspec.Meta(ge=0.0, lt=MAX_TIMESTAMP)]
@@ -181,12 +184,17 @@ class EventlogTemplate(msgspec.Struct, frozen=True, gc=False):
 
 
 class EventlogTemplates:
-    """A memory of courses."""
+    """A memory of courses. `learned` is what the annotations of all that were new weigh."""
 
     def __init__(self) -> None:
         self._lines = msgspec.json.Decoder(_Line)
         self._name = msgspec.json.Decoder(str)
         self._known: dict[tuple[bytes, bytes], EventlogTemplate] = {}
+        self.learned = 0
+
+    def forget(self) -> None:
+        """What was learned is not to be kept."""
+        self._known.clear()
 
     def course(self, eventlog: bytes) -> tuple[EventlogTemplate, list[float | None]]:
         """The course and the times of its lines, with None at the end, for what never was.
@@ -223,6 +231,7 @@ class EventlogTemplates:
         if builder.state is JobState.NEW or builder.userid < 0 or loader.replay(entries):
             raise UnusualError
         course = _template(builder, len(lines), allocated)
+        self.learned += _weight(course.annotations)
         if len(shape[0]) + len(shape[1]) < _MAX_SHAPE:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
@@ -283,6 +292,43 @@ _NEEDS: Final[dict[str, JobState]] = {
 _ONCE = ("submit", "validate")
 _DIRECTORIES = 1 << 12
 
+# The texts and annotations of all jobs of an archive, as objects: those of a million have half.
+MOST_KEPT = 1 << 30
+_TOO_MUCH = f"its texts were left out: those of all jobs are over {MOST_KEPT:,} bytes"
+_OBJECT_BYTES = 64
+
+
+def _weight(value: object) -> int:
+    """Roughly what a value of JSON takes in memory."""
+    total, rest = 0, [value]
+    while rest:
+        one = rest.pop()
+        total += _OBJECT_BYTES
+        if isinstance(one, str):
+            total += len(one)
+        elif isinstance(one, dict):
+            rest += one.keys()
+            rest += one.values()
+        elif isinstance(one, list):
+            rest += one
+    return total if value else 0
+
+
+def _without_texts(job: Job) -> Job:
+    return msgspec.structs.replace(
+        job,
+        name="",
+        cwd="",
+        queue="",
+        project="",
+        bank="",
+        nodelist="",
+        ranks="",
+        exception=None,
+        dependencies=(),
+        annotations={},
+    )
+
 
 class JobFolder:
     """Makes Jobs of files. Broken files give findings, and a job of what could be read.
@@ -299,10 +345,31 @@ class JobFolder:
         self._decoders = Decoders()
         self._courses = EventlogTemplates()
         self._requests: dict[tuple[Counts, bytes], Request | None] = {}
+        self._kept = self._learned = 0
         self.requests: dict[int, Request] = {}
 
     def fold(self, job_id: int, eventlog: bytes, jobspec: bytes | None, r: bytes | None) -> Job:
         """The job as these files tell it. Whatever is wrong with them is a finding."""
+        before = self._courses.learned + self._learned
+        job = self._folded(job_id, eventlog, jobspec, r)
+        text = len(job.name) + len(job.cwd) + len(job.nodelist) + len(job.ranks) + len(job.queue)
+        text += len(job.project) + len(job.bank) + sum(map(len, job.dependencies))
+        if job.exception is not None:
+            text += len(job.exception.note)
+        wanted = self.requests.get(job_id)
+        if wanted is not None:
+            text += len(wanted.constraint)
+        # Annotations of jobs that went the same way are one object.
+        text += self._courses.learned + self._learned - before
+        if self._kept + text <= MOST_KEPT:
+            self._kept += text
+            return job
+        self.requests.pop(job_id, None)
+        self._courses.forget()
+        self._findings.add(Kind.HOSTILE, f"job {f58(job_id)}", _TOO_MUCH)
+        return _without_texts(job)
+
+    def _folded(self, job_id: int, eventlog: bytes, jobspec: bytes | None, r: bytes | None) -> Job:
         try:
             if jobspec is not None:
                 return self._fold_quickly(job_id, eventlog, jobspec, r)
@@ -313,6 +380,7 @@ class JobFolder:
         self._use_jobspec(builder, jobspec)
         self._fold_slowly(builder, eventlog, r)
         job = builder.freeze()
+        self._learned += _weight(job.annotations)
         if job.state.pending and builder.jobspec is not None:
             self._note(job, request(builder.jobspec))
         return job
@@ -376,8 +444,10 @@ class JobFolder:
         if key not in self._requests:
             wanted = request_of(counts, json.loads(constraints) if constraints else None)
             plain = wanted == request_of_job(job)
-            _remember(self._requests, key, None if plain else wanted)
-        found = self._requests[key]
+            found = None if plain else wanted
+            _remember(self._requests, key, found, len(constraints))
+        else:
+            found = self._requests[key]
         if found is not None:
             self.requests[job.id] = found
 

@@ -35,6 +35,7 @@ from fluxstate_tui.flux.loader import Effect, Refusal, strange_directory
 from fluxstate_tui.flux.queue import Queue
 from fluxstate_tui.flux.resources import ResourceSet
 from fluxstate_tui.flux.scheduler import Request, request_of_job
+from fluxstate_tui.formatting import plural
 
 # The thorough pass over jobs' output and execution logs: they must be eventlogs (RFC 18).
 
@@ -53,6 +54,10 @@ def check_value(name: str, data: bytes, findings: Findings) -> None:
 # comes much later. Any order is read; only an unnatural one needs more memory.
 
 _MAX_LOST = 1000
+# What is kept of jobs whose files lie apart, each file with what a small object costs.
+MOST_APART = 128 << 20
+_OBJECT = 256
+MOST_JOBS = 1 << 21
 # Jobs by id lie in so many dicts: each grows in a step of its own, and none is a long one. Flux's
 # ids are multiples of large powers of two, so it is a prime.
 _SHARES = 251
@@ -72,6 +77,9 @@ class Assembly:
         self._strays: set[int] = set()
         self._strange: set[str] = set()
         self._pending: dict[int, _Files] = {}
+        self._apart = 0
+        self._given_up: set[int] = set()
+        self._surplus: set[int] = set()
         self._done: tuple[dict[int, Job], ...] = tuple({} for _ in range(_SHARES))
         self._ids: list[int] = []
         self._folder = ""
@@ -120,12 +128,24 @@ class Assembly:
                 self._make(job_id, files)
                 self.partial.add(job_id)
         for job_id in sorted(self._strays | set(self.details.ids())):
-            if job_id not in self._pending and job_id not in self._done[job_id % _SHARES]:
+            if job_id not in self._pending and not self._is_known(job_id):
                 self._tell_missing(job_id, {})
+        for jobs, why in (
+            (self._given_up, f"their files lie apart, over {MOST_APART:,} bytes of them"),
+            (self._surplus, f"it has more than {MOST_JOBS:,}"),
+        ):
+            if jobs:
+                message = f"{plural(len(jobs), 'job')} not read: {why}"
+                self._findings.add(Kind.HOSTILE, "", message)
         self._pending.clear()
         self._put_in_order()
         if self.entries and not (self.jobs or self.partial or self._flux):
             self._refuse_foreign()
+
+    def _is_known(self, job_id: int) -> bool:
+        """It was made, or its files were not kept."""
+        done = self._done[job_id % _SHARES]
+        return job_id in done or job_id in self._given_up or job_id in self._surplus
 
     def _tell_missing(self, job_id: int, files: _Files) -> None:
         """Flux gives up a job that has no eventlog or no jobspec."""
@@ -159,6 +179,7 @@ class Assembly:
         self._close()
         self._folder, self._job_id = member.folder, job_id
         self._files = self._pending.pop(job_id, {})
+        self._apart -= _size(self._files)
         self.details.add_run(job_id, member.offset)
         return True
 
@@ -214,16 +235,24 @@ class Assembly:
         if not files:
             return
         self._files = {}
+        if self._job_id in self._given_up or self._job_id in self._surplus:
+            return
         if self._job_id in self._done[self._job_id % _SHARES]:
             message = "it is there twice, or far from its job"
             for file in files:
                 self._findings.add(Kind.DAMAGED, self._folder + file, message)
         elif _ready(files):
             self._make(self._job_id, files)
+        elif self._apart + _size(files) > MOST_APART:
+            self._given_up.add(self._job_id)
         else:
+            self._apart += _size(files)
             self._pending[self._job_id] = files
 
     def _make(self, job_id: int, files: _Files) -> None:
+        if len(self._ids) >= MOST_JOBS:
+            self._surplus.add(job_id)
+            return
         before = self._findings.total
         self._ids.append(job_id)
         self._done[job_id % _SHARES][job_id] = self._fold(
@@ -237,6 +266,10 @@ class Assembly:
             "it is an archive, but flux dump did not write it: no jobs, no admin/, no resource/"
         )
         self._findings.add(Kind.NOT_AN_ARCHIVE, "", message)
+
+
+def _size(files: _Files) -> int:
+    return sum(map(len, files.values())) + len(files) * _OBJECT
 
 
 def _ready(files: _Files) -> bool:

@@ -8,6 +8,7 @@ unknown outcome, never a good one (kubernetes#124571).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shlex
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 STDIN, STDOUT, STDERR, STATUS, CLOSE = 0, 1, 2, 3, 255
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
 _FRAME = 32 * 1024
+_CLOSING_SECONDS = 5.0
+MOST_OUTPUT = 256 << 20  # of a command that runs to its end, as of a line of a remote program
 _SHOWN = 80
 
 
@@ -74,6 +77,11 @@ class ExecStream:
         """v4 has no half-close: the command would wait for more input for ever."""
         return self._socket.protocol == V5
 
+    @property
+    def shown(self) -> str:
+        """The command for messages."""
+        return self._call.shown
+
     async def read(self) -> tuple[int, bytes] | None:
         """The next (channel, bytes) of stdout (1) or stderr (2); None when the command has ended.
 
@@ -82,7 +90,7 @@ class ExecStream:
         while self._code is None:
             message = await self._socket.receive()
             if message.type is not aiohttp.WSMsgType.BINARY:
-                raise ExecUnknown(self._call.shown, self._why_it_ended(message.type))
+                raise ExecUnknown(self._call.shown, self._why_it_ended(message.type, message.data))
             self._heard()
             frame: bytes = message.data
             if len(frame) <= 1:
@@ -114,9 +122,9 @@ class ExecStream:
         except (aiohttp.ClientError, ConnectionError) as error:
             raise ExecUnknown(self._call.shown, "the connection broke while writing") from error
 
-    def _why_it_ended(self, kind: aiohttp.WSMsgType) -> str:
+    def _why_it_ended(self, kind: aiohttp.WSMsgType, data: object) -> str:
         if kind is aiohttp.WSMsgType.ERROR:
-            return f"the connection broke ({self._socket.exception()})"
+            return f"the connection broke ({self._socket.exception() or data})"
         return f"the stream ended without a status (close code {self._socket.close_code})"
 
 
@@ -145,7 +153,10 @@ async def open_exec(transport: Transport, call: ExecCall) -> AsyncIterator[ExecS
             raise ExecUnknown(call.shown, "the server speaks none of our exec protocols")
         yield ExecStream(socket, call, transport.heard)
     finally:
-        await socket.close()
+        # aiohttp's own time limit begins anew with each message that still comes.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                await socket.close()
 
 
 async def run_exec(
@@ -167,7 +178,11 @@ async def run_exec(
 
 async def _collect(stream: ExecStream) -> ExecResult:
     out: dict[int, list[bytes]] = {STDOUT: [], STDERR: []}
+    size = 0
     while (chunk := await stream.read()) is not None:
+        size += len(chunk[1])
+        if size > MOST_OUTPUT:
+            raise ExecUnknown(stream.shown, f"it answered with more than {MOST_OUTPUT:,} bytes")
         out[chunk[0]].append(chunk[1])
     assert stream.exit_code is not None
     return ExecResult(stream.exit_code, b"".join(out[STDOUT]), b"".join(out[STDERR]))

@@ -53,6 +53,7 @@ CONNECT_SECONDS = 10.0
 # A page of a list has at most 250 objects: 10 KiB each, and 1.5 MiB at the most (etcd's limit).
 MOST_OF_AN_ANSWER = 256 << 20
 MOST_OF_A_REFUSAL = 1 << 20
+MOST_MESSAGE = 64 << 20  # of a web socket; a kubelet sends 32 KiB at a time
 _PART = 256 << 10
 _THIS_COMPUTER = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -394,7 +395,7 @@ class Transport:
                     protocols=protocols,
                     heartbeat=_HEARTBEAT,
                     timeout=_CLOSING,
-                    max_msg_size=0,
+                    max_msg_size=MOST_MESSAGE,
                     headers=self._headers(credential, None),
                     proxy=self._proxy,
                     ssl=self._ssl_for(credential) or True,
