@@ -22,7 +22,7 @@ from fluxstate_tui.archive.manifest import Part
 from fluxstate_tui.archive.reader import Archive, Cancelled, Progress, read_archive
 from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.flux.job import Job, JobResult
-from fluxstate_tui.flux.job_json import job_from_json
+from fluxstate_tui.flux.job_json import job_from_json, job_from_rpc
 from fluxstate_tui.flux.loader import Effect
 from fluxstate_tui.formatting import plural
 
@@ -63,19 +63,27 @@ def disagreement(flux: str, source: Path | bytes, jobs: Sequence[Job]) -> str:
 
 def _listed(flux: str, source: Path | bytes) -> list[Job]:
     with _file(source) as path, tempfile.TemporaryDirectory(prefix="fluxstate-") as directory:
-        command = [flux, "start", f"--recovery={path}", flux, "jobs", "-A", "-a", "-c0", "--json"]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-        )
-    if done.returncode != 0:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise ValueError(lines[-1] if lines else f"exit {done.returncode}")
-    return [job_from_json(value) for value in json.loads(done.stdout)["jobs"]]
+
+        def ask(*words: str) -> subprocess.CompletedProcess[bytes]:
+            return subprocess.run(
+                [flux, "start", f"--recovery={path}", flux, *words],
+                capture_output=True,
+                timeout=TIMEOUT,
+                check=False,
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+            )
+
+        done = ask("jobs", "-A", "-a", "-c0", "--json")
+        if done.returncode == 0:
+            return [job_from_json(value) for value in json.loads(done.stdout)["jobs"]]
+        # It fails at a memo key with a space; this prints what the job-list module answers, a job
+        # a line.
+        plain = ask("job", "list", "-A", "-c0")
+    if plain.returncode == 0:
+        return [job_from_rpc(json.loads(line)) for line in plain.stdout.splitlines()]
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    raise ValueError(lines[-1] if lines else f"exit {done.returncode}")
 
 
 @contextmanager

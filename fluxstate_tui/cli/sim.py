@@ -107,7 +107,7 @@ async def _serve(args: argparse.Namespace, files: list[tuple[Path, str]]) -> int
             f"the simulated cluster cannot serve on port {args.port}: {error.strerror}",
             advice="take another --port, or none for any free one",
         ) from None
-    args.sim_kubeconfig.unlink(missing_ok=True)
+    cluster.remove_kubeconfig(args.sim_kubeconfig)
     return int(ExitCode.OK)
 
 
@@ -124,7 +124,7 @@ def _announce(cluster: SimulatedCluster, args: argparse.Namespace) -> None:
     except OSError as error:
         raise FluxstateError(
             f"cannot write the kubeconfig {args.sim_kubeconfig}: {error.strerror}",
-            advice="give a writable path with --kubeconfig FILE",
+            advice="give a writable path, where no other file is, with --kubeconfig FILE",
         ) from None
     print(f"serving world '{args.world}' on {cluster.url}, {args.speed:g} x as fast as real time")
     print(f"export KUBECONFIG={args.sim_kubeconfig.resolve()}", flush=True)

@@ -7,6 +7,8 @@ async with SimulatedCluster(speed=10) as cluster:
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import random
 import secrets
 import time
@@ -47,6 +49,8 @@ from fluxstate_tui.sim.worlds.manifests import crd_of
 from fluxstate_tui.sim.worlds.registry import WARM_UP, build_world
 
 CONTEXT = "fluxstate-sim"
+_MOST_KUBECONFIG = 1 << 16
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, RecursionError)
 # A real API server's RBAC answers 403 for that long after its start (kubernetes-live).
 CACHES_FILL_SECONDS = 1.7
 
@@ -208,9 +212,13 @@ class SimulatedCluster:
     def write_kubeconfig(self, path: Path | str, token: str | None = None) -> Path:
         """Write a kubeconfig that only its owner can read; its token runs programs.
 
-        It appears whole: whoever waits for the file may read it at once.
+        It appears whole: whoever waits for the file may read it at once. Raises FileExistsError,
+        without having touched it, when a file is there that no simulated cluster wrote.
         """
         target = Path(path)
+        there = target.is_symlink() or target.exists()
+        if there and not _is_of_a_simulation(target):
+            raise FileExistsError(errno.EEXIST, "a file that is not a simulation's is there")
         partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:
             partial.touch(mode=0o600)
@@ -219,6 +227,12 @@ class SimulatedCluster:
         finally:
             partial.unlink(missing_ok=True)
         return target
+
+    def remove_kubeconfig(self, path: Path | str) -> None:
+        """Remove it, unless somebody else's is there by now."""
+        with contextlib.suppress(*_UNREADABLE):
+            if yaml.safe_load(Path(path).read_text()) == self.kubeconfig():
+                Path(path).unlink()
 
     def put_file(self, host_path: str, path: str, data: bytes) -> None:
         """Write a file into a directory of the node, e.g. ("/data", "archive.tar.gz", bytes)."""
@@ -309,3 +323,19 @@ class SimulatedCluster:
         if instance is None:
             raise ValueError(f"no broker runs in {namespace}/{minicluster}")
         return instance
+
+
+def _is_of_a_simulation(path: Path) -> bool:
+    """A regular file that has one cluster, ours, and no other user's credentials."""
+    try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_KUBECONFIG:
+            return False
+        found = yaml.safe_load(path.read_text())
+        (cluster,), (user,) = found["clusters"], found["users"]
+        return (
+            (cluster["name"], user["name"]) == (CONTEXT, CONTEXT)
+            and TOKEN_PATH in cluster["cluster"]["server"]
+            and set(user["user"]) == {"token"}
+        )
+    except _UNREADABLE:
+        return False

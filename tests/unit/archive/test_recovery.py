@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fluxstate_tui.archive.verify import verify
+from fluxstate_tui.flux.job import JobResult, JobState
 from tests.unit.archive import given
 
 
@@ -50,3 +51,22 @@ def test_a_flux_that_fails_is_quoted(tmp_path: Path) -> None:
     flux = _flux(tmp_path, "echo 'flux-restore: Write error' >&2; exit 1")
     assert "flux-restore: Write error" in verify(given.path("mixed"), flux=flux).message
     assert "cannot open" in verify(given.path("mixed"), flux="/nowhere/flux").message
+
+
+def test_a_sound_archive_is_sound_though_flux_jobs_fails_at_a_memo(tmp_path: Path) -> None:
+    jobs = [
+        {
+            **job,
+            "state": JobState[job["state"]].value,
+            "result": JobResult[job["result"]].value if job.get("result") else 0,
+            "annotations": {"user": {"a key": "with a space"}},
+        }
+        for job in given.truth("mixed")["recovery"]
+    ]
+    (tmp_path / "list").write_text("".join(json.dumps(job) + "\n" for job in jobs))
+    failing = 'test "$4" != jobs || { echo "ERROR: AttributeError: a key" >&2; exit 1; }'
+    flux = _flux(tmp_path, f"{failing}\ntest \"$4 $5\" = 'job list' && cat {tmp_path}/list")
+    verdict = verify(given.path("mixed"), flux=flux)
+    assert (verdict.kind.good, verdict.level) == (True, "L3"), verdict.sentence()
+    (tmp_path / "list").write_text("".join(json.dumps(job) + "\n" for job in jobs[1:]))
+    assert "jobs, but" in verify(given.path("mixed"), flux=flux).message
