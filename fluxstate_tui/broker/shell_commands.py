@@ -32,7 +32,7 @@ class ShellCommands:
 
     def kubectl(self, *words: str) -> str:
         """`kubectl WORDS`."""
-        chosen = ["--context", self.context] if self.context else []
+        chosen = option("--context", self.context)
         return shlex.join(["kubectl", *chosen, *words])
 
     def flux(self, endpoint: Endpoint, *words: str) -> str:
@@ -54,6 +54,18 @@ class ShellCommands:
     def delete(self, kind: str, namespace: str, name: str) -> str:
         """Delete an object and wait until it is gone."""
         return self.kubectl("delete", kind, "-n", namespace, name)
+
+
+def option(name: str, value: str) -> list[str]:
+    """An option with a value that somebody named, whatever it begins with; none for ''."""
+    if value.startswith("-"):
+        return [f"{name}={value}"]
+    return [name, value] if value else []
+
+
+def own_line(*words: str, names: Sequence[str] = ()) -> str:
+    """A line of this program. What somebody named is no option, whatever it begins with."""
+    return shlex.join(["fluxstate-tui", *words, *(["--", *names] if names else [])])
 
 
 def one_line(script: str) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
-import shlex
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from fluxstate_tui.archive.signature import SigningKey
 from fluxstate_tui.broker import manifest_cache
 from fluxstate_tui.broker.context import OperationContext, default_state_dir, default_who
 from fluxstate_tui.broker.find import find_minicluster
+from fluxstate_tui.broker.shell_commands import option, own_line
 from fluxstate_tui.catalog.access import Reach, volume_files
 from fluxstate_tui.catalog.catalog import is_there, read_catalog
 from fluxstate_tui.catalog.folder import FolderFiles, LocalFolder
@@ -116,14 +116,14 @@ class Place:
         finally:
             await lease.release()
 
-    def line(self, *words: str) -> str:
+    def line(self, command: str, *options: str, names: Sequence[str]) -> str:
         """The line for a shell that runs an `archives` command here again."""
-        command, *ids = words
         if self.context is None:
-            return shlex.join(["fluxstate-tui", "archives", command, *ids, "--folder", self.folder])
-        cluster, ref = self.context.cluster, self.ref
-        where = ["-n", ref.namespace, *(["--context", cluster.context] if cluster.context else [])]
-        return shlex.join(["fluxstate-tui", "archives", command, ref.name, *ids, *where])
+            where = option("--folder", self.folder)
+        else:
+            where = ["-n", self.ref.namespace, *option("--context", self.context.cluster.context)]
+            names = [self.ref.name, *names]
+        return own_line("archives", command, *options, *where, names=names)
 
     @contextmanager
     def journaled(self, kind: OperationKind) -> Iterator[Change]:

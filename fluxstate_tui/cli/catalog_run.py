@@ -247,7 +247,9 @@ async def _adopt_each(
                 key=await place.key(),
             )
             await alone()
-            with change.of(source, place.line("adopt", source, *named, "--yes")) as read_back:
+            with change.of(
+                source, place.line("adopt", *named, "--yes", names=[source])
+            ) as read_back:
                 entry, archive = await adopt_archive(
                     place.files, place.folder, source, adoption, place.state_dir, _silent
                 )
@@ -317,7 +319,7 @@ async def _put_each(
             )
             _warn_of_another(place, going, local.archive, word, name)
             await alone()
-            with change.of(going.id, place.line("put", word, "--yes")) as read_back:
+            with change.of(going.id, place.line("put", "--yes", names=[word])) as read_back:
                 entry = await bring_in(files, local, going, adoption, lambda text: None)
                 read_back.append(f"is {word}")
             done.append(entry_json(entry))
@@ -401,7 +403,7 @@ async def _remove_each(
     with place.journaled(kind) as change:
         for entry in chosen:
             await alone()
-            with change.of(entry.id, place.line("remove", entry.id, "--yes")) as read_back:
+            with change.of(entry.id, place.line("remove", "--yes", names=[entry.id])) as read_back:
                 await remove_archive(place.files, entry)
                 read_back.append("removed")
         left = {entry.id for entry in await place.entries()} & {entry.id for entry in chosen}

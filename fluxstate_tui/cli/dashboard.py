@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from fluxstate_tui.broker.shell_commands import own_line
 from fluxstate_tui.cli.demo import demo_cluster
 from fluxstate_tui.cli.options import add_cluster_options, configuration, kube_options
 from fluxstate_tui.errors import ExitCode, FluxstateError
@@ -42,7 +43,7 @@ def _open(args: argparse.Namespace) -> int:
     if not sys.stdout.isatty():
         raise FluxstateError(
             "the dashboard needs a terminal, and standard output is none",
-            advice=f"use `fluxstate-tui archive show {args.file}`",
+            advice=f"use `{own_line('archive', 'show', names=[str(args.file)])}`",
             exit_code=ExitCode.USAGE,
         )
     if not args.file.is_file():

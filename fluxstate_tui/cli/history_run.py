@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 
 from fluxstate_tui.broker.context import OperationContext, default_state_dir
+from fluxstate_tui.broker.shell_commands import option, own_line
 from fluxstate_tui.cli.operate_run import prepared, with_consent
 from fluxstate_tui.cli.options import kube_options
 from fluxstate_tui.cli.short_script import short_script
@@ -80,8 +81,8 @@ async def unfinished(args: argparse.Namespace) -> int:
 def _command(args: argparse.Namespace, finding: Finding) -> str:
     """What to type, for the context that was asked: another one may find something else."""
     way = "--finish" if finding.next else "--close"
-    there = f" --context {args.context}" if args.context else ""
-    return f"fluxstate-tui unfinished {way} {identity(finding.record)}{there}"
+    there = option("--context", args.context or "")
+    return own_line("unfinished", way, identity(finding.record), *there)
 
 
 def identity(record: Record) -> str:

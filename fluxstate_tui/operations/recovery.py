@@ -8,6 +8,7 @@ from pathlib import Path
 from fluxstate_tui.broker.client import MiniClusterClient
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.objects import read_by_name
+from fluxstate_tui.broker.shell_commands import option, own_line
 from fluxstate_tui.errors import FluxstateError, said
 from fluxstate_tui.kube.errors import NotFound
 from fluxstate_tui.minicluster.minicluster import ClusterRef
@@ -235,7 +236,7 @@ def _go_there(move: Move) -> str:
     """What to do about a new one that cannot be seen from the old one's cluster."""
     return (
         f"The new one, {move.target}, is in context {move.context}, if it was made: look there "
-        f"(fluxstate-tui unfinished --context {move.context})."
+        f"({own_line('unfinished', *option('--context', move.context))})."
     )
 
 

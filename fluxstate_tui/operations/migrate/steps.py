@@ -21,6 +21,7 @@ from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.objects import is_alive, read_by_name
 from fluxstate_tui.broker.retry import retry, too_late_to_stop, uninterrupted
 from fluxstate_tui.broker.rpc import CHECKPOINT_KEY, SYNC_KEY
+from fluxstate_tui.broker.shell_commands import option, own_line
 from fluxstate_tui.catalog.adopt import Adoption
 from fluxstate_tui.catalog.catalog import Version, read_catalog
 from fluxstate_tui.catalog.helper_pod import HelperPod
@@ -446,9 +447,8 @@ class Migrating:
             self.script.too_late = True
         else:
             ref = self._target.ref
-            shell_commands = (
-                f"fluxstate-tui restore {ref.name} -n {ref.namespace} --archive {saved}"
-            )
+            archive = option("--archive", saved)
+            shell_commands = own_line("restore", ref.name, "-n", ref.namespace, *archive)
             self.script.safe = f"The archive {saved} has every job."
             self._back = run.undo(
                 f"{ref} is restored as it was",
@@ -495,11 +495,11 @@ class Migrating:
     def _promise_to_open(self, run: Run) -> None:
         """Whatever happens from here on, the queue of the new one does not stay closed."""
         ref, place = self._target.ref, self._target.place
-        there = f" --context {place}" if place else ""
+        there = option("--context", place)
         self._open = run.undo(
             f"the queue of {ref} is put back as it was",
             self._open_queue,
-            f"Run: fluxstate-tui resume {ref.name} -n {ref.namespace}{there}",
+            f"Run: {own_line('resume', ref.name, '-n', ref.namespace, *there)}",
         )
 
     async def _open_queue(self) -> str:

@@ -14,6 +14,7 @@ from fluxstate_tui.archive.preview import RestorePreview
 from fluxstate_tui.broker import manifest_cache
 from fluxstate_tui.broker.context import OperationContext
 from fluxstate_tui.broker.files import RemoteFiles
+from fluxstate_tui.broker.shell_commands import option, own_line
 from fluxstate_tui.catalog import records
 from fluxstate_tui.catalog.access import running_beside
 from fluxstate_tui.catalog.adopt import Adoption
@@ -173,7 +174,7 @@ async def _dry_run(
     if beside is None:
         pod = pod_words(pod_for(where, "", image=context.helper_image))
         copy = newest_copy(context.state_dir, ref)
-        here = f"A copy is on this computer: --from {shlex.quote(str(copy))}"
+        here = f"A copy is on this computer: {shlex.join(option('--from', str(copy)))}"
         more = (here,) if copy is not None else ()
         planned = steps.blind_plan(where, choices.archive, pod, (*known.asks, *more))
     else:
@@ -203,8 +204,9 @@ def _copy_here(context: OperationContext, ref: ClusterRef, error: FluxstateError
     copy = newest_copy(context.state_dir, ref)
     if copy is None:
         return ""
-    words = ["fluxstate-tui", "restore", ref.name, "-n", ref.namespace, "--from", str(copy)]
-    return f" A copy is on this computer: {shlex.join(words)}"
+    source = option("--from", str(copy))
+    line = own_line("restore", ref.name, "-n", ref.namespace, *source)
+    return f" A copy is on this computer: {line}"
 
 
 @asynccontextmanager
@@ -236,17 +238,8 @@ def _bringing(
     folder = folder_of(manifest["spec"]["archive"]["path"])
 
     async def bring(run: Run, files: RemoteFiles) -> tuple[Source, tuple[str, ...]]:
-        words = [
-            "fluxstate-tui",
-            "archives",
-            "put",
-            name,
-            str(local.path),
-            "-n",
-            namespace,
-            "--yes",
-        ]
-        run.shell_commands(shlex.join(words))
+        words = ("archives", "put", "-n", namespace, "--yes")
+        run.shell_commands(own_line(*words, names=(name, str(local.path))))
         now = context.clock.now()
         key = (await signing(context, namespace)).key
         entries = await read_catalog(files, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from fluxstate_tui.catalog.catalog import read_catalog
 from fluxstate_tui.catalog.folder import LocalFolder
 from fluxstate_tui.catalog.maintenance import choose, left_without_backup
 from fluxstate_tui.catalog.records import read_known
+from fluxstate_tui.cli.main import main
 from fluxstate_tui.errors import ExitCode
 from fluxstate_tui.operations import audit
 from tests.unit.archive import given as archive
@@ -129,7 +131,7 @@ def test_the_last_good_archive_stays_unless_its_loss_is_typed(
     assert typed.code == ExitCode.OK
     *refusals, logged = audit.read(state).entries
     assert [entry.outcome for entry in refusals] == ["Refused", "Refused"]
-    line = f"fluxstate-tui archives remove one --yes --folder {folder}"
+    line = f"fluxstate-tui archives remove --yes --folder {folder} -- one"
     assert logged.commands == (f"{line}  # removed",)
     assert (logged.what, logged.outcome, logged.reason) == (
         "archives remove",
@@ -367,3 +369,19 @@ async def test_whatever_goes_a_good_one_stays_or_it_is_said(
     unsaved = left_without_backup(known, choose(entries, sorted(ids)))
     stays = any(kind == "good" and f"v{number}" not in ids for number, kind in enumerate(kinds))
     assert unsaved == (() if stays else ("flux-sample",))
+
+
+def test_a_logged_line_removes_an_archive_whose_name_looks_like_an_option(
+    archives: Archives, folder: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("--folder=x", "-rf", "plain"):
+        put(folder, name)
+    assert archives("remove", "--yes", "--", "--folder=x", "-rf").code == ExitCode.OK
+    (entry,) = audit.read(state).entries
+    put(folder, "--folder=x")
+    put(folder, "-rf")
+    for line in entry.commands:
+        program, *words = shlex.split(line, comments=True)
+        assert program == "fluxstate-tui"
+        assert main(words) == ExitCode.OK, capsys.readouterr().err
+    assert [path.name for path in folder.glob("*.tar.gz")] == ["plain.tar.gz"]
