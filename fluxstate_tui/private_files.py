@@ -1,15 +1,26 @@
 """Files of this user alone: the state directory, and archives, which hold jobs' environments.
 
 Whatever the umask is, folders are 0700 and files 0600. No link is followed below the folder that
-the user named, and nothing is believed that another user owns.
+the user named, and nothing is believed that another user owns. What is there for a moment only is
+made here, too: what a killed program left goes when the next one is made in the same folder.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import functools
+import hashlib
 import os
+import platform
+import re
 import secrets
+import shutil
 import stat
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -59,19 +70,106 @@ def open_private(path: Path, flags: int) -> int:
 
 def write_private(path: Path, data: bytes) -> None:
     """The whole file or nothing. Raises OSError."""
-    part = path.with_name(f".part-{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(open_private(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-            file.write(data)
+    with temporary_file(path.parent) as (part, file):
+        file.write(data)
+        file.flush()
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read_private(path: Path) -> bytes:
     """All of a file of ours. Raises OSError, NotOursError where it is not ours."""
     with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
         return file.read()
+
+
+# What is there for a moment only. Its program holds a lock on it (flock), which ends with the
+# program, however that ends. A folder may be another computer's too, whose locks cannot be seen
+# everywhere: so names begin with whose they are.
+
+OLD_SECONDS = 6 * 3600.0
+_OLD_NAMES = re.compile(r"(fetch-\w+\.part|verify-.+)", re.ASCII)
+"""What version 0.1.0 left in its state directory, without a lock."""
+
+
+@contextlib.contextmanager
+def temporary_file(folder: Path, suffix: str = "") -> Iterator[tuple[Path, IO[bytes]]]:
+    """A new private file, open to be written and read, gone after the block. Raises OSError."""
+    remove_leftovers(folder)
+    while True:
+        path = folder / f"{_prefix()}{secrets.token_hex(8)}{suffix}"
+        with open(path, "x+b", opener=lambda name, flags: open_private(Path(name), flags)) as file:
+            if not _hold(file.fileno()):
+                continue  # somebody took it for a leftover before it was locked
+            try:
+                yield path, file
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+@contextlib.contextmanager
+def temporary_folder(folder: Path) -> Iterator[Path]:
+    """A new private folder, gone with all that is in it after the block. Raises OSError."""
+    remove_leftovers(folder)
+    while True:
+        path = folder / f"{_prefix()}{secrets.token_hex(8)}"
+        _make(path)
+        descriptor = _open_ours(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if not _hold(descriptor):
+                continue
+            try:
+                yield path
+            finally:
+                shutil.rmtree(path, ignore_errors=True)
+            return
+        finally:
+            os.close(descriptor)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed programs of this user left there; never what a living one holds."""
+    try:
+        found = [Path(item.path) for item in os.scandir(folder)]
+    except OSError:
+        return
+    for path in found:
+        with contextlib.suppress(OSError):  # another program is at it as well
+            if path.name.startswith(_prefix()):
+                _remove_if_left(path)
+            elif _OLD_NAMES.fullmatch(path.name) and _is_old(path):
+                path.unlink()
+
+
+def _remove_if_left(path: Path) -> None:
+    descriptor = _open_ours(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _hold(descriptor: int) -> bool:
+    """Lock what was made; False if it is gone by then. Where there are no locks none removes it."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return os.fstat(descriptor).st_nlink > 0
+
+
+def _is_old(path: Path) -> bool:
+    state = path.lstat()
+    ours = stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid()
+    return ours and state.st_mtime < time.time() - OLD_SECONDS
+
+
+@functools.cache
+def _prefix() -> str:
+    """Hidden, so that no catalog takes it for an archive."""
+    return f".fluxstate-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
 
 
 def _make_all(path: Path) -> None:

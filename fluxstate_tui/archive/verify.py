@@ -25,6 +25,7 @@ from fluxstate_tui.flux.job import Job, JobResult
 from fluxstate_tui.flux.job_json import job_from_json, job_from_rpc
 from fluxstate_tui.flux.loader import Effect
 from fluxstate_tui.formatting import plural
+from fluxstate_tui.private_files import temporary_file, temporary_folder
 
 # Level 3: let real Flux open an archive in recovery mode, where no job starts (since 0.46).
 
@@ -62,7 +63,8 @@ def disagreement(flux: str, source: Path | bytes, jobs: Sequence[Job]) -> str:
 
 
 def _listed(flux: str, source: Path | bytes) -> list[Job]:
-    with _file(source) as path, tempfile.TemporaryDirectory(prefix="fluxstate-") as directory:
+    root = Path(tempfile.gettempdir())
+    with _file(source) as path, temporary_folder(root) as directory:
 
         def ask(*words: str) -> subprocess.CompletedProcess[bytes]:
             return subprocess.run(
@@ -92,10 +94,10 @@ def _file(source: Path | bytes) -> Iterator[Path]:
         yield source.absolute()
         return
     suffix = _SUFFIXES.get(detect(source[:HEAD_BYTES]), "")
-    with tempfile.NamedTemporaryFile(prefix="fluxstate-", suffix=suffix) as file:
+    with temporary_file(Path(tempfile.gettempdir()), suffix) as (path, file):
         file.write(source)
         file.flush()
-        yield Path(file.name)
+        yield path
 
 
 def _reason(error: Exception) -> str:

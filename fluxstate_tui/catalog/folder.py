@@ -7,7 +7,6 @@ import builtins
 import contextlib
 import hashlib
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,7 +20,7 @@ from fluxstate_tui.broker.files import (
     RemoteFileTaken,
     RemoteStat,
 )
-from fluxstate_tui.private_files import open_private
+from fluxstate_tui.private_files import temporary_file
 
 # Files of this computer that never overwrite another one and are whole once they have a name.
 #
@@ -38,19 +37,11 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     """
     if path.exists() or path.is_symlink():
         raise FileExistsError(f"{path} exists")
-    part = path.with_name(f".part-{secrets.token_hex(8)}")
-    try:
-        with open(part, "xb", opener=_private) as target:
-            yield target
-            target.flush()
-            os.fsync(target.fileno())
+    with temporary_file(path.parent) as (part, target):
+        yield target
+        target.flush()
+        os.fsync(target.fileno())
         _enter(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _private(path: str, flags: int) -> int:
-    return open_private(Path(path), flags)
 
 
 def flush_folder(folder: Path) -> None:

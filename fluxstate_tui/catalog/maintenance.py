@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
@@ -19,6 +18,7 @@ from fluxstate_tui.catalog.contents import Known
 from fluxstate_tui.catalog.folder import FolderFiles, new_file
 from fluxstate_tui.catalog.ownership import Owner
 from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.private_files import temporary_file
 
 Tell = Callable[[int], None]
 
@@ -54,9 +54,9 @@ async def verify_archive(
     """
     await asyncio.to_thread(scratch.mkdir, 0o700, True, True)
     suffix = posixpath.basename(entry.path).removeprefix(entry.id)
-    with tempfile.NamedTemporaryFile(dir=scratch, prefix="verify-", suffix=suffix) as copy:
+    with temporary_file(scratch, suffix) as (path, copy):
         await _read_out(files, entry.path, copy, tell)
-        return await _checked(copy, entry, flux)
+        return await _checked(path, entry, flux)
 
 
 async def fetch_archive(
@@ -73,7 +73,7 @@ async def fetch_archive(
         raise FileExistsError(f"{beside} exists")
     with new_file(folder / name) as copy:
         await _read_out(files, entry.path, copy, tell)
-        verdict = await _checked(copy, entry, None)
+        verdict = await _checked(Path(copy.name), entry, None)
         if not verdict.kind.good and not damaged:
             raise NotSoundError(
                 f"{entry.id}: {verdict.sentence()}",
@@ -142,7 +142,6 @@ async def _read_out(files: FolderFiles, path: str, target: IO[bytes], tell: Tell
     target.flush()
 
 
-async def _checked(copy: IO[bytes], entry: CatalogEntry, flux: str | None) -> Verdict:
+async def _checked(path: Path, entry: CatalogEntry, flux: str | None) -> Verdict:
     expected = queue_part(entry)
-    path = Path(copy.name)
     return await asyncio.to_thread(lambda: verify(path, flux=flux, expected=expected))

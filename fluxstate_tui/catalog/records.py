@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -32,7 +31,7 @@ from fluxstate_tui.catalog.maintenance import NotSoundError, queue_part, verify_
 from fluxstate_tui.catalog.ownership import Identity, Owner, Ownership, identity_of, ownership
 from fluxstate_tui.formatting import plural
 from fluxstate_tui.minicluster.minicluster import ClusterRef
-from fluxstate_tui.private_files import open_private, private_folder
+from fluxstate_tui.private_files import private_folder, temporary_file
 
 ARCHIVES, LINEAGE = "archives", "lineage"
 MOST_RECORDS = 2000
@@ -181,19 +180,14 @@ def _write(folder: Path, name: str, data: bytes) -> None:
     """Whole or not at all, for this user alone."""
     if len(data) > MOST_BYTES:
         return
-    part = folder / f".part-{secrets.token_hex(8)}"
-    try:
+    with contextlib.suppress(OSError):
         private_folder(folder.parent, folder.name)
-        descriptor = open_private(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary_file(folder) as (part, file):
             file.write(data)
             file.flush()
-            os.fsync(descriptor)
-        part.replace(folder / f"{name}.json")
+            os.fsync(file.fileno())
+            part.replace(folder / f"{name}.json")
         _forget_oldest(folder)
-    except OSError:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _forget_oldest(folder: Path) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
@@ -17,10 +16,10 @@ from fluxstate_tui.broker.retry import BROKEN
 from fluxstate_tui.catalog.catalog import Version, is_there, read_catalog
 from fluxstate_tui.catalog.folder import FolderFiles
 from fluxstate_tui.errors import ExitCode, FluxstateError
+from fluxstate_tui.private_files import temporary_file
 
 LEFTOVER_SECONDS = 6 * 3600.0  # what nobody has written to for so long, nobody will
 _TRIES = 4
-_PREFIX, _SUFFIX = "fetch-", ".part"
 _TELL_EVERY = 4 * 1024 * 1024
 
 
@@ -54,8 +53,7 @@ async def fetch(
     """
     stat = await files.stat(path)
     await asyncio.to_thread(state_dir.mkdir, 0o700, True, True)
-    with tempfile.NamedTemporaryFile(dir=state_dir, prefix=_PREFIX, suffix=_SUFFIX) as target:
-        await asyncio.to_thread(_tidy, Path(target.name))
+    with temporary_file(state_dir, ".part") as (copy, target):
         for attempt in range(_TRIES):
             try:
                 await _read(files, path, target, lambda done: tell(f"{done:,} of {stat.size:,}"))
@@ -64,7 +62,7 @@ async def fetch(
                 if attempt == _TRIES - 1:
                     raise
                 tell(f"{error.message} Reading again.")
-        archive = await asyncio.to_thread(read_archive, Path(target.name))
+        archive = await asyncio.to_thread(read_archive, copy)
         if (archive.size, archive.sha256) != (stat.size, stat.sha256):
             raise FluxstateError(
                 f"{path} was read out as {archive.size:,} bytes with another checksum",
@@ -73,15 +71,6 @@ async def fetch(
                 exit_code=ExitCode.VERIFICATION,
             )
         yield archive
-
-
-def _tidy(mine: Path) -> None:
-    """Remove what killed programs left: archives hold the environments of jobs."""
-    long_ago = mine.stat().st_mtime - LEFTOVER_SECONDS
-    for path in mine.parent.glob(f"{_PREFIX}*{_SUFFIX}"):
-        with suppress(OSError):  # another program is tidying up as well
-            if path.stat().st_mtime < long_ago:
-                path.unlink()
 
 
 # Whether a volume has room for a file, asked before anything is written.

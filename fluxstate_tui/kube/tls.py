@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import ssl
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from fluxstate_tui.kube.auth import Credential
 from fluxstate_tui.kube.errors import NOTHING_SENT, BadConfig
 from fluxstate_tui.kube.kubeconfig import Entry, Target
+from fluxstate_tui.private_files import temporary_file
 
 
 def build_ssl(target: Target, credential: Credential) -> ssl.SSLContext | None:
@@ -85,14 +86,11 @@ def _load_client_certificate(context: ssl.SSLContext, user: Entry, credential: C
 
 def _load_chain(context: ssl.SSLContext, pem: str) -> None:
     """`load_cert_chain` reads files only: a 0600 file that is removed before we go on."""
-    handle, path = tempfile.mkstemp(prefix="fluxstate-")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(pem)
+    with temporary_file(Path(tempfile.gettempdir())) as (path, file):
+        file.write(pem.encode())
+        file.flush()
         # An encrypted key must fail, not ask on the terminal.
         context.load_cert_chain(path, password=lambda: "")
-    finally:
-        os.unlink(path)
 
 
 def _pem(entry: Entry, field: str) -> str:

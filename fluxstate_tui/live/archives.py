@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.archive.progress import ReadingCancelledError
 from fluxstate_tui.archive.verify import Verdict, verify
+from fluxstate_tui.private_files import temporary_folder
 
 if TYPE_CHECKING:
     from fluxstate_tui.archive.manifest import CatalogEntry
@@ -20,7 +22,8 @@ class ArchiveCopies:
     """Copies by the archive's path, size and time: a version is never overwritten."""
 
     def __init__(self) -> None:
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._open = ExitStack()
+        self._folder: Path | None = None
         self._verdicts: dict[tuple[str, str, int, float], Verdict] = {}
         self._numbers = itertools.count()
 
@@ -33,8 +36,9 @@ class ArchiveCopies:
     ) -> Verdict:
         """Read it out (size and sha256 are compared with the pod's), then verify the copy."""
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="fluxstate-")
-        copy = Path(self._folder.name) / f"{next(self._numbers)}.part"
+            root = Path(tempfile.gettempdir())
+            self._folder = self._open.enter_context(temporary_folder(root))
+        copy = self._folder / f"{next(self._numbers)}.part"
         reading.begin("fetching")
         with copy.open("xb") as target:
             async for chunk in files.read(entry.path):
@@ -59,9 +63,8 @@ class ArchiveCopies:
     def close(self) -> None:
         """Remove the copies."""
         self._verdicts.clear()
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        self._open.close()
+        self._folder = None
 
 
 def _key(owner: str, entry: CatalogEntry) -> tuple[str, str, int, float]:
