@@ -16,6 +16,8 @@ from itertools import count
 
 BLOCK = 4096
 """A file takes whole blocks of a volume's capacity, as on ext4."""
+MOST_BYTES = 1 << 30
+"""What an endless volume holds all the same: it is the memory of this computer."""
 
 
 _devices = count(0x801)
@@ -75,6 +77,7 @@ class Volume:
         self.now = now or (lambda: 0.0)
         self.device = next(_devices)
         self._inodes = 1
+        self._grown = 0
         # Anybody may write to a volume, as the tutorials have it.
         self.root = Node(stat_bits.S_IFDIR | 0o777, self.now(), inode=1, links=2)
 
@@ -99,12 +102,22 @@ class Volume:
         """Add to a file; when the volume is full, what fits is written and ENOSPC raised."""
         if self.read_only:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        room = None if self.capacity is None else max(0, self.capacity - self.used + node.blocks)
-        fits = data if room is None else data[: max(0, room - len(node.data))]
+        if self.capacity is None:
+            fits = data if self._has_room(len(data)) else b""
+        else:
+            room = max(0, self.capacity - self.used + node.blocks)
+            fits = data[: max(0, room - len(node.data))]
         node.data += fits
         node.mtime = self.now()
         if len(fits) < len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _has_room(self, size: int) -> bool:
+        """Of an endless volume. All is counted again only when it may have become too much."""
+        self._grown += size
+        if self._grown > MOST_BYTES:
+            self._grown = self.used + size
+        return self._grown <= MOST_BYTES
 
     def _nodes(self, node: Node) -> Iterator[Node]:
         yield node

@@ -40,6 +40,11 @@ class RunningContainer(Protocol):
         ...
 
 
+MOST_LOG = 64 << 20
+"""What a container's log may have: it is the memory of this computer."""
+_LINE = 64  # bytes of an entry besides its text
+
+
 @dataclass(slots=True)
 class LogFile:
     """One container's output: (time, line) pairs, and whether the container still runs."""
@@ -47,11 +52,17 @@ class LogFile:
     lines: list[tuple[float, str]] = field(default_factory=list)
     closed: bool = False
     _waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    _size: int = 0
 
     def write(self, at: float, text: str) -> None:
-        """Append the lines of `text`."""
+        """Append the lines of `text`; when there are too many, none any more, as on a full disk."""
+        if self._size > MOST_LOG:
+            return
         for line in text.splitlines():
+            self._size += len(line) + _LINE
             self.lines.append((at, line))
+        if self._size > MOST_LOG:
+            self.lines.append((at, f"[simulation: the log ends here, over {MOST_LOG} bytes]"))
         self._wake()
 
     def close(self) -> None:

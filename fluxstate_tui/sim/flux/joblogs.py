@@ -8,6 +8,12 @@ from typing import Any
 from fluxstate_tui.flux.eventlog import Event, encode_line
 from fluxstate_tui.flux.jobid import f58_ascii
 
+MOST_OUTPUT = 10 << 20
+"""What a job's output may have in the KVS: it is the memory of this computer."""
+
+
+_LINE = 64  # bytes of an entry besides its text
+
 
 class GuestLogs:
     """The three logs while a job runs. Lines are added in time order."""
@@ -15,6 +21,7 @@ class GuestLogs:
     def __init__(self, *, mock: bool) -> None:
         self.mock = mock
         self.output: list[bytes] = []
+        self._written = 0
         self.input: list[bytes] = []
         self.exec: list[bytes] = []
 
@@ -52,6 +59,14 @@ class GuestLogs:
     def data(self, when: float, stream: str, rank: int, data: bytes) -> None:
         """What a task wrote, one event per line as line buffering gives it."""
         for piece in data.splitlines(keepends=True):
+            if self._written > MOST_OUTPUT:
+                return
+            self._written += len(piece) + _LINE
+            if self._written > MOST_OUTPUT:
+                self.failure(
+                    when, f"{stream} of rank {rank} is truncated: over {MOST_OUTPUT} bytes"
+                )
+                return
             context: dict[str, Any] = {"stream": stream, "rank": str(rank)}
             try:
                 context["data"] = piece.decode()

@@ -10,6 +10,7 @@ from fluxstate_tui.sim.machine import CommandNotFound, Machine
 
 KILLED = 137
 NOT_FOUND = 127
+_LONGEST_LINE = 16384  # as container runtimes split them
 
 Entrypoint = Callable[["Container"], Awaitable[int]]
 
@@ -32,6 +33,8 @@ class LogWriter:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._log.write(self._now(), line.decode(errors="replace") or " ")
+        if len(self._rest) > _LONGEST_LINE:
+            self.flush()
 
     async def write_err(self, data: bytes) -> None:
         """The log does not tell the streams apart."""

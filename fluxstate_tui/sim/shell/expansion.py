@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import math
 import operator
 import posixpath
 import re
@@ -12,6 +13,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from fluxstate_tui.sim.shell.process import EXIT_NOT_FOUND, UsageError
+from fluxstate_tui.sim.shell.streams import require_memory
 from fluxstate_tui.sim.shell.syntax import (
     Arithmetic,
     Literal,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _PATTERN_CHARS = re.compile(r"[*?\[]")
+_FIELD = 64  # bytes that a field takes besides its text
 
 
 class Scope:
@@ -69,16 +72,25 @@ class Scope:
 async def expand_words(words: Iterable[Word], scope: Scope) -> list[str]:
     """All fields that the words expand to."""
     fields: list[str] = []
+    size = 0
     for word in words:
         for piece in _braces(word):
             for field, is_pattern in await _fields(piece, scope):
-                fields.extend(_matches(field, scope) if is_pattern else [field])
+                found = _matches(field, scope) if is_pattern else [field]
+                size += sum(map(len, found)) + len(found) * _FIELD
+                require_memory(size)
+                fields.extend(found)
     return fields
 
 
 async def expand_one(word: Word, scope: Scope) -> str:
     """One field: no splitting, no patterns (assignments, redirections, case)."""
-    return "".join([(await _part(part, scope))[0] for part in word.parts])
+    texts, size = [], 0
+    for part in word.parts:
+        texts.append((await _part(part, scope))[0])
+        size += len(texts[-1])
+        require_memory(size)
+    return "".join(texts)
 
 
 async def expand_pattern(word: Word, scope: Scope) -> str:
@@ -105,6 +117,7 @@ async def _fields(word: Word, scope: Scope) -> list[tuple[str, bool]]:
                 current, pattern = argument, False
             continue
         text, quoted = await _part(part, scope)
+        require_memory(len(current) + len(text))
         if not index and isinstance(part, Literal) and not quoted:
             text = _tilde(text, scope)
         if quoted:
@@ -194,6 +207,7 @@ def _braces(word: Word) -> list[Word]:
             choices.append([Literal(text) for text in _brace_texts(part.text)])
         else:
             choices.append([part])
+    require_memory(math.prod(map(len, choices)) * _FIELD)
     return [Word(parts) for parts in product(*choices)]
 
 
@@ -205,11 +219,13 @@ def _brace_texts(text: str) -> list[str]:
     if (match := _RANGE.fullmatch(body)) is not None:
         first, last = int(match[1]), int(match[2])
         step = 1 if last >= first else -1
+        require_memory((abs(last - first) + 1) * _FIELD)
         values = [str(number) for number in range(first, last + step, step)]
     elif "," in body:
         values = body.split(",")
     else:
         values = ["{" + body + "}"]
+    require_memory(len(values) * len(tails) * _FIELD)
     return [text[:start] + value + tail for value in values for tail in tails]
 
 
@@ -261,24 +277,31 @@ def evaluate(expression: str, scope: Scope) -> int:
     """Integer arithmetic of `$((...))`."""
     try:
         return _evaluate(ast.parse(expression.strip() or "0", mode="eval").body, scope)
-    except (SyntaxError, KeyError, ValueError, ZeroDivisionError):
+    except (SyntaxError, KeyError, ValueError, ZeroDivisionError, MemoryError):
         raise UsageError(f"{expression}: syntax error in expression") from None
 
 
 def _evaluate(node: ast.expr, scope: Scope) -> int:
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
-        return node.value
+        return _wrapped(node.value)
     if isinstance(node, ast.Name):
         return int(scope.value(node.id) or 0)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_evaluate(node.operand, scope)
     if isinstance(node, ast.BinOp):
         left, right = _evaluate(node.left, scope), _evaluate(node.right, scope)
-        return _OPERATIONS[type(node.op)](left, right)
+        if isinstance(node.op, ast.LShift | ast.RShift):
+            right %= 64
+        return _wrapped(_OPERATIONS[type(node.op)](left, right))
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
         left, right = _evaluate(node.left, scope), _evaluate(node.comparators[0], scope)
         return _OPERATIONS[type(node.ops[0])](left, right)
     raise ValueError(expression_error(node))
+
+
+def _wrapped(number: int) -> int:
+    """As 64 bits with a sign hold it."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def expression_error(node: ast.expr) -> str:

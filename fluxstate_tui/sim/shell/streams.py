@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable
 from typing import Protocol
 
 PIPE_SIZE = 65536
+MOST_MEMORY = 64 << 20
+"""What a program of the simulation may hold at once: it is the memory of its user's computer."""
+
+
+def require_memory(size: int) -> None:
+    """Raise OSError (ENOMEM) when so many bytes, characters or fields are too many."""
+    if size > MOST_MEMORY:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 
 class Reader(Protocol):
@@ -44,7 +54,8 @@ class BytesWriter:
         self.data = bytearray()
 
     async def write(self, data: bytes) -> None:
-        """Keep it."""
+        """Keep it. Raises OSError (ENOMEM)."""
+        require_memory(len(self.data) + len(data))
         self.data += data
 
 
@@ -110,11 +121,11 @@ class Pipe:
 
 
 async def read_all(reader: Reader) -> bytes:
-    """Everything up to the end."""
-    parts = []
+    """Everything up to the end. Raises OSError (ENOMEM)."""
+    found = BytesWriter()
     while chunk := await reader.read(65536):
-        parts.append(chunk)
-    return b"".join(parts)
+        await found.write(chunk)
+    return bytes(found.data)
 
 
 class LineReader:
@@ -130,6 +141,7 @@ class LineReader:
         while (end := self._buffer.find(b"\n")) < 0 and not self._ended:
             chunk = await self._reader.read(4096)
             self._ended = not chunk
+            require_memory(len(self._buffer) + len(chunk))
             self._buffer += chunk
         take = len(self._buffer) if end < 0 else end + 1
         line = bytes(self._buffer[:take])

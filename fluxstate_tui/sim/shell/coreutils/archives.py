@@ -10,6 +10,7 @@ from fluxstate_tui.archive.findings import BrokenArchiveError
 from fluxstate_tui.sim.shell.coreutils.text import content
 from fluxstate_tui.sim.shell.options import parse_options
 from fluxstate_tui.sim.shell.process import Process
+from fluxstate_tui.sim.shell.streams import MOST_MEMORY, require_memory
 
 GZIP_TRUNCATED = "unexpected end of file"
 
@@ -33,23 +34,27 @@ async def gzip(process: Process) -> int:
 
 
 def inflate(data: bytes) -> tuple[bytes, str]:
-    """All of the plain bytes that can be had, and gzip's words for what is wrong."""
-    plain, rest = b"", data
+    """All of the plain bytes that can be had, and gzip's words for what is wrong.
+
+    Raises OSError (ENOMEM) where they are too many.
+    """
+    plain, rest = bytearray(), data
     if not rest:
         return b"", GZIP_TRUNCATED
     while rest:
         if not rest.startswith(b"\x1f\x8b"):
-            return plain, "" if plain else "not in gzip format"
+            return bytes(plain), "" if plain else "not in gzip format"
         stream = zlib.decompressobj(31)
         try:
-            plain += stream.decompress(rest)
+            plain += stream.decompress(rest, MOST_MEMORY + 1 - len(plain))
+            require_memory(len(plain))
         except zlib.error as error:
             crc = "crc error" if "check" in str(error) else "format violated"
-            return plain, f"invalid compressed data--{crc}"
+            return bytes(plain), f"invalid compressed data--{crc}"
         if not stream.eof:
-            return plain, GZIP_TRUNCATED
+            return bytes(plain), GZIP_TRUNCATED
         rest = stream.unused_data
-    return plain, ""
+    return bytes(plain), ""
 
 
 async def tar(process: Process) -> int:

@@ -205,6 +205,9 @@ async def timeout(process: Process) -> int:
         await asyncio.gather(task, timer, return_exceptions=True)
 
 
+_NUMBERS = 4096
+
+
 async def seq(process: Process) -> int:
     """LAST, FIRST LAST, FIRST STEP LAST."""
     numbers = [int(arg) for arg in process.args]
@@ -214,7 +217,10 @@ async def seq(process: Process) -> int:
     step = numbers[1] if len(numbers) == 3 else 1
     last = numbers[-1]
     end = last + (1 if step > 0 else -1)
-    await process.out("".join(f"{number}\n" for number in range(first, end, step)))
+    counted = range(first, end, step)
+    for start in range(0, len(counted), _NUMBERS):
+        await process.out("".join(f"{number}\n" for number in counted[start : start + _NUMBERS]))
+        await asyncio.sleep(0)  # others want to run, too
     return 0
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from fluxstate_tui.sim.shell.options import parse_options
 from fluxstate_tui.sim.shell.proc import read_file
 from fluxstate_tui.sim.shell.process import Process, UsageError
-from fluxstate_tui.sim.shell.streams import read_all
+from fluxstate_tui.sim.shell.streams import BytesWriter, read_all, require_memory
 
 CHUNK = 65536
 
@@ -27,8 +27,11 @@ async def chunks(process: Process, name: str) -> AsyncIterator[bytes]:
 
 
 async def content(process: Process, name: str) -> bytes:
-    """All of it."""
-    return b"".join([data async for data in chunks(process, name)])
+    """All of it. Raises OSError (ENOMEM)."""
+    found = BytesWriter()
+    async for data in chunks(process, name):
+        await found.write(data)
+    return bytes(found.data)
 
 
 async def cat(process: Process) -> int:
@@ -96,6 +99,8 @@ async def printf(process: Process) -> int:
 
 def _directive(match: re.Match[bytes], rest: list[bytes]) -> bytes:
     code = match[1]
+    for digits in re.findall(rb"\d+", code):
+        require_memory(int(digits[:9]))
     if code == b"%":
         return b"%"
     value = rest.pop(0) if rest else b""
