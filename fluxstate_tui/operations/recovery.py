@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from fluxstate_tui.operations.base import (
 from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.moves import Move, move_of
 from fluxstate_tui.operations.registry import OPERATIONS, OperationSpec
+from fluxstate_tui.operations.saving import PARTS, remove_parts
 from fluxstate_tui.operations.snapshot import Snapshot, describe, take_snapshot
 
 NONE_THERE = "none_there"
@@ -127,12 +129,24 @@ async def settle(context: OperationContext, finding: Finding) -> Finding | None:
     now = await look_again(context, finding)
     if not now.asked or (now.next and now.next != finding.next):
         return now
+    await _remove_parts(context, finding.record)
     try:
         close(context, now)
     except FluxstateError as error:  # what was done is done
         why = f"{error.message}. {error.safe} {error.advice}"
         return replace(now, says=(*now.says[:1], why), next=None)
     return None
+
+
+async def _remove_parts(context: OperationContext, record: Record) -> None:
+    """The unfinished files of a save; what cannot be removed now goes by its age."""
+    if record.facts.get(PARTS) and context.cluster.server == record.server:
+        with suppress(FluxstateError):
+            client = await MiniClusterClient.open(context, record.target)
+            try:
+                await remove_parts(client.files, record)
+            finally:
+                await client.close()
 
 
 async def _left_over(context: OperationContext, record: Record) -> Finding | None:

@@ -33,6 +33,7 @@ from fluxstate_tui.broker.rpc import CHECKPOINT_KEY, SYNC_KEY
 from fluxstate_tui.catalog import records
 from fluxstate_tui.catalog.catalog import read_catalog
 from fluxstate_tui.catalog.contents import contents_of
+from fluxstate_tui.catalog.folder import FolderFiles
 from fluxstate_tui.catalog.ownership import RESTORED_FROM, Owner, identity_of, not_of_others
 from fluxstate_tui.catalog.signed import signing
 from fluxstate_tui.catalog.transfer import LEFTOVER_SECONDS, fetch, free_bytes
@@ -42,6 +43,7 @@ from fluxstate_tui.flux.jobid import f58_ascii
 from fluxstate_tui.flux.queue import restores_stopped
 from fluxstate_tui.flux.running_jobs import duration, expect
 from fluxstate_tui.formatting import plural
+from fluxstate_tui.operations import journal
 from fluxstate_tui.operations.base import (
     Choices,
     Consent,
@@ -52,6 +54,7 @@ from fluxstate_tui.operations.base import (
     Step,
 )
 from fluxstate_tui.operations.data_loss import loss
+from fluxstate_tui.operations.journal import Record
 from fluxstate_tui.operations.queue_control import (
     comes_up_stopped,
     drain,
@@ -71,6 +74,18 @@ from fluxstate_tui.operations.steps import Action, Run, Task, Undo
 DUMP_TRIES = 3
 PART = ".part-"
 _LEFTOVER = re.compile(re.escape(PART) + r"[0-9a-f]{12,}(\.\w+)*")
+
+
+PARTS = "parts"
+"""The fact that names the temporary files of a save."""
+
+
+async def remove_parts(files: FolderFiles, record: Record) -> None:
+    """Remove what an unfinished save left under temporary names. Raises FluxstateError."""
+    paths = record.facts.get(PARTS)
+    for path in paths if isinstance(paths, list) else ():
+        if isinstance(path, str) and _LEFTOVER.fullmatch(posixpath.basename(path)):
+            await files.remove(path)
 
 
 class NotVerifiedError(FluxstateError):
@@ -118,6 +133,7 @@ class ArchiveDumper:
         self._closed = closed
         self._folder = folder_of(client.minicluster.archive_path)
         self._temporary = ""
+        self._parts: list[str] = []
         self._undo_temporary: Undo | None = None
         self._idle = False
         self._before: tuple[Job, ...] = ()
@@ -195,11 +211,15 @@ class ArchiveDumper:
         raise error
 
     async def _tidy(self) -> None:
-        """Remove what a killed program left half-written long ago; nothing else has such names.
+        """Remove what a killed program left half-written: at once what a journal of this computer
+        names, and what was left long ago; nothing else has such names.
 
         Saves write in the catalog, restores beside `archive.path`.
         """
         files = self._client.files
+        for record in journal.unfinished(self._context.state_dir):
+            if record.target.uid == self._client.ref.uid:
+                await remove_parts(files, record)
         long_ago = await self._client.cluster_now() - LEFTOVER_SECONDS
         for folder in (self._folder, posixpath.dirname(self._client.minicluster.archive_path)):
             for item in await files.list(folder):
@@ -218,6 +238,8 @@ class ArchiveDumper:
             "the unfinished dump is removed", remove, f"Remove {temporary} by hand."
         )
         self._temporary = temporary
+        self._parts.append(temporary)
+        run.remember(PARTS, self._parts)  # whoever finds this journal unfinished removes them
         self._before = await self._client.jobs()
         run.shell_commands(self._client.flux_line("dump", "-q", temporary))
         try:
@@ -252,7 +274,7 @@ class ArchiveDumper:
                 # The job manager commits in batches: the last milliseconds may have been missing.
                 run.tell(f"{problem}; dumping again")
                 await self._client.settle()
-                await self._dump_once(run)
+                run.correct(DUMP.id, await self._dump_once(run))
         raise NotVerifiedError(
             f"the dump is not what the queue is: {problem}",
             safe="It is not entered into the catalog.",

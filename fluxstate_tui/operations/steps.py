@@ -48,6 +48,8 @@ class Run:
 
     journal: Journal
     tell: Callable[[str], None] = lambda text: None
+    correct: Callable[[str, str], None] = lambda step, read_back: None
+    """An earlier step was done again: what it reads back now."""
     problems: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     undos: list[Undo] = field(default_factory=list)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import posixpath
 import signal
 import sys
 from pathlib import Path
 
 from fluxstate_tui.kube.objects import LEASES
 from fluxstate_tui.operations import journal, recovery
-from tests.faults.stage import NAME, NAMESPACE, Stage
+from tests.faults.stage import FOLDER, NAME, NAMESPACE, Stage
 
 
 async def killed_at(stage: Stage, folder: Path, step: str, *words: str) -> None:
@@ -69,6 +70,35 @@ async def test_a_save_that_was_killed_leaves_a_stopped_queue_that_is_noticed(
     assert job in await stage.jobs()
     assert stage.unfinished() == []
     assert all(ids == {job} for ids in stage.archived())  # whatever has a name is whole
+
+
+def parts(stage: Stage) -> list[str]:
+    return [name for name in stage.volume.listdir(FOLDER) if name.startswith(".part-")]
+
+
+async def test_what_a_killed_save_left_on_the_volume_goes_when_it_is_put_right(
+    stage: Stage, tmp_path: Path
+) -> None:
+    await stage.submit("sleep", "1")
+    await killed_at(stage, tmp_path, "verify", "save")
+    (record,) = journal.unfinished(stage.context.state_dir)
+    assert parts(stage) == [posixpath.basename(path) for path in record.facts["parts"]]
+    finding = await recovery.look(stage.context, record)
+    assert parts(stage), "looking at it changes nothing"
+    await stage.well("resume")
+    assert await recovery.settle(stage.context, finding) is None
+    assert parts(stage) == []
+
+
+async def test_what_a_killed_save_left_on_the_volume_goes_with_the_next_save(
+    stage: Stage, tmp_path: Path
+) -> None:
+    await stage.submit("sleep", "1")
+    await killed_at(stage, tmp_path, "verify", "save")
+    stage.volume.write(f"{FOLDER}/.part-{'1e' * 6}.tar.gz", b"another program writes it")
+    assert len(parts(stage)) == 2
+    await stage.well("save")
+    assert parts(stage) == [f".part-{'1e' * 6}.tar.gz"]
 
 
 async def test_a_killed_migration_under_the_same_name_never_offers_to_delete_the_old_one(
