@@ -12,7 +12,6 @@ import fcntl
 import functools
 import hashlib
 import os
-import platform
 import re
 import secrets
 import shutil
@@ -169,7 +168,7 @@ def _is_old(path: Path) -> bool:
 @functools.cache
 def _prefix() -> str:
     """Hidden, so that no catalog takes it for an archive."""
-    return f".fluxstate-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
+    return f".fluxstate-{hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:8]}-"
 
 
 def _make_all(path: Path) -> None:
