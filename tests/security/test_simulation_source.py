@@ -100,9 +100,13 @@ def source_of(module: str) -> Path | None:
     return place.with_suffix(".py") if place.with_suffix(".py").is_file() else None
 
 
+FRONT_DOOR = FOLDER.parent / "__init__.py"
+"""It imports the public Python API for whoever asks it by one of its names: see the last test."""
+
+
 def reached() -> set[Path]:
     """All of our own files that the simulation imports, and what these import."""
-    found: set[Path] = set()
+    found: set[Path] = {FRONT_DOOR}
     todo = list(SOURCES)
     while todo:
         path = todo.pop()
@@ -172,3 +176,17 @@ def test_the_simulation_ships_nothing_but_python_that_was_looked_at() -> None:
     others = [path for path in FOLDER.rglob("*") if path.is_file() and path.suffix != ".py"]
     assert not [path for path in others if "__pycache__" not in path.parts]
     assert len(SOURCES) > 90
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_the_simulation_asks_the_package_for_nothing_but_its_version(source: Path) -> None:
+    tree = ast.parse(source.read_text("utf-8"))
+    asked = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "fluxstate_tui"
+        for alias in node.names
+    }
+    assert asked <= {"__version__"} | {path.stem for path in FOLDER.parent.iterdir()} - {"api"}
+    plain = {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
+    assert "fluxstate_tui" not in plain
