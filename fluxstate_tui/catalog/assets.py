@@ -21,6 +21,7 @@ from fluxstate_tui.broker.locate import MOUNT_PATH
 from fluxstate_tui.broker.protocol import STDOUT_CHANNEL, LineReader, Stream, StreamExecutor
 from fluxstate_tui.errors import ExitCode, FluxstateError
 from fluxstate_tui.flux.remote_code import BOOTSTRAP
+from fluxstate_tui.kube.errors import ExecUnknown
 from fluxstate_tui.minicluster.mount import Mount, mount_above
 
 PROTOCOL = 1
@@ -443,7 +444,12 @@ class AssetsClient:
                     found = json.loads(self._waiting.pop(0))
                     if isinstance(found, dict):
                         return found
-            chunk = await self._stream.read()
+            try:
+                chunk = await self._stream.read()
+            except ExecUnknown as error:
+                if self._number:  # something was asked: nobody knows how far it came
+                    raise
+                raise self._not_started(error) from error
             if chunk is None:
                 raise self._ended()
             channel, data = chunk
@@ -451,6 +457,16 @@ class AssetsClient:
                 self._waiting.extend(self._lines.feed(data))
             else:
                 self._stderr = (self._stderr + data)[-_STDERR:]
+
+    def _not_started(self, error: ExecUnknown) -> FluxstateError:
+        """The connection broke before anything was asked. What the container said is the reason."""
+        if self._stderr.strip():
+            return self._ended()
+        return FluxstateError(
+            f"the program in the pod could not be started: {error.message}",
+            safe="Nothing was done.",
+            exit_code=ExitCode.NO_CONNECTION,
+        )
 
     def _ended(self) -> FluxstateError:
         said = self._stderr.decode("utf-8", "replace").strip().splitlines()

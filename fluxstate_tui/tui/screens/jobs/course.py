@@ -54,7 +54,7 @@ class CourseKeys(Dialog[None]):
     """A dialog whose work can be stopped: `esc` stops while it goes on, and leaves after."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "cancel", id="dialog.cancel", key_display="esc"),
+        Binding("escape", "dismiss(None)", "cancel", id="course.cancel", key_display="esc"),
         Binding("escape", "stop", "stop", id="course.stop", key_display="esc"),
     ]
 
