@@ -297,8 +297,10 @@ class Connection:
             try:
                 async with asyncio.timeout(_ASK_SECONDS):
                     await watched.ask_once()
-            except (FluxstateError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            except (FluxstateError, TimeoutError) as error:
                 _log.info("%s was not asked: %s", watched.minicluster.ref, error)
+            except Exception:  # what one pod answers must not end the connection for all
+                _log.exception("%s was not asked", watched.minicluster.ref)
             await self.clock.sleep(_ROUND_SECONDS)
 
     def _to_ask(self) -> tuple[float, Watched] | None:

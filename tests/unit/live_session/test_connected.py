@@ -17,6 +17,7 @@ from fluxstate_tui.live.connection import Connection
 from fluxstate_tui.live.freshness import Freshness
 from fluxstate_tui.live.store import Store
 from fluxstate_tui.minicluster.minicluster import Phase
+from fluxstate_tui.sim.flux import services
 from fluxstate_tui.sim.server import SimulatedCluster
 from tests.unit.live_feeds.test_simulated import manifest
 from tests.unit.live_session.test_connection import until
@@ -104,3 +105,16 @@ async def test_what_is_idle_asks_only_whether_the_server_lives(tmp_path: Path) -
         sim.faults.gate = gate
         await until(lambda: len(asked) >= 2)
         assert set(asked) == {"GET /version"}
+
+
+async def test_a_pod_that_answers_nonsense_does_not_end_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nonsense = {"online": "", "drain": ["no", "map"], "R": {}}
+    monkeypatch.setitem(services._HANDLERS, "resource.status", lambda *_: nonsense)
+    async with five(tmp_path) as (_sim, made, store):
+        await until(lambda: len(store.clusters) == len(NAMES))
+        everywhere = [one for one in made._watched.values() if not one.connected]
+        await until(lambda: all(one.asking._pod for one in everywhere))
+        assert made.connected == MOST, "the connection goes on"
+        assert store.source("pods").freshness is Freshness.LIVE  # type: ignore[union-attr]
